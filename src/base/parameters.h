@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* A table of named float32 tensors over one flat arena of values and one of gradients.
+ *
+ * Built in two steps: tgr_parameters_add for every tensor, then tgr_parameters_seal, which allocates both arenas.
+ * Each tensor starts on a 64-byte boundary; the padding stays zero, so that an optimizer is one flat loop. */
+#ifndef TGR_BASE_PARAMETERS_H
+#define TGR_BASE_PARAMETERS_H
+
+#include <stdatomic.h>
+
+#include "tgrmoe/parameters.h"
+
+#define TGR_MAX_DIMS 4
+#define TGR_NAME_BYTES 64
+
+typedef struct tgr_tensor {
+    char name[TGR_NAME_BYTES]; /* timm's names, dots between: "blocks.0.attn.qkv.weight" */
+    int ndim;
+    int64_t dims[TGR_MAX_DIMS];
+    int64_t count;  /* elements */
+    int64_t offset; /* into values and gradients, in floats, a multiple of 16 */
+    unsigned flags; /* TGR_TENSOR_… */
+} tgr_tensor;
+
+enum {
+    TGR_TENSOR_NO_DECAY = 1, /* biases, norms, tokens, positions, LayerScale */
+    TGR_TENSOR_STATE = 2,    /* saved and loaded, never trained (running means and the like) */
+};
+
+struct tgr_parameters {
+    atomic_int references;
+    tgr_context *context; /* retained */
+    tgr_tensor *tensors;
+    int64_t tensor_count, tensor_capacity;
+    int64_t floats;    /* in each arena */
+    float *values;     /* [floats], NULL until sealed */
+    float *gradients;  /* [floats] */
+    uint64_t seed;     /* of every random number drawn for this object */
+    uint64_t step;     /* optimizer steps taken */
+    uint32_t micro;    /* training backwards since the last step: gradients hold the sum over that many */
+};
+
+tgr_status tgr_parameters_create(tgr_parameters **out, tgr_context *context);
+void tgr_parameters_retain(tgr_parameters *parameters);
+void tgr_parameters_release(tgr_parameters *parameters);
+/* Adds a tensor; `name` must be new. *index receives its place. */
+tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const char *name, unsigned flags, int ndim,
+                              const int64_t *dims);
+/* Allocates both arenas, zeroed. No tensor can be added afterwards. */
+tgr_status tgr_parameters_seal(tgr_parameters *parameters);
+/* Sets every gradient and `micro` to zero. */
+void tgr_parameters_clear_gradients(tgr_parameters *parameters);
+
+static inline float *tgr_value(const tgr_parameters *parameters, int64_t index) {
+    return parameters->values + parameters->tensors[index].offset;
+}
+static inline float *tgr_gradient(const tgr_parameters *parameters, int64_t index) {
+    return parameters->gradients + parameters->tensors[index].offset;
+}
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Worker threads that sleep until there is a job. */
+#ifndef TGR_BASE_POOL_H
+#define TGR_BASE_POOL_H
+
+#include "tgrmoe/context.h"
+
+void tgr_pool_retain(tgr_pool *pool);
+int tgr_pool_workers(const tgr_pool *pool);
+/* See tgr_parallel. */
+void tgr_pool_run(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, void *job);
+
+#endif

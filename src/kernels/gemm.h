@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Matrix products. One product is C = A·B (+ bias) or C += A·B; a job is a list of products cut into tiles that
+ * do not depend on the number of threads. Every element of C sums over k in the same order wherever it stands in C,
+ * so that a row's result does not depend on which other rows are in the batch. */
+#ifndef TGR_KERNELS_GEMM_H
+#define TGR_KERNELS_GEMM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tgr_compute;
+
+/* A is [m, k] and B is [k, n] with any strides (a transpose is a swap of strides); rows of C are contiguous. */
+typedef struct tgr_gemm {
+    int64_t m, n, k;
+    const float *a;
+    int64_t a_row, a_col; /* A[i][l] = a[i·a_row + l·a_col] */
+    const float *b;
+    int64_t b_row, b_col; /* B[l][j] = b[l·b_row + j·b_col] */
+    float *c;
+    int64_t c_row;     /* C[i][j] = c[i·c_row + j] */
+    const float *bias; /* [n], added to each row; NULL for none */
+    int accumulate;    /* C += instead of C = */
+} tgr_gemm;
+
+/* Scratch that one serial product needs, in floats. */
+#define TGR_GEMM_SCRATCH (512 * 1024)
+
+/* Runs all products, in parallel over tiles of all of them. C's of one call must not overlap.
+ * m, n or k of zero are legal (k = 0 gives zero or bias). */
+void tgr_gemm_run(const struct tgr_compute *compute, const tgr_gemm *products, int64_t count);
+
+#endif

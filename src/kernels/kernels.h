@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of compute kernels that one kind of processor gets. Chosen once, when a context is made. */
+#ifndef TGR_KERNELS_KERNELS_H
+#define TGR_KERNELS_KERNELS_H
+
+#include <stdint.h>
+
+#include "tgrmoe/common.h"
+#include "kernels/gemm.h"
+
+/* Row kernels work on `rows` rows of `columns` floats each, rows packed tightly unless a stride is given. */
+typedef struct tgr_kernels {
+    const char *name; /* "avx512", "avx2", "blis", "portable" */
+    int (*usable)(void);
+
+    /* One matrix product on the calling thread. `scratch`: TGR_GEMM_SCRATCH floats, 64-byte aligned. */
+    void (*gemm)(const tgr_gemm *product, float *scratch);
+
+    /* LayerNorm: y = (x - mean)·rstd·weight + bias; keeps mean [rows] and rstd [rows] for the way back. */
+    void (*layer_norm)(int64_t rows, int64_t columns, const float *x, const float *weight, const float *bias,
+                       float epsilon, float *y, float *mean, float *rstd);
+    /* dx (+= when accumulate) from dy; adds dweight [columns] and dbias [columns] onto the partial sums given. */
+    void (*layer_norm_backward)(int64_t rows, int64_t columns, const float *x, const float *weight, const float *mean,
+                                const float *rstd, const float *dy, int accumulate, float *dx, float *dweight,
+                                float *dbias);
+    /* GELU with erf: y = x·Φ(x). In place allowed (y == x). */
+    void (*gelu)(int64_t count, const float *x, float *y);
+    /* dx = dy·(Φ(x) + x·φ(x)). In place allowed (dx == dy). */
+    void (*gelu_backward)(int64_t count, const float *x, const float *dy, float *dx);
+    /* y = softmax(scale·x) by row, log-sum-exp of scale·x into lse [rows] unless NULL. In place allowed. */
+    void (*softmax)(int64_t rows, int64_t columns, float scale, const float *x, float *y, float *lse);
+    /* y[i] += x[i] */
+    void (*add)(int64_t count, const float *x, float *y);
+    /* y[r][c] += scale[c]·x[r][c] (LayerScale; scale NULL is one) times row_scale[r] (NULL is one). */
+    void (*add_scaled)(int64_t rows, int64_t columns, const float *scale, const float *row_scale, const float *x,
+                       float *y);
+    /* sum[c] += Σ_r x[r][c], r ascending */
+    void (*column_sum)(int64_t rows, int64_t columns, const float *x, float *sum);
+    /* Σ x[i]·y[i] */
+    float (*dot)(int64_t count, const float *x, const float *y);
+    /* y[i] += a·x[i] */
+    void (*axpy)(int64_t count, float a, const float *x, float *y);
+    /* AdamW with bias corrections already in the step sizes:
+     * m = b1·m + (1-b1)·g·s; v = b2·v + (1-b2)·(g·s)²; w -= rate·(m·c1)/(sqrt(v·c2) + eps) + decay·w
+     * where s scales the gradient, c1 = 1/(1-b1^t), c2 = 1/(1-b2^t), decay = lr·weight_decay. */
+    void (*adamw)(int64_t count, float *w, const float *g, float *m, float *v, float s, float b1, float b2, float c1,
+                  float c2, float rate, float eps, float decay);
+    /* SGD with momentum: m = mu·m + (g·s + decay·w); w -= rate·m */
+    void (*sgd)(int64_t count, float *w, const float *g, float *m, float s, float mu, float rate, float decay);
+    /* Σ x² in double, and whether every x was finite (returns NaN or Inf otherwise). */
+    double (*sum_squares)(int64_t count, const float *x);
+} tgr_kernels;
+
+/* The kernels called `name`, or the best that this machine can run when `name` is NULL. */
+tgr_status tgr_kernels_select(const char *name, const tgr_kernels **out);
+
+extern const tgr_kernels tgr_kernels_portable, tgr_kernels_blis;
+#if defined(__x86_64__)
+extern const tgr_kernels tgr_kernels_avx2, tgr_kernels_avx512;
+#endif
+
+#endif

@@ -34,6 +34,10 @@ typedef struct tgr_kernels {
     /* y[r][c] += scale[c]·x[r][c] (LayerScale; scale NULL is one) times row_scale[r] (NULL is one). */
     void (*add_scaled)(int64_t rows, int64_t columns, const float *scale, const float *row_scale, const float *x,
                        float *y);
+    /* The way back: dx[r][c] = scale[c]·row_scale[r]·dy[r][c], dscale[c] += Σ_r row_scale[r]·x[r][c]·dy[r][c].
+     * Without scale, x and dscale are not touched. In place allowed (dx == dy or dx == x). */
+    void (*add_scaled_backward)(int64_t rows, int64_t columns, const float *scale, const float *row_scale,
+                                const float *x, const float *dy, float *dx, float *dscale);
     /* sum[c] += Σ_r x[r][c], r ascending */
     void (*column_sum)(int64_t rows, int64_t columns, const float *x, float *sum);
     /* Σ x[i]·y[i] */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file measure.h
+ * Routing measures as pure functions: how steadily and how evenly tokens find their experts.
+ */
+#ifndef TGRMOE_MEASURE_H
+#define TGRMOE_MEASURE_H
+
+#include "tgrmoe/routing.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The share of tokens with the same first choice in both, in [0, 1]. @param a,b experts, [tokens] @param tokens ≥ 1 */
+TGR_API tgr_status tgr_measure_agreement(const int32_t *a, const int32_t *b, int64_t tokens, double *agreement);
+/** The mean share of a token's K experts that are in both sets, in [0, 1]. @param a,b experts, [tokens, top_k] */
+TGR_API tgr_status tgr_measure_overlap(const int32_t *a, const int32_t *b, int64_t tokens, int64_t top_k,
+                                       double *overlap);
+/** The coefficient of variation of the loads, population deviation over mean; 0 when all are zero.
+ *  @param load [experts] @param experts ≥ 1 */
+TGR_API tgr_status tgr_measure_load_cv(const int64_t *load, int64_t experts, double *cv);
+/** What one routing shows; any output may be NULL: `entropy` the mean over tokens of -Σ p ln p, in nats; `dropped` the
+ *  share of choices without a slot; `dead` how many experts computed no token; `margin` the mean over tokens of the
+ *  difference between the largest and the second largest probability (1 with one expert). */
+TGR_API tgr_status tgr_measure_routing(const tgr_routing *routing, double *entropy, double *dropped, int64_t *dead,
+                                       double *margin);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

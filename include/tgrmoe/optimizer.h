@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file optimizer.h
+ * AdamW (Loshchilov & Hutter, ICLR 2019) and SGD with momentum over a set of parameters.
+ *
+ * Biases, norms, tokens, positions and LayerScale are not decayed. The gradient used is the mean over the micro-batches
+ * accumulated since the last step, clipped to global norm `clip_norm` if that is set.
+ */
+#ifndef TGRMOE_OPTIMIZER_H
+#define TGRMOE_OPTIMIZER_H
+
+#include "tgrmoe/options.h"
+#include "tgrmoe/parameters.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An optimizer for `parameters`, which are held. Options of the config decide (400 and up); it is copied. */
+TGR_API tgr_status tgr_optimizer_create(tgr_optimizer **out, const tgr_config *config, tgr_parameters *parameters);
+TGR_API void tgr_optimizer_free(tgr_optimizer *optimizer);
+/** One step at the scheduled learning rate; then the gradients are zero and the step count is one higher.
+ *  ERROR_NONFINITE: no weight, moment or count changed, and the gradients are thrown away, so that the host can go on
+ *  with its next batch. ERROR_STATE when there was no backward since the last step. */
+TGR_API tgr_status tgr_optimizer_step(tgr_optimizer *optimizer);
+/** The learning rate that the next step will use. */
+TGR_API tgr_status tgr_optimizer_learning_rate(const tgr_optimizer *optimizer, double *rate);
+/** Uses `rate` (0 or more) from now on instead of the schedule; a negative number goes back to the schedule. */
+TGR_API tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate);
+/** The global norm of the last step's gradient, before clipping. */
+TGR_API tgr_status tgr_optimizer_gradient_norm(const tgr_optimizer *optimizer, double *norm);
+
+/** The cosine schedule with linear warm-up, as a function alone: for `step` counted from 0, the rate
+ *  peak·(step + 1)/warmup below `warmup`, else lowest + (peak - lowest)·(1 + cos(π·(step - warmup)/(total - warmup)))/2,
+ *  and `lowest` from `total` on. */
+TGR_API double tgr_schedule_cosine(int64_t step, int64_t total, int64_t warmup, double peak, double lowest);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file routing.h
+ * Routers and MoE layers on a host's own float32 buffers, and what routers decided, readable for every kind of layer.
+ *
+ * A batch is `tokens` rows of `dim` numbers. E experts, K experts per token. The logits l = W x have no bias and stay
+ * float32; p = softmax(l) without noise, gates = the K largest of softmax(l + noise), not renormalised unless the option
+ * `renormalize` says so. Ties go to the lower expert.
+ */
+#ifndef TGRMOE_ROUTING_H
+#define TGRMOE_ROUTING_H
+
+#include "tgrmoe/options.h"
+#include "tgrmoe/parameters.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What was decided for the last batch. All arrays belong to the layer and hold until its next forward pass. */
+
+/** Tokens T of the last batch, experts E and choices K. Any output may be NULL. */
+TGR_API tgr_status tgr_routing_shape(const tgr_routing *routing, int64_t *tokens, int64_t *experts, int64_t *top_k);
+/** The router's logits without noise and their softmax: [tokens, experts] each. Any output may be NULL. */
+TGR_API tgr_status tgr_routing_probabilities(const tgr_routing *routing, const float **logits,
+                                             const float **probabilities);
+/** The experts of each token, best first, and their gates: [tokens, top_k] each. Any output may be NULL. */
+TGR_API tgr_status tgr_routing_choices(const tgr_routing *routing, const int32_t **experts, const float **gates);
+/** Whether a choice got a slot within the expert's capacity: [tokens, top_k], 1 kept, 0 dropped. */
+TGR_API tgr_status tgr_routing_kept(const tgr_routing *routing, const uint8_t **kept);
+/** How many tokens each expert computed: [experts]. */
+TGR_API tgr_status tgr_routing_load(const tgr_routing *routing, const int64_t **load);
+/** The number of auxiliary terms of the layer's method, and term `index`: its name ("importance", "load", "switch",
+ *  "z"), and its value with its weight in it. Any output may be NULL. */
+TGR_API tgr_status tgr_routing_terms(const tgr_routing *routing, int64_t *count);
+TGR_API tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, const char **name, double *value);
+
+/** A gating network alone, for a host that runs its own experts. Reads experts, top_k, method and the router's options
+ *  from the config. Parameter: "router.weight" [experts, dim]. @param dim 1 to 65536. */
+TGR_API tgr_status tgr_router_create(tgr_router **out, tgr_context *context, const tgr_config *config, int64_t dim);
+TGR_API void tgr_router_free(tgr_router *router);
+/** Routes `x` [tokens, dim]; read the outcome through tgr_router_routing(). In TGR_TRAIN, `x` must stay until backward. */
+TGR_API tgr_status tgr_router_forward(tgr_router *router, tgr_mode mode, const float *x, int64_t tokens);
+/** From `gates_gradient` [tokens, top_k] (dropped choices are ignored) to `x_gradient` [tokens, dim] (overwritten; may
+ *  be NULL), adding to the weight's gradient. Auxiliary terms and guidance are part of it. */
+TGR_API tgr_status tgr_router_backward(tgr_router *router, const float *gates_gradient, float *x_gradient);
+TGR_API tgr_status tgr_router_routing(const tgr_router *router, const tgr_routing **routing);
+TGR_API tgr_status tgr_router_parameters(tgr_router *router, tgr_parameters **parameters);
+/** Adds weight · KL(teacher ‖ p), mean over tokens, to what the next backward differentiates (methods: TGR-MoE), for
+ *  `teacher` probabilities [tokens, experts]; reports the KL without the weight in `divergence` (may be NULL). */
+TGR_API tgr_status tgr_router_guide(tgr_router *router, const float *teacher, double weight, double *divergence);
+
+/** A whole MoE layer: router, experts (Linear dim→hidden, GELU, Linear hidden→dim; hidden = mlp_ratio·dim) and their
+ *  weighted sum. No residual is added. Parameters: "router.weight" [experts, dim], "experts.fc1.weight" [experts,
+ *  hidden, dim], "experts.fc1.bias" [experts, hidden], "experts.fc2.weight" [experts, dim, hidden], "experts.fc2.bias"
+ *  [experts, dim]. @param dim 1 to 65536. */
+TGR_API tgr_status tgr_moe_create(tgr_moe **out, tgr_context *context, const tgr_config *config, int64_t dim);
+TGR_API void tgr_moe_free(tgr_moe *moe);
+/** y [tokens, dim] from x [tokens, dim]; they must not overlap. In TGR_TRAIN, `x` must stay until backward. */
+TGR_API tgr_status tgr_moe_forward(tgr_moe *moe, tgr_mode mode, const float *x, int64_t tokens, float *y);
+/** x_gradient [tokens, dim] (overwritten; may be NULL) from y_gradient [tokens, dim], adding to the gradients of all
+ *  parameters. Needs a forward in TGR_TRAIN before; auxiliary terms and guidance are part of it. */
+TGR_API tgr_status tgr_moe_backward(tgr_moe *moe, const float *y_gradient, float *x_gradient);
+TGR_API tgr_status tgr_moe_routing(const tgr_moe *moe, const tgr_routing **routing);
+TGR_API tgr_status tgr_moe_parameters(tgr_moe *moe, tgr_parameters **parameters);
+/** See tgr_router_guide(). */
+TGR_API tgr_status tgr_moe_guide(tgr_moe *moe, const float *teacher, double weight, double *divergence);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

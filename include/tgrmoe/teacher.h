@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file teacher.h
+ * TGR-MoE (Kada et al., CVPR 2026, arXiv 2604.21330): a frozen dense model's features drive teacher routers, whose
+ * balanced, confident routing is distilled into the student's routers.
+ *
+ * For each MoE layer i, R_i (no bias) gives p_t = softmax(R_i h_t) from the teacher's feature h_t at the same layer.
+ * Its own objective: Σ_i [ teacher_load_weight · CV²(mean_t p_t) + teacher_entropy_weight · H(p_t) ]. The student adds
+ * (distill_weight / layers) Σ_i KL(stop(p_t) ‖ p), mean over tokens, while guidance is on: at steps s with
+ * guidance_start ≤ s / total_steps < guidance_end.
+ */
+#ifndef TGRMOE_TEACHER_H
+#define TGRMOE_TEACHER_H
+
+#include "tgrmoe/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A teacher router on a host's own features. Parameter: "router.weight" [experts, dim]. Reads teacher_load_weight,
+ *  teacher_entropy_weight and router_init_std from the config. */
+TGR_API tgr_status tgr_teacher_router_create(tgr_teacher_router **out, tgr_context *context, const tgr_config *config,
+                                             int64_t dim, int64_t experts);
+TGR_API void tgr_teacher_router_free(tgr_teacher_router *router);
+/** p [tokens, experts] from `features` [tokens, dim], which must stay until backward. `probabilities` is lent. */
+TGR_API tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *features, int64_t tokens,
+                                              const float **probabilities);
+/** The objective at the last forward and its parts, CV² and H, without their weights. Any output may be NULL. */
+TGR_API tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double *objective, double *balance,
+                                                double *entropy);
+/** Adds the objective's gradient to the weight's. */
+TGR_API tgr_status tgr_teacher_router_backward(tgr_teacher_router *router);
+TGR_API tgr_status tgr_teacher_router_parameters(tgr_teacher_router *router, tgr_parameters **parameters);
+
+/** A teacher for `student`: `backbone` is held and only ever run forward, its weights never change; each MoE layer of
+ *  the student gets a teacher router. The student's config decides layers, feature, weights, window and learning rate.
+ *  ERROR_SHAPE, with both counts, when the patch grids differ. A student's distillation token that the backbone lacks
+ *  is guided by the backbone's CLS. */
+TGR_API tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model *student);
+TGR_API void tgr_teacher_free(tgr_teacher *teacher);
+/** Runs the backbone and the teacher routers on the images that the student got. In TGR_TRAIN outside of the guidance
+ *  window it returns at once. @param images [batch, channels, image_size, image_size] in the backbone's own size. */
+TGR_API tgr_status tgr_teacher_forward(tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch);
+/** The same, but features of images seen before under the same id come from the cache (option teacher_cache_mb), to the
+ *  bit what the backbone gives. Ids are the host's, at least 0; one id must always mean the same pixels.
+ *  @param ids [batch] */
+TGR_API tgr_status tgr_teacher_forward_cached(tgr_teacher *teacher, tgr_mode mode, const float *images,
+                                              const int64_t *ids, int64_t batch);
+/** Whether guidance is on at the student's present step. */
+TGR_API tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active);
+/** The teacher's probabilities of the last batch for MoE layer `index`, in the student's tokens: [tokens, experts]. */
+TGR_API tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities);
+/** One optimizer step of the teacher routers (weights of option `teacher_router` frozen never change). ERROR_NONFINITE
+ *  leaves them as they were. Nothing happens outside of the window. */
+TGR_API tgr_status tgr_teacher_step(tgr_teacher *teacher);
+/** Makes the student's evaluation passes route by this teacher's probabilities of the same images instead of its own
+ *  (the oracle of the paper): call tgr_teacher_forward() first, then tgr_model_forward() in TGR_EVAL. 0 ends it. */
+TGR_API tgr_status tgr_teacher_set_oracle(tgr_teacher *teacher, int on);
+/** The teacher routers' weights, "layers.I.router.weight" [experts, dim of the backbone]. */
+TGR_API tgr_status tgr_teacher_parameters(tgr_teacher *teacher, tgr_parameters **parameters);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* A config: one value for each row of the option table. What the caller did not set comes from the method, else the
+ * preset, else the table; this is worked out anew whenever something is set, so that reading cannot fail. */
+#include "base/config.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "base/status.h"
+
+typedef struct option_value {
+    int64_t integer;
+    double real;
+    int64_t list[TGR_LIST_MAX];
+    int64_t list_count;
+} option_value;
+
+struct tgr_config {
+    tgr_context *context;
+    option_value values[TGR_OPTION_ROWS];
+    unsigned char set[TGR_OPTION_ROWS];
+};
+
+static int row_index(const tgr_option_row *row) {
+    return (int)(row - tgr_option_rows);
+}
+
+static tgr_status check_number(const tgr_option_row *row, double value) {
+    TGR_REQUIRE(value >= row->least && value <= row->most, TGR_ERROR_RANGE, "%s is %.17g; allowed are %.17g to %.17g",
+                row->key, value, row->least, row->most);
+    return TGR_OK;
+}
+
+static tgr_status check_list(const tgr_option_row *row, const int64_t *values, int64_t count) {
+    TGR_REQUIRE(count >= 0 && count <= TGR_LIST_MAX, TGR_ERROR_RANGE, "%s has %lld numbers; allowed are 0 to %d",
+                row->key, (long long)count, TGR_LIST_MAX);
+    for (int64_t i = 0; i < count; i++) {
+        TGR_TRY(check_number(row, (double)values[i]));
+        TGR_REQUIRE(row->number != TGR_OPTION_MOE_BLOCKS || i == 0 || values[i] > values[i - 1], TGR_ERROR_RANGE,
+                    "%s has %lld after %lld; the numbers must ascend", row->key, (long long)values[i],
+                    (long long)values[i - 1]);
+    }
+    return TGR_OK;
+}
+
+static tgr_status parse_choice(const tgr_option_row *row, const char *text, int64_t *value) {
+    const size_t length = strlen(text);
+    const char *choice = row->choices;
+    for (int64_t i = 0; choice; i++) {
+        const char *bar = strchr(choice, '|');
+        const size_t size = bar ? (size_t)(bar - choice) : strlen(choice);
+        if (size == length && memcmp(choice, text, size) == 0) {
+            *value = i;
+            return TGR_OK;
+        }
+        choice = bar ? bar + 1 : NULL;
+    }
+    return tgr_fail(TGR_ERROR_RANGE, "%s is '%s'; allowed are %s", row->key, text, row->choices);
+}
+
+static tgr_status parse_integer(const tgr_option_row *row, const char *text, const char **end, int64_t *value) {
+    errno = 0;
+    char *stop = NULL;
+    const long long number = strtoll(text, &stop, 10);
+    TGR_REQUIRE(stop != text && errno == 0, TGR_ERROR_RANGE, "%s is '%s'; a whole number is needed", row->key, text);
+    *value = number;
+    *end = stop;
+    return TGR_OK;
+}
+
+static tgr_status parse_list(const tgr_option_row *row, const char *text, option_value *value) {
+    value->list_count = 0;
+    for (const char *at = text; *at;) {
+        TGR_REQUIRE(value->list_count < TGR_LIST_MAX, TGR_ERROR_RANGE, "%s has more than %d numbers", row->key,
+                    TGR_LIST_MAX);
+        TGR_TRY(parse_integer(row, at, &at, &value->list[value->list_count++]));
+        TGR_REQUIRE(*at == '\0' || (*at == ',' && at[1] != '\0'), TGR_ERROR_RANGE,
+                    "%s is '%s'; whole numbers between commas are needed", row->key, text);
+        if (*at == ',') at++;
+    }
+    return check_list(row, value->list, value->list_count);
+}
+
+static tgr_status parse_value(const tgr_option_row *row, const char *text, option_value *value) {
+    const char *end = text;
+    switch (row->type) {
+        case TGR_TYPE_CHOICE:
+            return parse_choice(row, text, &value->integer);
+        case TGR_TYPE_LIST:
+            return parse_list(row, text, value);
+        case TGR_TYPE_F64:
+            value->real = strtod(text, (char **)&end);
+            TGR_REQUIRE(end != text && *end == '\0', TGR_ERROR_RANGE, "%s is '%s'; a number is needed", row->key, text);
+            return check_number(row, value->real);
+        case TGR_TYPE_I64:
+        case TGR_TYPE_BOOL:
+            TGR_TRY(parse_integer(row, text, &end, &value->integer));
+            TGR_REQUIRE(*end == '\0', TGR_ERROR_RANGE, "%s is '%s'; a whole number is needed", row->key, text);
+            return check_number(row, (double)value->integer);
+    }
+    return tgr_fail(TGR_ERROR_OPTION, "%s has no known type", row->key);
+}
+
+/* Gives unset options the values of a table's text, "key=value key=value". The tables are ours: parsing cannot fail
+ * (a test reads every row). */
+static void apply_defaults(tgr_config *config, const char *defaults) {
+    while (*defaults) {
+        const size_t length = strcspn(defaults, " ");
+        const size_t key = strcspn(defaults, "=");
+        char text[64] = "";
+        if (key < length && length - key - 1 < sizeof text) memcpy(text, defaults + key + 1, length - key - 1);
+        const tgr_option_row *row = tgr_option_find_key(defaults, key);
+        if (row && !config->set[row_index(row)]) (void)parse_value(row, text, &config->values[row_index(row)]);
+        defaults += length;
+        defaults += strspn(defaults, " ");
+    }
+}
+
+static void resolve(tgr_config *config) {
+    for (int i = 0; i < TGR_OPTION_ROWS; i++) {
+        if (!config->set[i]) (void)parse_value(&tgr_option_rows[i], tgr_option_rows[i].standard, &config->values[i]);
+    }
+    apply_defaults(config, tgr_preset_defaults(tgr_option_i64(config, TGR_OPTION_PRESET)));
+    apply_defaults(config, tgr_method_defaults(tgr_option_i64(config, TGR_OPTION_METHOD)));
+}
+
+static void store(tgr_config *config, const tgr_option_row *row, const option_value *value) {
+    config->values[row_index(row)] = *value;
+    config->set[row_index(row)] = 1;
+    resolve(config);
+}
+
+tgr_status tgr_config_create(tgr_config **out, tgr_context *context) {
+    TGR_REQUIRE_ARGUMENT(out);
+    TGR_REQUIRE_ARGUMENT(context);
+    tgr_config *config = NULL;
+    TGR_TRY(tgr_allocate(context, (void **)&config, 1, sizeof *config));
+    tgr_context_retain(context);
+    config->context = context;
+    resolve(config);
+    *out = config;
+    return TGR_OK;
+}
+
+tgr_status tgr_config_copy(tgr_config **out, const tgr_config *config) {
+    TGR_REQUIRE_ARGUMENT(out);
+    TGR_REQUIRE_ARGUMENT(config);
+    tgr_config *copy = NULL;
+    TGR_TRY(tgr_config_create(&copy, config->context));
+    *copy = *config;
+    *out = copy;
+    return TGR_OK;
+}
+
+void tgr_config_free(tgr_config *config) {
+    if (!config) return;
+    tgr_context *context = config->context;
+    tgr_release(context, config, 1, sizeof *config);
+    tgr_context_free(context);
+}
+
+/* The row of `option`, if its type is one of the two. */
+static tgr_status find_typed(tgr_option option, unsigned types, const tgr_option_row **row) {
+    *row = tgr_option_find_row(option);
+    TGR_REQUIRE(*row, TGR_ERROR_OPTION, "there is no option number %d", (int)option);
+    TGR_REQUIRE(types >> (*row)->type & 1u, TGR_ERROR_OPTION, "option %s has another type", (*row)->key);
+    return TGR_OK;
+}
+
+enum {
+    INTEGER_TYPES = 1u << TGR_TYPE_I64 | 1u << TGR_TYPE_BOOL | 1u << TGR_TYPE_CHOICE,
+    REAL_TYPES = 1u << TGR_TYPE_F64,
+    LIST_TYPES = 1u << TGR_TYPE_LIST
+};
+
+tgr_status tgr_config_set_i64(tgr_config *config, tgr_option option, int64_t value) {
+    TGR_REQUIRE_ARGUMENT(config);
+    const tgr_option_row *row = NULL;
+    TGR_TRY(find_typed(option, INTEGER_TYPES, &row));
+    TGR_TRY(check_number(row, (double)value));
+    store(config, row, &(option_value){.integer = value});
+    return TGR_OK;
+}
+
+tgr_status tgr_config_set_f64(tgr_config *config, tgr_option option, double value) {
+    TGR_REQUIRE_ARGUMENT(config);
+    const tgr_option_row *row = NULL;
+    TGR_TRY(find_typed(option, REAL_TYPES, &row));
+    TGR_TRY(check_number(row, value));
+    store(config, row, &(option_value){.real = value});
+    return TGR_OK;
+}
+
+tgr_status tgr_config_set_list(tgr_config *config, tgr_option option, const int64_t *values, int64_t count) {
+    TGR_REQUIRE_ARGUMENT(config);
+    const tgr_option_row *row = NULL;
+    TGR_TRY(find_typed(option, LIST_TYPES, &row));
+    TGR_REQUIRE(values || count == 0, TGR_ERROR_ARGUMENT, "argument 'values' is NULL; %lld numbers are needed",
+                (long long)count);
+    TGR_TRY(check_list(row, values, count));
+    option_value value = {.list_count = count};
+    if (count > 0) memcpy(value.list, values, (size_t)count * sizeof *values);
+    store(config, row, &value);
+    return TGR_OK;
+}
+
+tgr_status tgr_config_set(tgr_config *config, const char *key, const char *value) {
+    TGR_REQUIRE_ARGUMENT(config);
+    TGR_REQUIRE_ARGUMENT(key);
+    TGR_REQUIRE_ARGUMENT(value);
+    const tgr_option_row *row = tgr_option_find_key(key, strlen(key));
+    TGR_REQUIRE(row, TGR_ERROR_OPTION, "there is no option '%s'", key);
+    option_value parsed = {0};
+    TGR_TRY(parse_value(row, value, &parsed));
+    store(config, row, &parsed);
+    return TGR_OK;
+}
+
+tgr_status tgr_config_get_i64(const tgr_config *config, tgr_option option, int64_t *value) {
+    TGR_REQUIRE_ARGUMENT(config);
+    TGR_REQUIRE_ARGUMENT(value);
+    const tgr_option_row *row = NULL;
+    TGR_TRY(find_typed(option, INTEGER_TYPES, &row));
+    *value = config->values[row_index(row)].integer;
+    return TGR_OK;
+}
+
+tgr_status tgr_config_get_f64(const tgr_config *config, tgr_option option, double *value) {
+    TGR_REQUIRE_ARGUMENT(config);
+    TGR_REQUIRE_ARGUMENT(value);
+    const tgr_option_row *row = NULL;
+    TGR_TRY(find_typed(option, REAL_TYPES, &row));
+    *value = config->values[row_index(row)].real;
+    return TGR_OK;
+}
+
+tgr_status tgr_config_get_list(const tgr_config *config, tgr_option option, int64_t *values, int64_t capacity,
+                               int64_t *count) {
+    TGR_REQUIRE_ARGUMENT(config);
+    TGR_REQUIRE_ARGUMENT(count);
+    TGR_REQUIRE(values || capacity == 0, TGR_ERROR_ARGUMENT, "argument 'values' is NULL with capacity %lld",
+                (long long)capacity);
+    const tgr_option_row *row = NULL;
+    TGR_TRY(find_typed(option, LIST_TYPES, &row));
+    const option_value *value = &config->values[row_index(row)];
+    for (int64_t i = 0; i < value->list_count && i < capacity; i++) values[i] = value->list[i];
+    *count = value->list_count;
+    return TGR_OK;
+}
+
+/* Appends to text[size] at *used; *used grows by what was wanted, even past the end, as with snprintf. */
+static void append(char *text, size_t size, size_t *used, const char *piece, size_t length) {
+    for (size_t i = 0; i < length; i++, ++*used) {
+        if (*used + 1 < size) text[*used] = piece[i];
+    }
+    if (size > 0) text[*used < size ? *used : size - 1] = '\0';
+}
+
+static void write_choice(const char *choices, int64_t index, char *text, size_t size, size_t *used) {
+    for (; index > 0; index--) choices = strchr(choices, '|') + 1;
+    append(text, size, used, choices, strcspn(choices, "|"));
+}
+
+tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text, size_t size) {
+    TGR_REQUIRE_ARGUMENT(config);
+    TGR_REQUIRE_ARGUMENT(key);
+    TGR_REQUIRE_ARGUMENT(text);
+    const tgr_option_row *row = tgr_option_find_key(key, strlen(key));
+    TGR_REQUIRE(row, TGR_ERROR_OPTION, "there is no option '%s'", key);
+    const option_value *value = &config->values[row_index(row)];
+    char number[64];
+    char whole[1024] = "";
+    size_t used = 0;
+    if (row->type == TGR_TYPE_CHOICE) {
+        write_choice(row->choices, value->integer, whole, sizeof whole, &used);
+    } else if (row->type == TGR_TYPE_LIST) {
+        for (int64_t i = 0; i < value->list_count; i++) {
+            const int length = snprintf(number, sizeof number, i ? ",%lld" : "%lld", (long long)value->list[i]);
+            append(whole, sizeof whole, &used, number, (size_t)length);
+        }
+    } else {
+        const int length = row->type == TGR_TYPE_F64
+                               ? snprintf(number, sizeof number, "%.17g", value->real)
+                               : snprintf(number, sizeof number, "%lld", (long long)value->integer);
+        append(whole, sizeof whole, &used, number, (size_t)length);
+    }
+    TGR_REQUIRE(used < size, TGR_ERROR_RANGE, "size is %zu; the value of %s needs %zu", size, key, used + 1);
+    memcpy(text, whole, used + 1);
+    return TGR_OK;
+}
+
+tgr_status tgr_config_is_set(const tgr_config *config, tgr_option option, int *set) {
+    TGR_REQUIRE_ARGUMENT(config);
+    TGR_REQUIRE_ARGUMENT(set);
+    const tgr_option_row *row = tgr_option_find_row(option);
+    TGR_REQUIRE(row, TGR_ERROR_OPTION, "there is no option number %d", (int)option);
+    *set = config->set[row_index(row)];
+    return TGR_OK;
+}
+
+int64_t tgr_option_i64(const tgr_config *config, tgr_option option) {
+    return config->values[row_index(tgr_option_find_row(option))].integer;
+}
+
+double tgr_option_f64(const tgr_config *config, tgr_option option) {
+    return config->values[row_index(tgr_option_find_row(option))].real;
+}
+
+const int64_t *tgr_option_list(const tgr_config *config, tgr_option option, int64_t *count) {
+    const option_value *value = &config->values[row_index(tgr_option_find_row(option))];
+    *count = value->list_count;
+    return value->list;
+}

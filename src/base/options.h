@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The option table as rows. */
+#ifndef TGR_BASE_OPTIONS_H
+#define TGR_BASE_OPTIONS_H
+
+#include "tgrmoe/options.h"
+
+typedef struct tgr_option_row {
+    int number;
+    const char *key;
+    tgr_option_type type;
+    double least, most;
+    const char *standard, *choices, *help;
+} tgr_option_row;
+
+#define TGR_OPTION_ONE(...) +1
+enum { TGR_OPTION_ROWS = 0 TGR_OPTION_MAP(TGR_OPTION_ONE) };
+
+extern const tgr_option_row tgr_option_rows[TGR_OPTION_ROWS];
+
+/* The row of an option, or NULL. */
+const tgr_option_row *tgr_option_find_row(tgr_option option);
+const tgr_option_row *tgr_option_find_key(const char *key, size_t length);
+/* "key=value key=value …": the defaults that a preset or a method replaces. */
+const char *tgr_preset_defaults(int64_t preset);
+const char *tgr_method_defaults(int64_t method);
+
+#endif

@@ -10,12 +10,13 @@
 
 struct tgr_kernels; /* kernels/kernels.h */
 
-/* What a kernel needs to run: threads, the processor's kernels, scratch memory for each worker. */
+/* What a kernel needs to run: threads, the processor's kernels, scratch memory for each worker.
+ * Only a task may look at the scratch, at its own worker's: between jobs another handle may make it grow. */
 typedef struct tgr_compute {
     tgr_context *context;
     tgr_pool *pool;
     const struct tgr_kernels *kernels;
-    float **scratch;       /* [workers], each of scratch_floats, 64-byte aligned */
+    float **scratch; /* [workers], each of scratch_floats, 64-byte aligned */
     int64_t scratch_floats;
     int workers;
 } tgr_compute;

@@ -3,7 +3,7 @@
 #ifndef TGR_BASE_MEMORY_H
 #define TGR_BASE_MEMORY_H
 
-#include "tgrmoe/common.h"
+#include "tgrmoe/context.h"
 
 #define TGR_ALIGNMENT 64
 
@@ -13,12 +13,21 @@ tgr_status tgr_allocate(tgr_context *context, void **out, size_t count, size_t s
 /* Gives back what tgr_allocate gave (same count and size). NULL is fine. */
 void tgr_release(tgr_context *context, void *memory, size_t count, size_t size);
 
+/* The C library's memory, for contexts that were given no allocator. */
+extern const tgr_allocator tgr_default_allocator;
+/* `bytes` (not 0) zeroed bytes into *out, not counted: for the context itself. */
+tgr_status tgr_allocate_from(const tgr_allocator *allocator, void **out, size_t bytes);
+
 /* *out = a × b or a + b, or false when it does not fit. All non-negative. */
-static inline int tgr_multiply(int64_t a, int64_t b, int64_t *out) { return !__builtin_mul_overflow(a, b, out); }
-static inline int tgr_add(int64_t a, int64_t b, int64_t *out) { return !__builtin_add_overflow(a, b, out); }
+static inline int tgr_multiply(int64_t a, int64_t b, int64_t *out) {
+    return !__builtin_mul_overflow(a, b, out);
+}
+static inline int tgr_add(int64_t a, int64_t b, int64_t *out) {
+    return !__builtin_add_overflow(a, b, out);
+}
 
 /* An arena planned in two passes over the same code: first with `base` NULL, when it only counts; then with memory.
- * Each piece starts on a 64-byte boundary. `overflow` is set when a size did not fit. */
+ * Each piece starts on a 64-byte boundary. `overflow` is set when a size was negative or did not fit. */
 typedef struct tgr_arena {
     char *base;
     int64_t used;     /* bytes */

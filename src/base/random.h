@@ -29,7 +29,9 @@ void tgr_philox(uint64_t seed, const uint32_t counter[4], uint32_t out[4]);
 double tgr_random_uniform(const tgr_random *random, uint64_t index);
 /* Standard normal: Box-Muller in double of the uniforms at 2·index and 2·index + 1: sqrt(-2 ln u0) · cos(2π u1). */
 double tgr_random_normal(const tgr_random *random, uint64_t index);
-/* Normal(0, deviation²) cut at ±2 (absolute, as timm's trunc_normal_), by redrawing at index + (attempt << 40). */
+/* Normal(0, deviation²) cut at ±2 (absolute, as timm's trunc_normal_), by redrawing at index + (attempt << 40).
+ * A deviation so wide that TGR_TRUNCATED_ATTEMPTS draws miss gives a uniform in (-2, 2), the limit of such a normal. */
+#define TGR_TRUNCATED_ATTEMPTS 64
 double tgr_random_truncated(const tgr_random *random, uint64_t index, double deviation);
 
 #endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* The context: made once, shared and kept alive by all that is made from it. */
+#include "base/context.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/pool.h"
+#include "base/status.h"
+#include "base/struct.h"
+#include "kernels/kernels.h" /* the one look upward: which kernels there are and how much scratch a product needs */
+
+#define TGR_LOG_BYTES 512
+
+static tgr_status copy_allocator(tgr_allocator *into, const tgr_allocator *allocator) {
+    if (allocator == NULL) {
+        *into = tgr_default_allocator;
+        return TGR_OK;
+    }
+    size_t minimum = offsetof(tgr_allocator, release) + sizeof allocator->release;
+    TGR_TRY(tgr_struct_copy(into, sizeof *into, minimum, allocator, "options->allocator"));
+    TGR_REQUIRE_ARGUMENT(allocator->allocate);
+    TGR_REQUIRE_ARGUMENT(allocator->release);
+    return TGR_OK;
+}
+
+static tgr_status select_kernels(const tgr_kernels **out) {
+    const char *name = getenv("TGRMOE_KERNELS");
+    return tgr_kernels_select(name != NULL && name[0] != '\0' ? name : NULL, out);
+}
+
+/* All but the memory of the context itself. On failure the context may be handed to `destroy`. */
+static tgr_status set_up(tgr_context *context, const tgr_context_options *options) {
+    tgr_compute *compute = &context->compute;
+    TGR_TRY(select_kernels(&compute->kernels));
+    if (options->pool != NULL) {
+        tgr_pool_retain(options->pool);
+        compute->pool = options->pool;
+    } else {
+        TGR_TRY(tgr_pool_create(&compute->pool, options->threads));
+    }
+    compute->workers = tgr_pool_workers(compute->pool);
+    void *scratch;
+    TGR_TRY(tgr_allocate(context, &scratch, (size_t)compute->workers, sizeof *compute->scratch));
+    compute->scratch = scratch;
+    return tgr_compute_reserve(compute, TGR_GEMM_SCRATCH);
+}
+
+/* All scratch is one block, which begins where worker 0's does. */
+static void release_scratch(tgr_context *context, float *block, int64_t floats) {
+    tgr_release(context, block, (size_t)context->compute.workers * (size_t)floats, sizeof(float));
+}
+
+static void destroy(tgr_context *context) {
+    tgr_compute *compute = &context->compute;
+    if (compute->scratch != NULL) {
+        release_scratch(context, compute->scratch[0], compute->scratch_floats);
+        tgr_release(context, compute->scratch, (size_t)compute->workers, sizeof *compute->scratch);
+    }
+    tgr_pool_free(compute->pool);
+    pthread_mutex_destroy(&context->scratch_lock);
+    tgr_allocator allocator = context->allocator;
+    allocator.release(allocator.user, context, sizeof *context);
+}
+
+tgr_status tgr_context_create(tgr_context **out, const tgr_context_options *options) {
+    TGR_REQUIRE_ARGUMENT(out);
+    tgr_context_options copy = {.struct_size = sizeof copy};
+    if (options != NULL)
+        TGR_TRY(tgr_struct_copy(&copy, sizeof copy, offsetof(tgr_context_options, threads), options, "options"));
+    tgr_allocator allocator;
+    TGR_TRY(copy_allocator(&allocator, copy.allocator));
+
+    void *memory;
+    TGR_TRY(tgr_allocate_from(&allocator, &memory, sizeof(tgr_context)));
+    tgr_context *context = memory;
+    atomic_init(&context->references, 1);
+    context->allocator = allocator;
+    context->log = copy.log;
+    context->log_user = copy.log_user;
+    context->seed = copy.seed;
+    pthread_mutex_init(&context->scratch_lock, NULL);
+    context->compute.context = context;
+
+    tgr_status status = set_up(context, &copy);
+    if (status != TGR_OK) {
+        destroy(context);
+        return status;
+    }
+    *out = context;
+    return TGR_OK;
+}
+
+void tgr_context_retain(tgr_context *context) {
+    atomic_fetch_add(&context->references, 1);
+}
+
+void tgr_context_free(tgr_context *context) {
+    if (context == NULL || atomic_fetch_sub(&context->references, 1) != 1) return;
+    destroy(context);
+}
+
+tgr_status tgr_context_threads(const tgr_context *context, int *threads) {
+    TGR_REQUIRE_ARGUMENT(context);
+    TGR_REQUIRE_ARGUMENT(threads);
+    *threads = context->compute.workers;
+    return TGR_OK;
+}
+
+tgr_status tgr_context_kernels(const tgr_context *context, const char **name) {
+    TGR_REQUIRE_ARGUMENT(context);
+    TGR_REQUIRE_ARGUMENT(name);
+    *name = context->compute.kernels->name;
+    return TGR_OK;
+}
+
+tgr_status tgr_context_memory(const tgr_context *context, uint64_t *now, uint64_t *peak) {
+    TGR_REQUIRE_ARGUMENT(context);
+    if (now != NULL) *now = atomic_load(&context->bytes_now);
+    if (peak != NULL) *peak = atomic_load(&context->bytes_peak);
+    return TGR_OK;
+}
+
+tgr_status tgr_context_allocations(const tgr_context *context, uint64_t *count) {
+    TGR_REQUIRE_ARGUMENT(context);
+    TGR_REQUIRE_ARGUMENT(count);
+    *count = atomic_load(&context->allocations);
+    return TGR_OK;
+}
+
+void tgr_parallel(const tgr_compute *compute, int64_t tasks, tgr_task_fn fn, void *job) {
+    tgr_pool_run(compute->pool, tasks, fn, job);
+}
+
+/* Called with scratch_lock held. */
+static tgr_status grow_scratch(tgr_compute *compute, int64_t floats) {
+    int64_t rounded, total;
+    if (!tgr_add(floats, 15, &rounded) || !tgr_multiply(rounded / 16 * 16, compute->workers, &total))
+        return tgr_fail(TGR_ERROR_OVERFLOW, "%lld floats of scratch for each of %d workers", (long long)floats,
+                        compute->workers);
+    rounded = rounded / 16 * 16; /* so that every worker's part starts on a 64-byte boundary */
+    void *block;
+    TGR_TRY(tgr_allocate(compute->context, &block, (size_t)total, sizeof(float)));
+
+    /* Tasks of other handles may be using the old block: it is replaced between jobs. */
+    tgr_pool_lock(compute->pool);
+    float *old_block = compute->scratch[0];
+    int64_t old_floats = compute->scratch_floats;
+    for (int worker = 0; worker < compute->workers; worker++)
+        compute->scratch[worker] = (float *)block + worker * rounded;
+    compute->scratch_floats = rounded;
+    tgr_pool_unlock(compute->pool);
+    release_scratch(compute->context, old_block, old_floats);
+    return TGR_OK;
+}
+
+tgr_status tgr_compute_reserve(tgr_compute *compute, int64_t floats) {
+    pthread_mutex_t *lock = &compute->context->scratch_lock;
+    pthread_mutex_lock(lock);
+    tgr_status status = floats <= compute->scratch_floats ? TGR_OK : grow_scratch(compute, floats);
+    pthread_mutex_unlock(lock);
+    return status;
+}
+
+void tgr_log(tgr_context *context, const char *format, ...) {
+    if (context->log == NULL) return;
+    char message[TGR_LOG_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    context->log(context->log_user, message);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The version, the statuses in words, and each thread's last error message. */
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TGR_ERROR_BYTES 512
+
+#define TGR_TEXT_OF(number) #number
+#define TGR_TEXT(number)    TGR_TEXT_OF(number)
+
+static _Thread_local char last_error[TGR_ERROR_BYTES];
+
+const char *tgr_version(void) {
+    return TGR_TEXT(TGRMOE_VERSION_MAJOR) "." TGR_TEXT(TGRMOE_VERSION_MINOR) "." TGR_TEXT(TGRMOE_VERSION_PATCH);
+}
+
+const char *tgr_status_name(tgr_status status) {
+    switch (status) {
+#define TGR_STATUS_NAME(number, name, text) \
+    case TGR_##name:                        \
+        return #name;
+        TGR_STATUS_MAP(TGR_STATUS_NAME)
+#undef TGR_STATUS_NAME
+    }
+    return "UNKNOWN";
+}
+
+const char *tgr_status_text(tgr_status status) {
+    switch (status) {
+#define TGR_STATUS_TEXT(number, name, text) \
+    case TGR_##name:                        \
+        return text;
+        TGR_STATUS_MAP(TGR_STATUS_TEXT)
+#undef TGR_STATUS_TEXT
+    }
+    return "no status of this library has that number";
+}
+
+const char *tgr_last_error(void) {
+    return last_error;
+}
+
+tgr_status tgr_fail_in(const char *function, tgr_status status, const char *format, ...) {
+    /* Written aside first: an argument may be tgr_last_error() itself. */
+    char message[TGR_ERROR_BYTES];
+    int used = snprintf(message, sizeof message, "%s: ", function);
+    if (used > 0 && (size_t)used < sizeof message) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(message + used, sizeof message - (size_t)used, format, arguments);
+        va_end(arguments);
+    }
+    memcpy(last_error, message, sizeof message);
+    return status;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What the teacher, the loss and the checkpoint may do with a model beyond its public face. */
+#ifndef TGR_MODEL_MODEL_H
+#define TGR_MODEL_MODEL_H
+
+#include "base/config.h"
+#include "base/parameters.h"
+#include "routing/moe_layer.h"
+#include "tgrmoe/model.h"
+
+/* Sizes of a model, worked out from its config once. */
+typedef struct tgr_dimensions {
+    int64_t image_size, channels, patch_size, classes;
+    int64_t grid;          /* patches along a side */
+    int64_t patches;       /* grid² */
+    int64_t prefix_tokens; /* CLS and, if there is one, the distillation token */
+    int64_t tokens;        /* prefix_tokens + patches */
+    int64_t patch_dim;     /* channels · patch_size² */
+    int64_t dim, depth, heads, head_dim, hidden;
+} tgr_dimensions;
+
+/* Which feature of a block is captured. Same order as the choices of option teacher_feature. */
+typedef enum tgr_feature { TGR_FEATURE_FFN_INPUT = 0, TGR_FEATURE_BLOCK_OUTPUT = 1 } tgr_feature;
+
+void tgr_model_retain(tgr_model *model);
+tgr_context *tgr_model_context(const tgr_model *model);
+const tgr_dimensions *tgr_model_dimensions(const tgr_model *model);
+/* Batch and mode of the last forward pass; 0 before the first. */
+int64_t tgr_model_batch(const tgr_model *model);
+tgr_mode tgr_model_mode(const tgr_model *model);
+/* True between a forward in TGR_TRAIN and its backward. */
+int tgr_model_can_backward(const tgr_model *model);
+/* MoE layer `index`, below the count of MoE layers. */
+int64_t tgr_model_layer_count(const tgr_model *model);
+tgr_moe_layer *tgr_model_layer(tgr_model *model, int64_t index);
+/* Copies feature `feature` of block `block` (from 0) of every following forward pass to `destination`
+ * [batch, tokens, dim]; NULL ends it. Forward passes are the same to the bit with and without. */
+void tgr_model_capture(tgr_model *model, int64_t block, tgr_feature feature, float *destination);
+
+#endif

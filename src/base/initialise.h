@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Fresh weights. The random stream of a tensor is keyed by the seed and the tensor's name alone, so that models which
+ * share a tensor (a dense and a sparse one, say) start it with the same numbers. */
+#ifndef TGR_BASE_INITIALISE_H
+#define TGR_BASE_INITIALISE_H
+
+#include "base/parameters.h"
+
+/* Fills the tensor from Normal(0, deviation²) cut at ±2, as timm's trunc_normal_. */
+void tgr_initialise_truncated(tgr_parameters *parameters, int64_t index, double deviation);
+/* Fills the tensor from Normal(0, deviation²). */
+void tgr_initialise_normal(tgr_parameters *parameters, int64_t index, double deviation);
+void tgr_initialise_constant(tgr_parameters *parameters, int64_t index, float value);
+
+#endif

@@ -30,8 +30,8 @@ typedef struct tgr_executor {
 
 /** Where memory comes from. Both functions may be called from any thread that uses a handle. */
 typedef struct tgr_allocator {
-    size_t struct_size; /**< sizeof(tgr_allocator) */
-    void *user;         /**< handed to both functions */
+    size_t struct_size;                                            /**< sizeof(tgr_allocator) */
+    void *user;                                                    /**< handed to both functions */
     void *(*allocate)(void *user, size_t bytes, size_t alignment); /**< NULL when there is none; alignment 64 at most */
     void (*release)(void *user, void *memory, size_t bytes);       /**< never called with NULL */
 } tgr_allocator;

@@ -31,8 +31,8 @@ TGR_API tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, dou
 TGR_API tgr_status tgr_optimizer_gradient_norm(const tgr_optimizer *optimizer, double *norm);
 
 /** The cosine schedule with linear warm-up, as a function alone: for `step` counted from 0, the rate
- *  peak·(step + 1)/warmup below `warmup`, else lowest + (peak - lowest)·(1 + cos(π·(step - warmup)/(total - warmup)))/2,
- *  and `lowest` from `total` on. */
+ *  peak·(step + 1)/warmup below `warmup`, else lowest + (peak - lowest)·(1 + cos(π·(step - warmup)/(total -
+ * warmup)))/2, and `lowest` from `total` on. */
 TGR_API double tgr_schedule_cosine(int64_t step, int64_t total, int64_t warmup, double peak, double lowest);
 
 #ifdef __cplusplus

@@ -16,7 +16,8 @@ extern "C" {
 /**
  * Every option: X(number, NAME, "key", TYPE, least, most, "default", "choices or NULL", "what it is").
  * Types: I64 a whole number, F64 a real number, BOOL 0 or 1, CHOICE one of the names between bars, LIST whole numbers
- * between commas, ascending. The default may be replaced by the preset or the method (see below) while the key is unset.
+ * between commas, ascending. The default may be replaced by the preset or the method (see below) while the key is
+ * unset.
  */
 #define TGR_OPTION_MAP(X)                                                                                              \
     X(100, PRESET, "preset", CHOICE, 0, 4, "none", "none|fashion|tiny|small|base", "model sizes by name")              \
@@ -78,8 +79,10 @@ extern "C" {
     X(407, CLIP_NORM, "clip_norm", F64, 0, 1e9, "0", NULL, "largest global norm of the gradient; 0 for no clipping")   \
     X(408, SCHEDULE, "schedule", CHOICE, 0, 1, "cosine", "cosine|constant",                                            \
       "how the learning rate falls after warm-up (constant when total_steps is 0)")                                    \
-    X(409, TOTAL_STEPS, "total_steps", I64, 0, 4294967295, "0", NULL, "optimizer steps of the whole training; 0 if unknown") \
-    X(410, WARMUP_STEPS, "warmup_steps", I64, 0, 4294967295, "0", NULL, "steps over which the learning rate rises linearly") \
+    X(409, TOTAL_STEPS, "total_steps", I64, 0, 4294967295, "0", NULL,                                                  \
+      "optimizer steps of the whole training; 0 if unknown")                                                           \
+    X(410, WARMUP_STEPS, "warmup_steps", I64, 0, 4294967295, "0", NULL,                                                \
+      "steps over which the learning rate rises linearly")                                                             \
     X(411, MIN_LR, "min_lr", F64, 0, 1000, "0", NULL, "learning rate at the end of the cosine")                        \
     X(500, LABEL_SMOOTHING, "label_smoothing", F64, 0, 0.999, "0", NULL, "share of a label spread over all classes")
 
@@ -91,12 +94,12 @@ extern "C" {
     X(2, TGR, "tgr", "router_noise=1", "Kada et al., CVPR 2026, arXiv 2604.21330")
 
 /** Every preset: X(index, NAME, "name", "defaults that it replaces"). The index is the CHOICE of `preset`. */
-#define TGR_PRESET_MAP(X)                                                                                        \
-    X(0, NONE, "none", "")                                                                                       \
-    X(1, FASHION, "fashion",                                                                                     \
+#define TGR_PRESET_MAP(X)                                                                                         \
+    X(0, NONE, "none", "")                                                                                        \
+    X(1, FASHION, "fashion",                                                                                      \
       "image_size=28 channels=1 patch_size=4 classes=10 embed_dim=96 depth=6 heads=4 experts=8 moe_blocks=2,4,6") \
-    X(2, TINY, "tiny", "embed_dim=192 heads=3")                                                                  \
-    X(3, SMALL, "small", "embed_dim=384 heads=6")                                                                \
+    X(2, TINY, "tiny", "embed_dim=192 heads=3")                                                                   \
+    X(3, SMALL, "small", "embed_dim=384 heads=6")                                                                 \
     X(4, BASE, "base", "embed_dim=768 heads=12")
 
 /** The numbers of the options. */

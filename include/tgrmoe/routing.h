@@ -4,8 +4,8 @@
  * Routers and MoE layers on a host's own float32 buffers, and what routers decided, readable for every kind of layer.
  *
  * A batch is `tokens` rows of `dim` numbers. E experts, K experts per token. The logits l = W x have no bias and stay
- * float32; p = softmax(l) without noise, gates = the K largest of softmax(l + noise), not renormalised unless the option
- * `renormalize` says so. Ties go to the lower expert.
+ * float32; p = softmax(l) without noise, gates = the K largest of softmax(l + noise), not renormalised unless the
+ * option `renormalize` says so. Ties go to the lower expert.
  */
 #ifndef TGRMOE_ROUTING_H
 #define TGRMOE_ROUTING_H
@@ -39,7 +39,8 @@ TGR_API tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, c
  *  from the config. Parameter: "router.weight" [experts, dim]. @param dim 1 to 65536. */
 TGR_API tgr_status tgr_router_create(tgr_router **out, tgr_context *context, const tgr_config *config, int64_t dim);
 TGR_API void tgr_router_free(tgr_router *router);
-/** Routes `x` [tokens, dim]; read the outcome through tgr_router_routing(). In TGR_TRAIN, `x` must stay until backward. */
+/** Routes `x` [tokens, dim]; read the outcome through tgr_router_routing(). In TGR_TRAIN, `x` must stay until backward.
+ */
 TGR_API tgr_status tgr_router_forward(tgr_router *router, tgr_mode mode, const float *x, int64_t tokens);
 /** From `gates_gradient` [tokens, top_k] (dropped choices are ignored) to `x_gradient` [tokens, dim] (overwritten; may
  *  be NULL), adding to the weight's gradient. Auxiliary terms and guidance are part of it. */

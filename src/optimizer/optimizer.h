@@ -19,7 +19,7 @@ struct tgr_optimizer {
     uint64_t steps;       /* steps taken by this optimizer, for the bias correction */
     double fixed_rate;    /* negative: by the schedule */
     double gradient_norm;
-    double *partial;      /* sums of squares by block */
+    double *partial; /* sums of squares by block */
 };
 
 void tgr_optimizer_retain(tgr_optimizer *optimizer);

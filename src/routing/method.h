@@ -3,8 +3,8 @@
  *
  * A layer's forward pass asks the method to `route` (fill choices and gates from the logits), then builds the dispatch
  * plan under the capacity, runs the experts, combines, and asks for the method's `auxiliary` losses. Its backward pass
- * hands the method the gradient of the gates and gets that of the logits. A method that does without some of this leaves
- * the function NULL; one that has parameters or state of its own declares them. */
+ * hands the method the gradient of the gates and gets that of the logits. A method that does without some of this
+ * leaves the function NULL; one that has parameters or state of its own declares them. */
 #ifndef TGR_ROUTING_METHOD_H
 #define TGR_ROUTING_METHOD_H
 

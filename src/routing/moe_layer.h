@@ -11,9 +11,9 @@
 typedef struct tgr_moe_layer tgr_moe_layer;
 
 /* Adds "<prefix>router.weight" [E, dim], "<prefix>experts.fc1.weight" [E, hidden, dim], "<prefix>experts.fc1.bias"
- * [E, hidden], "<prefix>experts.fc2.weight" [E, dim, hidden], "<prefix>experts.fc2.bias" [E, dim] to `parameters`, which
- * must outlive the layer. `layer` keys the random numbers of this layer. Checks the routing options against each other
- * (top_k ≤ experts). With `experts` 0 only the router is made. */
+ * [E, hidden], "<prefix>experts.fc2.weight" [E, dim, hidden], "<prefix>experts.fc2.bias" [E, dim] to `parameters`,
+ * which must outlive the layer. `layer` keys the random numbers of this layer. Checks the routing options against each
+ * other (top_k ≤ experts). With `experts` 0 only the router is made. */
 tgr_status tgr_moe_layer_create(tgr_moe_layer **out, tgr_context *context, const tgr_config *config,
                                 tgr_parameters *parameters, const char *prefix, int64_t dim, uint32_t layer,
                                 int with_experts);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a router decided for one batch: the record that methods fill, experts follow, and teachers and measures read.
  *
- * T tokens, E experts, K choices per token. A "choice" is one (token, k) pair; a "slot" is a place in an expert's input,
- * slots of expert e being first_slot[e] … first_slot[e + 1] - 1. A dropped choice has no slot. */
+ * T tokens, E experts, K choices per token. A "choice" is one (token, k) pair; a "slot" is a place in an expert's
+ * input, slots of expert e being first_slot[e] … first_slot[e + 1] - 1. A dropped choice has no slot. */
 #ifndef TGR_ROUTING_ROUTING_H
 #define TGR_ROUTING_ROUTING_H
 
@@ -54,8 +54,8 @@ struct tgr_routing {
 
     tgr_term terms[TGR_MAX_TERMS];
     int64_t term_count;
-    double *partial;  /* small sums by row block */
-    int32_t *order;   /* [T], tokens by priority */
+    double *partial; /* small sums by row block */
+    int32_t *order;  /* [T], tokens by priority */
     void *method_state;
 };
 

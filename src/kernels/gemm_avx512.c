@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The blocked product with AVX-512: micro-tiles of up to 14 × 32 in 28 of the 32 registers. */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "kernels/gemm_blocked.h"
+#include "kernels/gemm_variants.h"
+
+enum { ROWS = 14, VECTORS = 2, LANES = 16 };
+
+static inline __mmask16 first_lanes(int64_t count) {
+    return count >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
+}
+
+static inline __attribute__((always_inline)) void store(__m512 sum, const tgr_micro_tile *tile, int64_t row,
+                                                        int64_t column, __mmask16 mask) {
+    float *c = tile->c + row * tile->c_row + column;
+    if (tile->bias) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, tile->bias + column));
+    if (tile->accumulate) sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, c), sum);
+    _mm512_mask_storeu_ps(c, mask, sum);
+}
+
+/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers. */
+static inline __attribute__((always_inline)) void multiply(const int rows, const int vectors, int64_t columns,
+                                                           const tgr_micro_tile *tile) {
+    __m512 sum[ROWS][VECTORS];
+    int64_t a_row = tile->a_row, a_col = tile->a_col, b_row = tile->b_row;
+    const float *a[4], *b = tile->b; /* a[q] is at row 4·q */
+    for (int q = 0; q < 4; q++) a[q] = tile->a + (4 * q < rows ? 4 * q * a_row : 0);
+    for (int i = 0; i < rows; i++) {
+        _mm_prefetch((const char *)(tile->c + i * tile->c_row), _MM_HINT_T0);
+        if (vectors == 2) _mm_prefetch((const char *)(tile->c + i * tile->c_row + columns - 1), _MM_HINT_T0);
+        for (int v = 0; v < vectors; v++) sum[i][v] = _mm512_setzero_ps();
+    }
+    for (int64_t l = 0; l < tile->k; l++) {
+        __m512 b_l[VECTORS];
+        for (int v = 0; v < vectors; v++) b_l[v] = _mm512_loadu_ps(b + LANES * v);
+        for (int i = 0; i < rows; i++) {
+            __m512 a_il = _mm512_set1_ps(a[i / 4][i % 4 * a_row]);
+            for (int v = 0; v < vectors; v++) sum[i][v] = _mm512_fmadd_ps(a_il, b_l[v], sum[i][v]);
+        }
+        for (int q = 0; q < 4; q++) a[q] += a_col;
+        b += b_row;
+    }
+    for (int i = 0; i < rows; i++) {
+        for (int v = 0; v < vectors; v++) store(sum[i][v], tile, i, LANES * v, first_lanes(columns - LANES * v));
+    }
+}
+
+#define MULTIPLY(rows)                                                         \
+    static void multiply_##rows(int64_t columns, const tgr_micro_tile *tile) { \
+        if (columns > LANES) {                                                 \
+            multiply(rows, 2, columns, tile);                                  \
+        } else {                                                               \
+            multiply(rows, 1, columns, tile);                                  \
+        }                                                                      \
+    }
+MULTIPLY(1)
+MULTIPLY(2)
+MULTIPLY(3)
+MULTIPLY(4)
+MULTIPLY(5)
+MULTIPLY(6)
+MULTIPLY(7)
+MULTIPLY(8)
+MULTIPLY(9)
+MULTIPLY(10)
+MULTIPLY(11)
+MULTIPLY(12)
+MULTIPLY(13)
+MULTIPLY(14)
+#undef MULTIPLY
+
+static void multiply_tile(int64_t rows, int64_t columns, const tgr_micro_tile *tile) {
+    static void (*const by_rows[ROWS])(int64_t, const tgr_micro_tile *) = {
+        multiply_1, multiply_2, multiply_3,  multiply_4,  multiply_5,  multiply_6,  multiply_7,
+        multiply_8, multiply_9, multiply_10, multiply_11, multiply_12, multiply_13, multiply_14,
+    };
+    by_rows[rows - 1](columns, tile);
+}
+
+/* x[i][j] becomes x[j][i]. */
+static inline __attribute__((always_inline)) void transpose(__m512 x[LANES]) {
+    __m512 y[LANES];
+    for (int i = 0; i < LANES; i += 4) { /* 4 × 4 within each quarter of the vectors */
+        __m512 low01 = _mm512_unpacklo_ps(x[i], x[i + 1]), high01 = _mm512_unpackhi_ps(x[i], x[i + 1]);
+        __m512 low23 = _mm512_unpacklo_ps(x[i + 2], x[i + 3]), high23 = _mm512_unpackhi_ps(x[i + 2], x[i + 3]);
+        y[i] = _mm512_shuffle_ps(low01, low23, 0x44);
+        y[i + 1] = _mm512_shuffle_ps(low01, low23, 0xee);
+        y[i + 2] = _mm512_shuffle_ps(high01, high23, 0x44);
+        y[i + 3] = _mm512_shuffle_ps(high01, high23, 0xee);
+    }
+    for (int i = 0; i < 4;
+         i++) { /* 4 × 4 of quarters: y[4·r + i] has in quarter q what x[4·q + i] needs in quarter r */
+        __m512 even01 = _mm512_shuffle_f32x4(y[i], y[i + 4], 0x88);
+        __m512 odd01 = _mm512_shuffle_f32x4(y[i], y[i + 4], 0xdd);
+        __m512 even23 = _mm512_shuffle_f32x4(y[i + 8], y[i + 12], 0x88);
+        __m512 odd23 = _mm512_shuffle_f32x4(y[i + 8], y[i + 12], 0xdd);
+        x[i] = _mm512_shuffle_f32x4(even01, even23, 0x88);
+        x[i + 4] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
+        x[i + 8] = _mm512_shuffle_f32x4(even01, even23, 0xdd);
+        x[i + 12] = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
+    }
+}
+
+/* Each lane is contiguous: 16 × 16 at a time. */
+static void pack_transposed(const tgr_panel *panel, int64_t lane) {
+    int64_t lanes = panel->lanes - lane < LANES ? panel->lanes - lane : LANES;
+    const float *from = panel->from + lane * panel->from_lane;
+    for (int64_t l = 0; l < panel->k; l += LANES) {
+        int64_t steps = panel->k - l < LANES ? panel->k - l : LANES;
+        __mmask16 mask = first_lanes(steps);
+        __m512 x[LANES];
+        for (int i = 0; i < LANES; i++) {
+            x[i] = i < lanes ? _mm512_maskz_loadu_ps(mask, from + i * panel->from_lane + l) : _mm512_setzero_ps();
+        }
+        transpose(x);
+        float *to = panel->to + l * panel->to_row + lane;
+        for (int i = 0; i < LANES; i++) {
+            if (i < steps) _mm512_storeu_ps(to + i * panel->to_row, x[i]);
+        }
+    }
+}
+
+/* The lanes lie side by side. */
+static void pack_rows(const tgr_panel *panel, int64_t lane) {
+    __mmask16 mask = first_lanes(panel->lanes - lane);
+    for (int64_t l = 0; l < panel->k; l++) {
+        __m512 x = _mm512_maskz_loadu_ps(mask, panel->from + l * panel->from_k + lane);
+        _mm512_storeu_ps(panel->to + l * panel->to_row + lane, x);
+    }
+}
+
+static void pack_any(const tgr_panel *panel, int64_t lane) {
+    for (int64_t l = 0; l < panel->k; l++) {
+        const float *from = panel->from + lane * panel->from_lane + l * panel->from_k;
+        float *to = panel->to + l * panel->to_row + lane;
+        for (int i = 0; i < LANES; i++) to[i] = lane + i < panel->lanes ? from[i * panel->from_lane] : 0.0f;
+    }
+}
+
+static void pack(const tgr_panel *panel) {
+    for (int64_t lane = 0; lane < panel->lanes; lane += LANES) {
+        if (panel->from_lane == 1) {
+            pack_rows(panel, lane);
+        } else if (panel->from_k == 1) {
+            pack_transposed(panel, lane);
+        } else {
+            pack_any(panel, lane);
+        }
+    }
+}
+
+void tgr_gemm_avx512(const tgr_gemm *product, float *scratch) {
+    static const tgr_blocking blocking = {
+        .vector = LANES,
+        .rows = ROWS,
+        .columns = VECTORS * LANES,
+        .depth = 384,
+        .width = 512,
+        .multiply = multiply_tile,
+        .pack = pack,
+    };
+    tgr_gemm_blocked(&blocking, product, scratch);
+}
+
+#else
+typedef int tgr_gemm_avx512_is_for_x86_64;
+#endif

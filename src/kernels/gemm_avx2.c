@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* The blocked product with AVX2 and FMA: micro-tiles of up to 6 × 16 in 12 of the 16 registers. */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "kernels/gemm_blocked.h"
+#include "kernels/gemm_variants.h"
+
+enum { ROWS = 6, VECTORS = 2, LANES = 8 };
+
+static inline __m256i first_lanes(int64_t count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count > LANES ? LANES : (int)count),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline __attribute__((always_inline)) void store(__m256 sum, const tgr_micro_tile *tile, int64_t row,
+                                                        int64_t column, __m256i mask) {
+    float *c = tile->c + row * tile->c_row + column;
+    if (tile->bias) sum = _mm256_add_ps(sum, _mm256_maskload_ps(tile->bias + column, mask));
+    if (tile->accumulate) sum = _mm256_add_ps(_mm256_maskload_ps(c, mask), sum);
+    _mm256_maskstore_ps(c, mask, sum);
+}
+
+/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers. */
+static inline __attribute__((always_inline)) void multiply(const int rows, const int vectors, int64_t columns,
+                                                           const tgr_micro_tile *tile) {
+    __m256 sum[ROWS][VECTORS];
+    int64_t a_row = tile->a_row, a_col = tile->a_col, b_row = tile->b_row;
+    const float *a[2], *b = tile->b; /* a[q] is at row 4·q */
+    for (int q = 0; q < 2; q++) a[q] = tile->a + (4 * q < rows ? 4 * q * a_row : 0);
+    for (int i = 0; i < rows; i++) {
+        _mm_prefetch((const char *)(tile->c + i * tile->c_row), _MM_HINT_T0);
+        for (int v = 0; v < vectors; v++) sum[i][v] = _mm256_setzero_ps();
+    }
+    for (int64_t l = 0; l < tile->k; l++) {
+        __m256 b_l[VECTORS];
+        for (int v = 0; v < vectors; v++) b_l[v] = _mm256_loadu_ps(b + LANES * v);
+        for (int i = 0; i < rows; i++) {
+            __m256 a_il = _mm256_broadcast_ss(a[i / 4] + i % 4 * a_row);
+            for (int v = 0; v < vectors; v++) sum[i][v] = _mm256_fmadd_ps(a_il, b_l[v], sum[i][v]);
+        }
+        for (int q = 0; q < 2; q++) a[q] += a_col;
+        b += b_row;
+    }
+    for (int v = 0; v < vectors; v++) {
+        __m256i mask = first_lanes(columns - LANES * v);
+        for (int i = 0; i < rows; i++) store(sum[i][v], tile, i, LANES * v, mask);
+    }
+}
+
+#define MULTIPLY(rows)                                                         \
+    static void multiply_##rows(int64_t columns, const tgr_micro_tile *tile) { \
+        if (columns > LANES) {                                                 \
+            multiply(rows, 2, columns, tile);                                  \
+        } else {                                                               \
+            multiply(rows, 1, columns, tile);                                  \
+        }                                                                      \
+    }
+MULTIPLY(1)
+MULTIPLY(2)
+MULTIPLY(3)
+MULTIPLY(4)
+MULTIPLY(5)
+MULTIPLY(6)
+#undef MULTIPLY
+
+static void multiply_tile(int64_t rows, int64_t columns, const tgr_micro_tile *tile) {
+    static void (*const by_rows[ROWS])(int64_t, const tgr_micro_tile *) = {
+        multiply_1, multiply_2, multiply_3, multiply_4, multiply_5, multiply_6,
+    };
+    by_rows[rows - 1](columns, tile);
+}
+
+/* x[i][j] becomes x[j][i]. */
+static inline __attribute__((always_inline)) void transpose(__m256 x[LANES]) {
+    __m256 y[LANES];
+    for (int i = 0; i < LANES; i += 4) { /* 4 × 4 within each half of the vectors */
+        __m256 low01 = _mm256_unpacklo_ps(x[i], x[i + 1]), high01 = _mm256_unpackhi_ps(x[i], x[i + 1]);
+        __m256 low23 = _mm256_unpacklo_ps(x[i + 2], x[i + 3]), high23 = _mm256_unpackhi_ps(x[i + 2], x[i + 3]);
+        y[i] = _mm256_shuffle_ps(low01, low23, 0x44);
+        y[i + 1] = _mm256_shuffle_ps(low01, low23, 0xee);
+        y[i + 2] = _mm256_shuffle_ps(high01, high23, 0x44);
+        y[i + 3] = _mm256_shuffle_ps(high01, high23, 0xee);
+    }
+    for (int i = 0; i < 4; i++) { /* 2 × 2 of halves */
+        x[i] = _mm256_permute2f128_ps(y[i], y[i + 4], 0x20);
+        x[i + 4] = _mm256_permute2f128_ps(y[i], y[i + 4], 0x31);
+    }
+}
+
+/* Each lane is contiguous: 8 × 8 at a time. */
+static void pack_transposed(const tgr_panel *panel, int64_t lane) {
+    int64_t lanes = panel->lanes - lane < LANES ? panel->lanes - lane : LANES;
+    const float *from = panel->from + lane * panel->from_lane;
+    for (int64_t l = 0; l < panel->k; l += LANES) {
+        int64_t steps = panel->k - l < LANES ? panel->k - l : LANES;
+        __m256i mask = first_lanes(steps);
+        __m256 x[LANES];
+        for (int i = 0; i < LANES; i++) {
+            x[i] = i < lanes ? _mm256_maskload_ps(from + i * panel->from_lane + l, mask) : _mm256_setzero_ps();
+        }
+        transpose(x);
+        float *to = panel->to + l * panel->to_row + lane;
+        for (int i = 0; i < LANES; i++) {
+            if (i < steps) _mm256_storeu_ps(to + i * panel->to_row, x[i]);
+        }
+    }
+}
+
+/* The lanes lie side by side. */
+static void pack_rows(const tgr_panel *panel, int64_t lane) {
+    __m256i mask = first_lanes(panel->lanes - lane);
+    for (int64_t l = 0; l < panel->k; l++) {
+        __m256 x = _mm256_maskload_ps(panel->from + l * panel->from_k + lane, mask);
+        _mm256_storeu_ps(panel->to + l * panel->to_row + lane, x);
+    }
+}
+
+static void pack_any(const tgr_panel *panel, int64_t lane) {
+    for (int64_t l = 0; l < panel->k; l++) {
+        const float *from = panel->from + lane * panel->from_lane + l * panel->from_k;
+        float *to = panel->to + l * panel->to_row + lane;
+        for (int i = 0; i < LANES; i++) to[i] = lane + i < panel->lanes ? from[i * panel->from_lane] : 0.0f;
+    }
+}
+
+static void pack(const tgr_panel *panel) {
+    for (int64_t lane = 0; lane < panel->lanes; lane += LANES) {
+        if (panel->from_lane == 1) {
+            pack_rows(panel, lane);
+        } else if (panel->from_k == 1) {
+            pack_transposed(panel, lane);
+        } else {
+            pack_any(panel, lane);
+        }
+    }
+}
+
+void tgr_gemm_avx2(const tgr_gemm *product, float *scratch) {
+    static const tgr_blocking blocking = {
+        .vector = LANES,
+        .rows = ROWS,
+        .columns = VECTORS * LANES,
+        .depth = 384,
+        .width = 256,
+        .multiply = multiply_tile,
+        .pack = pack,
+    };
+    tgr_gemm_blocked(&blocking, product, scratch);
+}
+
+#else
+typedef int tgr_gemm_avx2_is_for_x86_64;
+#endif

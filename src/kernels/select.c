@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Which kernels a machine gets. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "kernels/gemm_variants.h"
+#include "kernels/kernels.h"
+
+/* Best first. */
+static const tgr_kernels *const rows[] = {
+#if defined(__x86_64__)
+    &tgr_kernels_avx512,
+    &tgr_kernels_avx2,
+#endif
+    &tgr_kernels_blis,
+    &tgr_kernels_portable,
+};
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+
+int tgr_usable_portable(void) {
+    return 1;
+}
+
+#if defined(__x86_64__)
+/* The compiler's tests include whether the operating system saves the registers. */
+int tgr_usable_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+int tgr_usable_avx512(void) {
+    return tgr_usable_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+}
+#endif
+
+/* The names of the kernels that this machine can run, for messages. */
+static void list_usable(char *text, size_t size) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < ROW_COUNT && used < size; i++) {
+        if (!rows[i]->usable()) continue;
+        used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", rows[i]->name);
+    }
+}
+
+tgr_status tgr_kernels_select(const char *name, const tgr_kernels **out) {
+    char usable[64];
+    for (int i = 0; i < ROW_COUNT; i++) {
+        int found = name ? strcmp(name, rows[i]->name) == 0 : rows[i]->usable();
+        if (!found) continue;
+        if (rows[i]->usable()) {
+            *out = rows[i];
+            return TGR_OK;
+        }
+        list_usable(usable, sizeof usable);
+        return tgr_fail(TGR_ERROR_UNSUPPORTED, "kernels '%s' cannot run on this machine; those that can are %s", name,
+                        usable);
+    }
+    list_usable(usable, sizeof usable);
+    return tgr_fail(TGR_ERROR_ARGUMENT, "there are no kernels '%s'; this machine can run %s", name, usable);
+}

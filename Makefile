@@ -78,9 +78,11 @@ TOOL   := $(BUILD)/examples/tgrmoe
 all: lib $(TOOL) $(EXAMPLES) $(BUILD)/tgrmoe.pc
 lib: $(SHARED) $(STATIC)
 
-ifeq ($(BLIS_HEADER)$(filter-out check demo clean uninstall,$(MAKECMDGOALS)),)
-else ifeq ($(BLIS_HEADER)$(BLIS_CFLAGS),)
+# check and demo install what is missing first, and start make again.
+ifneq ($(filter-out check demo clean uninstall format,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(BLIS_CFLAGS),)
 $(error blis.h was not found: install libblis-pthread-dev, or set BLIS_CFLAGS and BLIS_LIBS)
+endif
 endif
 
 # Objects are built anew when the compiler or a flag changes.

@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What a distribution and a host rely on: headers that stand alone, an export list, an installation that pkg-config finds.
+number=0
+check() {
+    number=$((number + 1))
+    if [ "$1" -eq 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; fi
+}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+for header in include/tgrmoe/*.h; do
+    printf '#include "tgrmoe/%s"\n' "$(basename "$header")" | tee "$folder/alone.c" >"$folder/alone.cpp"
+    ${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only "$folder/alone.c"
+    check $? "$(basename "$header") alone is C11"
+    ${CXX:-c++} -std=c++17 -Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only "$folder/alone.cpp"
+    check $? "$(basename "$header") alone is C++17"
+done
+
+# A sanitized library carries symbols of its runtime and needs it preloaded: the rest is for plain builds.
+if [ -z "$SANITIZE" ]; then
+    nm -D --defined-only "$LIBOUT/libtgrmoe.so" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort -u >"$folder/exported"
+    cat include/tgrmoe/*.h | tr '\n' ' ' | grep -o 'TGR_API [^;{]*(' | sed 's/ *($//; s/(.*//' |
+        grep -o 'tgr_[a-z0-9_]*$' | sort -u >"$folder/declared"
+    diff "$folder/declared" "$folder/exported" | sed 's/^/# /'
+    cmp -s "$folder/declared" "$folder/exported"
+    check $? "the shared library exports what the headers declare and nothing else"
+
+    readelf -d "$LIBOUT/libtgrmoe.so" | grep -q 'SONAME.*libtgrmoe.so.0\]'
+    check $? "SONAME carries the major version"
+
+    make -s install PREFIX=/opt/tgr DESTDIR="$folder/root" >"$folder/log" 2>&1
+    check $? "make install into DESTDIR"
+    find "$folder/root" -type f | xargs grep -l "$folder" | grep -q .
+    [ $? -ne 0 ]
+    check $? "nothing installed names DESTDIR"
+    cat >"$folder/host.c" <<'HOST'
+#include <stdio.h>
+#include <tgrmoe/tgrmoe.h>
+int main(void) {
+    tgr_context *context = NULL;
+    if (tgr_context_create(&context, NULL) != TGR_OK) return 1;
+    tgr_context_free(context);
+    return puts(tgr_version()) < 0;
+}
+HOST
+    PKG_CONFIG_PATH="$folder/root/opt/tgr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$folder/root"
+    export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
+    # shellcheck disable=SC2046
+    ${CC:-cc} "$folder/host.c" $(pkg-config --cflags --libs tgrmoe) -o "$folder/host" &&
+        LD_LIBRARY_PATH="$folder/root/opt/tgr/lib" "$folder/host" >"$folder/version"
+    check $? "a host compiles, links and runs through pkg-config"
+    # shellcheck disable=SC2046
+    ${CC:-cc} -static-libgcc "$folder/host.c" -I"$folder/root/opt/tgr/include" "$folder/root/opt/tgr/lib/libtgrmoe.a" \
+        $(pkg-config --static --libs-only-l tgrmoe | sed 's/-ltgrmoe//') \
+        $(sed -n 's/^Libs.private: .*\(-L[^ ]*\).*/\1/p' "$folder/root/opt/tgr/lib/pkgconfig/tgrmoe.pc") -o "$folder/host-static" &&
+        "$folder/host-static" >/dev/null
+    check $? "a host links the static library"
+    make -s uninstall PREFIX=/opt/tgr DESTDIR="$folder/root" >"$folder/log" 2>&1
+    left=$(find "$folder/root" -type f -o -type l | wc -l)
+    [ "$left" -eq 0 ]
+    check $? "make uninstall leaves nothing"
+fi
+echo "1..$number"

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of named tensors: layout, names, limits, order of calls, lack of memory. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/parameters.h"
+#include "support.h"
+
+static const int64_t FIVE[] = {5};
+
+static tgr_parameters *new_parameters(uint64_t seed) {
+    tgr_context *context = test_context(1, seed);
+    tgr_parameters *parameters = NULL;
+    assert_status(TGR_OK, tgr_parameters_create(&parameters, context));
+    tgr_context_free(context); /* the parameters hold it */
+    return parameters;
+}
+
+/* Adds `tensors` tensors with random shapes; every third is running state. */
+static void add_random(tgr_parameters *parameters, test_random *random, int64_t tensors, int64_t *trained) {
+    *trained = 0;
+    for (int64_t i = 0; i < tensors; i++) {
+        char name[TGR_NAME_BYTES];
+        snprintf(name, sizeof name, "blocks.%d.weight", (int)i);
+        int ndim = (int)test_random_integer(random, 1, 4);
+        int64_t dims[4], count = 1, index = -1;
+        for (int d = 0; d < ndim; d++) {
+            dims[d] = test_random_integer(random, 1, 6);
+            count *= dims[d];
+        }
+        if (i % 3 != 0) *trained += count;
+        assert_status(TGR_OK,
+                      tgr_parameters_add(parameters, &index, name, i % 3 == 0 ? TGR_TENSOR_STATE : 0, ndim, dims));
+        assert_int_equal(index, i);
+        assert_int_equal(parameters->tensors[i].count, count);
+        assert_same_bytes(parameters->tensors[i].dims, dims, (size_t)ndim * sizeof *dims);
+    }
+}
+
+static void test_layout(void **state) {
+    (void)state;
+    test_random random = test_random_start(1);
+    for (int64_t tensors = 1; tensors < 100; tensors += 14) {
+        tgr_parameters *parameters = new_parameters(99);
+        int64_t trained, count, total;
+        add_random(parameters, &random, tensors, &trained);
+        assert_status(TGR_OK, tgr_parameters_seal(parameters));
+        assert_int_equal(parameters->seed, 99);
+        assert_status(TGR_OK, tgr_parameters_count(parameters, &count));
+        assert_status(TGR_OK, tgr_parameters_total(parameters, &total));
+        assert_int_equal(count, tensors);
+        assert_int_equal(total, trained);
+
+        /* Write every element of every tensor; what then is still zero is padding, and nothing overlaps. */
+        int64_t end = 0, elements = 0, written = 0;
+        for (int64_t i = 0; i < tensors; i++) {
+            float *value = NULL, *gradient = NULL;
+            assert_status(TGR_OK, tgr_parameters_value(parameters, i, &value));
+            assert_status(TGR_OK, tgr_parameters_gradient(parameters, i, &gradient));
+            assert_int_equal((uintptr_t)value % 64 + (uintptr_t)gradient % 64, 0);
+            assert_int_equal(value - parameters->values, gradient - parameters->gradients);
+            assert_true(value - parameters->values >= end);
+            int64_t size = parameters->tensors[i].count;
+            for (int64_t j = 0; j < size; j++) {
+                assert_true(value[j] == 0 && gradient[j] == 0);
+                value[j] = gradient[j] = 1;
+            }
+            end = value - parameters->values + size;
+            elements += size;
+        }
+        assert_true(end <= parameters->floats && parameters->floats < end + 16);
+        assert_int_equal(parameters->floats % 16, 0);
+        for (int64_t i = 0; i < parameters->floats; i++) written += parameters->values[i] == 1;
+        assert_int_equal(written, elements);
+
+        parameters->micro = 3;
+        assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters));
+        int64_t micro = -1;
+        assert_status(TGR_OK, tgr_parameters_micro(parameters, &micro));
+        assert_int_equal(micro, 0);
+        for (int64_t i = 0; i < parameters->floats; i++) assert_true(parameters->gradients[i] == 0);
+        tgr_parameters_release(parameters);
+    }
+}
+
+static void test_names(void **state) {
+    (void)state;
+    tgr_parameters *parameters = new_parameters(0);
+    int64_t index = -7;
+    char name[TGR_NAME_BYTES + 1];
+    memset(name, 'n', sizeof name);
+    name[TGR_NAME_BYTES] = '\0';
+    assert_fails(TGR_ERROR_RANGE, "64 bytes", tgr_parameters_add(parameters, &index, name, 0, 1, FIVE));
+    assert_fails(TGR_ERROR_RANGE, "0 bytes", tgr_parameters_add(parameters, &index, "", 0, 1, FIVE));
+    assert_int_equal(index, -7);
+    name[TGR_NAME_BYTES - 1] = '\0';
+    assert_status(TGR_OK, tgr_parameters_add(parameters, &index, name, 0, 1, FIVE));
+    assert_status(TGR_OK, tgr_parameters_add(parameters, &index, "head.bias", TGR_TENSOR_NO_DECAY, 1, FIVE));
+    assert_status(TGR_OK, tgr_parameters_add(parameters, &index, "head.bia", 0, 1, FIVE));
+    assert_int_equal(index, 2);
+    assert_fails(TGR_ERROR_ARGUMENT, "head.bias", tgr_parameters_add(parameters, &index, "head.bias", 0, 1, FIVE));
+    assert_int_equal(index, 2);
+    assert_int_equal(parameters->tensor_count, 3);
+    assert_int_equal(parameters->tensors[1].flags, TGR_TENSOR_NO_DECAY);
+
+    assert_status(TGR_OK, tgr_parameters_find(parameters, "head.bias", &index));
+    assert_int_equal(index, 1);
+    assert_fails(TGR_ERROR_ARGUMENT, "head.bi", tgr_parameters_find(parameters, "head.bi", &index));
+    assert_int_equal(index, 1);
+    const char *lent = NULL;
+    const int64_t *dims = NULL;
+    int ndim = 0;
+    assert_status(TGR_OK, tgr_parameters_describe(parameters, 0, &lent, &ndim, &dims));
+    assert_string_equal(lent, name);
+    assert_int_equal(ndim, 1);
+    assert_int_equal(dims[0], 5);
+    assert_status(TGR_OK, tgr_parameters_describe(parameters, 0, NULL, NULL, NULL));
+    tgr_parameters_release(parameters);
+    tgr_parameters_release(NULL);
+}
+
+static void test_limits(void **state) {
+    (void)state;
+    tgr_parameters *parameters = new_parameters(0);
+    int64_t index = -7;
+    static const int64_t dims[][4] = {
+        {0, 1, 1, 1},
+        {1, 1, 1, -1},
+        {INT64_MIN, 1, 1, 1},
+        {INT64_MAX, 2, 1, 1},
+        {INT64_MAX, 1, 1, 1},
+        {1 << 16, 1 << 16, 1 << 16, 1 << 16},
+        {INT64_MAX / 4, 1, 1, 1},
+    };
+    for (size_t i = 0; i < sizeof dims / sizeof dims[0]; i++)
+        assert_status(i < 3 ? TGR_ERROR_RANGE : TGR_ERROR_OVERFLOW,
+                      tgr_parameters_add(parameters, &index, "a", 0, 4, dims[i]));
+    static const int64_t ones[] = {1, 1, 1, 1, 1};
+    assert_fails(TGR_ERROR_RANGE, "0 dimensions", tgr_parameters_add(parameters, &index, "a", 0, 0, ones));
+    assert_fails(TGR_ERROR_RANGE, "5 dimensions", tgr_parameters_add(parameters, &index, "a", 0, 5, ones));
+    assert_int_equal(index, -7);
+    assert_int_equal(parameters->tensor_count, 0);
+    assert_int_equal(parameters->floats, 0);
+    /* Each fits, their sum does not. */
+    static const int64_t half[] = {INT64_MAX / 8};
+    assert_status(TGR_OK, tgr_parameters_add(parameters, &index, "a", 0, 1, half));
+    assert_status(TGR_ERROR_OVERFLOW, tgr_parameters_add(parameters, &index, "b", 0, 1, half));
+    assert_int_equal(parameters->tensor_count, 1);
+    tgr_parameters_release(parameters);
+}
+
+static void test_order_of_calls(void **state) {
+    (void)state;
+    tgr_parameters *parameters = new_parameters(0);
+    int64_t index;
+    float *pointer = NULL;
+    assert_status(TGR_OK, tgr_parameters_add(parameters, &index, "a", 0, 1, FIVE));
+    assert_status(TGR_ERROR_STATE, tgr_parameters_value(parameters, 0, &pointer));
+    assert_status(TGR_ERROR_STATE, tgr_parameters_gradient(parameters, 0, &pointer));
+    assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters));
+    assert_null(pointer);
+    assert_status(TGR_OK, tgr_parameters_seal(parameters));
+    assert_status(TGR_ERROR_STATE, tgr_parameters_seal(parameters));
+    assert_status(TGR_ERROR_STATE, tgr_parameters_add(parameters, &index, "b", 0, 1, FIVE));
+    parameters->step = 12;
+    int64_t step = 0;
+    assert_status(TGR_OK, tgr_parameters_step(parameters, &step));
+    assert_int_equal(step, 12);
+    tgr_parameters_retain(parameters);
+    tgr_parameters_release(parameters);
+    assert_status(TGR_OK, tgr_parameters_value(parameters, 0, &pointer));
+    tgr_parameters_release(parameters);
+}
+
+static void test_bad_arguments(void **state) {
+    (void)state;
+    tgr_parameters *parameters = new_parameters(0);
+    int64_t index;
+    assert_status(TGR_OK, tgr_parameters_add(parameters, &index, "a", 0, 1, FIVE));
+    assert_status(TGR_OK, tgr_parameters_seal(parameters));
+    float *pointer = NULL;
+    static const int64_t wrong[] = {-1, 1, INT64_MIN, INT64_MAX};
+    for (int i = 0; i < 4; i++) {
+        const char *name = NULL;
+        assert_fails(TGR_ERROR_RANGE, "1 tensors", tgr_parameters_value(parameters, wrong[i], &pointer));
+        assert_fails(TGR_ERROR_RANGE, "1 tensors", tgr_parameters_gradient(parameters, wrong[i], &pointer));
+        assert_fails(TGR_ERROR_RANGE, "1 tensors", tgr_parameters_describe(parameters, wrong[i], &name, NULL, NULL));
+        assert_null(name);
+    }
+    assert_null(pointer);
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_count(NULL, &index));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_count(parameters, NULL));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_total(NULL, &index));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_total(parameters, NULL));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_describe(NULL, 0, NULL, NULL, NULL));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_find(NULL, "a", &index));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_find(parameters, NULL, &index));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_find(parameters, "a", NULL));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_value(NULL, 0, &pointer));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_value(parameters, 0, NULL));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_gradient(NULL, 0, &pointer));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_gradient(parameters, 0, NULL));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_micro(NULL, &index));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_micro(parameters, NULL));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_step(NULL, &index));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_step(parameters, NULL));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_zero_gradients(NULL));
+    tgr_parameters_release(parameters);
+}
+
+/* Builds a table of 40 tensors. A failing call must leave the table as it was, so that it can be tried again. */
+static tgr_status build(const tgr_allocator *allocator, void *user) {
+    (void)user;
+    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
+    tgr_context *context = NULL;
+    tgr_parameters *parameters = NULL;
+    tgr_status status = tgr_context_create(&context, &options);
+    if (status == TGR_OK) status = tgr_parameters_create(&parameters, context);
+    for (int i = 0; i < 40 && status == TGR_OK; i++) {
+        char name[TGR_NAME_BYTES];
+        int64_t index = -1;
+        snprintf(name, sizeof name, "t%d", i);
+        status = tgr_parameters_add(parameters, &index, name, 0, 1, FIVE);
+        if (status != TGR_OK) {
+            assert_int_equal(parameters->tensor_count, i);
+            assert_int_equal(parameters->floats, 16 * i);
+            assert_status(TGR_OK, tgr_parameters_add(parameters, &index, name, 0, 1, FIVE));
+        }
+        assert_int_equal(index, i);
+    }
+    if (status == TGR_OK) {
+        status = tgr_parameters_seal(parameters);
+        if (status != TGR_OK) {
+            assert_null(parameters->values);
+            assert_status(TGR_OK, tgr_parameters_seal(parameters));
+        }
+    }
+    tgr_context_free(context);
+    tgr_parameters_release(parameters);
+    return status;
+}
+
+static void test_without_memory(void **state) {
+    (void)state;
+    assert_true(test_each_allocation_failing(build, NULL) >= 9);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layout),        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_limits),        cmocka_unit_test(test_order_of_calls),
+        cmocka_unit_test(test_bad_arguments), cmocka_unit_test(test_without_memory),
+    };
+    return cmocka_run_group_tests_name("parameters", tests, NULL, NULL);
+}

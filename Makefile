@@ -131,7 +131,7 @@ $(EXAMPLES): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(STATIC)
 	@mkdir -p $(@D)
 	$(CXX) $(SANITIZER) $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
 
-$(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(call OBJECT,$(TOOL_PARTS)) $(STATIC)
+$(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(BUILD)/obj/test/golden/golden.o $(call OBJECT,$(TOOL_PARTS)) $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS) -lcjson
 

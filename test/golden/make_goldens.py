@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: MIT
+"""Makes the files that test_golden.c compares the library with: small models computed in double precision by PyTorch,
+every gradient by autograd. Written from the formulas, sharing no code with the library.
+
+    python3 make_goldens.py FOLDER          needs torch and numpy
+
+A file is a list of records: name length (u32), name, type (u32: 0 float32, 1 float64, 2 int32, 3 text), number of
+dimensions (u32), dimensions (u64 each), data; all little-endian. Weights are float32 numbers, so that both sides start
+from the same; expected values were computed in double.
+"""
+import math
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+torch.set_default_dtype(torch.float64)
+
+# Random numbers: Philox 4x32-10 keyed by seed, step and place (src/base/random.h).
+INIT, ROUTER_NOISE, DROP_PATH = 1, 2, 3
+
+
+def philox(seed, counter):
+    """counter: uint64 array [n, 4] of 32-bit words -> words [n, 4]."""
+    c = [counter[:, i].astype(np.uint64) for i in range(4)]
+    k0, k1 = np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)
+    low = np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        p0, p1 = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        c = [(p1 >> np.uint64(32)) ^ c[1] ^ k0, p1 & low, (p0 >> np.uint64(32)) ^ c[3] ^ k1, p0 & low]
+        k0, k1 = (k0 + np.uint64(0x9E3779B9)) & low, (k1 + np.uint64(0xBB67AE85)) & low
+    return np.stack(c, axis=1)
+
+
+def uniform(seed, step, kind, layer, index):
+    index = np.asarray(index, dtype=np.uint64)
+    block = index // np.uint64(4)
+    counter = np.zeros((len(index), 4), dtype=np.uint64)
+    counter[:, 0] = block & np.uint64(0xFFFFFFFF)
+    counter[:, 1] = block >> np.uint64(32)
+    counter[:, 2] = kind | layer << 4
+    counter[:, 3] = step
+    words = philox(seed, counter)
+    return (words[np.arange(len(index)), (index % np.uint64(4)).astype(int)].astype(np.float64) + 0.5) / 2**32
+
+
+def normal(seed, step, kind, layer, count):
+    index = np.arange(count, dtype=np.uint64) * np.uint64(2)
+    u0 = uniform(seed, step, kind, layer, index)
+    u1 = uniform(seed, step, kind, layer, index + np.uint64(1))
+    return np.sqrt(-2 * np.log(u0)) * np.cos(2 * math.pi * u1)
+
+
+def number(text):
+    return float(text) if any(c in text for c in ".e") else int(text)
+
+
+class Config(dict):
+    """What a case sets, over the defaults that matter here."""
+
+    DEFAULTS = dict(
+        image_size=8, channels=3, patch_size=4, classes=5, embed_dim=12, depth=3, heads=3, mlp_ratio=2,
+        distillation_token=0, layer_scale=0, drop_path=0, position_cls=1, method="dense", experts=4, top_k=1,
+        moe_blocks="2,3", capacity_factor=0, batch_prioritized=1, router_noise=0, renormalize=0, importance_weight=0,
+        load_weight=0, switch_weight=0, z_weight=0, router_task_gradient=1, distill_weight=5,
+        teacher_load_weight=0.005, teacher_entropy_weight=0.005, teacher_layers="", teacher_feature="ffn_input",
+        label_smoothing=0)
+
+    def __init__(self, **given):
+        super().__init__(self.DEFAULTS, **given)
+        self.__dict__ = self
+
+    def text(self):
+        return "".join(f"{k}={v}\n" for k, v in self.items())
+
+    def blocks(self, key):
+        return [int(b) - 1 for b in str(self[key]).split(",") if b]
+
+
+def make_weights(config, generator):
+    """Random weights under timm's names, large enough that every gradient is."""
+    d, hidden = config.embed_dim, round(config.embed_dim * config.mlp_ratio)
+    patches = (config.image_size // config.patch_size) ** 2
+    prefix = 1 + config.distillation_token
+    shapes = {"cls_token": (1, 1, d)}
+    if config.distillation_token:
+        shapes["dist_token"] = (1, 1, d)
+    shapes["pos_embed"] = (1, patches + (prefix if config.position_cls else 0), d)
+    shapes["patch_embed.proj.weight"] = (d, config.channels, config.patch_size, config.patch_size)
+    shapes["patch_embed.proj.bias"] = (d,)
+    moe = config.blocks("moe_blocks") if config.method != "dense" else []
+    for b in range(config.depth):
+        p = f"blocks.{b}."
+        shapes |= {p + "norm1.weight": (d,), p + "norm1.bias": (d,), p + "attn.qkv.weight": (3 * d, d),
+                   p + "attn.qkv.bias": (3 * d,), p + "attn.proj.weight": (d, d), p + "attn.proj.bias": (d,),
+                   p + "norm2.weight": (d,), p + "norm2.bias": (d,)}
+        if config.layer_scale:
+            shapes |= {p + "ls1.gamma": (d,), p + "ls2.gamma": (d,)}
+        if b in moe:
+            e = config.experts
+            shapes |= {p + "moe.router.weight": (e, d), p + "moe.experts.fc1.weight": (e, hidden, d),
+                       p + "moe.experts.fc1.bias": (e, hidden), p + "moe.experts.fc2.weight": (e, d, hidden),
+                       p + "moe.experts.fc2.bias": (e, d)}
+        else:
+            shapes |= {p + "mlp.fc1.weight": (hidden, d), p + "mlp.fc1.bias": (hidden,),
+                       p + "mlp.fc2.weight": (d, hidden), p + "mlp.fc2.bias": (d,)}
+    shapes |= {"norm.weight": (d,), "norm.bias": (d,), "head.weight": (config.classes, d), "head.bias": (config.classes,)}
+    if config.distillation_token:
+        shapes |= {"head_dist.weight": (config.classes, d), "head_dist.bias": (config.classes,)}
+    weights = {}
+    for name, shape in shapes.items():
+        value = torch.randn(shape, generator=generator) * 0.3
+        if "norm" in name and name.endswith("weight"):
+            value = 1 + value
+        weights[name] = value.float().double().requires_grad_()
+    return weights
+
+
+def squared_cv(values):
+    """var / mean², population variance."""
+    return values.var(unbiased=False) / values.mean() ** 2
+
+
+class Router:
+    """One layer's decisions and its auxiliary losses (methods: V-MoE, Switch)."""
+
+    def __init__(self, config, x, weight, seed, layer):
+        e, k = config.experts, config.top_k
+        tokens = x.shape[0]
+        self.logits = x @ weight.T
+        self.p = self.logits.softmax(-1)
+        noise = normal(seed, 0, ROUTER_NOISE, layer, tokens * e).reshape(tokens, e) * config.router_noise / e
+        noisy = self.logits + torch.from_numpy(noise)
+        gates, self.choices = noisy.softmax(-1).topk(k, dim=-1)
+        if config.renormalize:
+            gates = gates / gates.sum(-1, keepdim=True)
+        self.gates = gates if config.router_task_gradient else gates.detach()
+        self.kept = self.dispatch(config, self.gates.detach(), tokens)
+        self.terms = {}
+        if config.importance_weight:
+            self.terms["importance"] = config.importance_weight * squared_cv(self.p.sum(0))
+        if config.load_weight:
+            threshold = noisy.topk(k, dim=-1).values[:, -1:]
+            winning = 1 - torch.special.ndtr((threshold - self.logits) * e)
+            self.terms["load"] = config.load_weight * squared_cv(winning.mean(0))
+        if config.switch_weight:
+            share = F.one_hot(self.choices, e).sum((0, 1)).double() / (tokens * k)
+            self.terms["switch"] = config.switch_weight * e * (share * self.p.mean(0)).sum()
+        if config.z_weight:
+            self.terms["z"] = config.z_weight * (self.logits.logsumexp(-1) ** 2).mean()
+
+    def dispatch(self, config, gates, tokens):
+        """Which choices get a slot: all first choices before any second, by largest gate or by position."""
+        kept = torch.ones_like(self.choices, dtype=torch.bool)
+        if not config.capacity_factor:
+            return kept
+        capacity = math.ceil(tokens * config.top_k * config.capacity_factor / config.experts)
+        order = range(tokens)
+        if config.batch_prioritized:
+            order = sorted(order, key=lambda t: (-gates[t].max().item(), t))
+        used = [0] * config.experts
+        for k in range(config.top_k):
+            for t in order:
+                expert = self.choices[t, k].item()
+                kept[t, k] = used[expert] < capacity
+                used[expert] += 1
+        return kept
+
+
+def ffn(x, w1, b1, w2, b2):
+    return F.gelu(x @ w1.T + b1) @ w2.T + b2
+
+
+def moe(config, x, weights, prefix, seed, layer):
+    """x [tokens, d] -> y [tokens, d] and the router."""
+    router = Router(config, x, weights[prefix + "router.weight"], seed, layer)
+    outputs = torch.stack([ffn(x, *(weights[prefix + f"experts.{part}"][e] for part in
+                                    ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")))
+                           for e in range(config.experts)], dim=1)
+    picked = outputs.gather(1, router.choices[..., None].expand(-1, -1, x.shape[1]))
+    return (picked * (router.gates * router.kept)[..., None]).sum(1), router
+
+
+def drop_path(config, x, block, branch, seed, training):
+    rate = config.drop_path * block / max(config.depth - 1, 1)
+    if not training or rate == 0:
+        return x
+    kept = uniform(seed, 0, DROP_PATH, 2 * block + branch, np.arange(x.shape[0])) < 1 - rate
+    return x * torch.from_numpy(kept / (1 - rate))[:, None, None]
+
+
+def vit(config, weights, images, seed=0, training=True):
+    """-> logits, final features, routers, {(block, feature): [batch, tokens, d]}"""
+    batch, d = images.shape[0], config.embed_dim
+    x = F.conv2d(images, weights["patch_embed.proj.weight"], weights["patch_embed.proj.bias"], stride=config.patch_size)
+    x = x.flatten(2).transpose(1, 2)
+    tokens = [weights["cls_token"].expand(batch, -1, -1)]
+    if config.distillation_token:
+        tokens.append(weights["dist_token"].expand(batch, -1, -1))
+    if config.position_cls:
+        x = torch.cat(tokens + [x], 1) + weights["pos_embed"]
+    else:
+        x = torch.cat(tokens + [x + weights["pos_embed"]], 1)
+    n = x.shape[1]
+    moe_blocks = config.blocks("moe_blocks") if config.method != "dense" else []
+    routers, features = [], {}
+    for b in range(config.depth):
+        p = f"blocks.{b}."
+        w = lambda name: weights[p + name]
+        norm = lambda y, name: F.layer_norm(y, (d,), w(name + ".weight"), w(name + ".bias"), 1e-6)
+        gamma = lambda name: w(name) if config.layer_scale else 1.0
+        qkv = (norm(x, "norm1") @ w("attn.qkv.weight").T + w("attn.qkv.bias"))
+        q, k, v = qkv.reshape(batch, n, 3, config.heads, -1).permute(2, 0, 3, 1, 4)
+        a = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1) @ v
+        a = a.transpose(1, 2).reshape(batch, n, d) @ w("attn.proj.weight").T + w("attn.proj.bias")
+        x = x + drop_path(config, gamma("ls1.gamma") * a, b, 0, seed, training)
+        h = norm(x, "norm2")
+        features[b, "ffn_input"] = h
+        if b in moe_blocks:
+            y, router = moe(config, h.reshape(-1, d), weights, p + "moe.", seed, len(routers))
+            y = y.reshape(batch, n, d)
+            routers.append(router)
+        else:
+            y = ffn(h, w("mlp.fc1.weight"), w("mlp.fc1.bias"), w("mlp.fc2.weight"), w("mlp.fc2.bias"))
+        x = x + drop_path(config, gamma("ls2.gamma") * y, b, 1, seed, training)
+        features[b, "block_output"] = x
+    x = F.layer_norm(x, (d,), weights["norm.weight"], weights["norm.bias"], 1e-6)
+    logits = x[:, 0] @ weights["head.weight"].T + weights["head.bias"]
+    if config.distillation_token:
+        logits = (logits + x[:, 1] @ weights["head_dist.weight"].T + weights["head_dist.bias"]) / 2
+    return logits, x, routers, features
+
+
+def teacher_rows(student, teacher, feature):
+    """The teacher's feature for every token of the student: [batch, teacher tokens, d] -> [batch, tokens, d]."""
+    prefix = 1 + teacher.distillation_token
+    rows = [0]
+    if student.distillation_token:
+        rows.append(1 if teacher.distillation_token else 0)
+    rows += range(prefix, feature.shape[1])
+    return feature[:, rows]
+
+
+class File:
+    TYPES = {"float32": 0, "float64": 1, "int32": 2}
+
+    def __init__(self, path):
+        self.out = open(path, "wb")
+
+    def put(self, name, value):
+        if isinstance(value, str):
+            kind, dims, data = 3, [len(value.encode())], value.encode()
+        else:
+            array = np.ascontiguousarray(value.detach().numpy() if isinstance(value, torch.Tensor) else value)
+            kind, dims, data = self.TYPES[str(array.dtype)], array.shape, array.tobytes()
+        encoded = name.encode()
+        self.out.write(struct.pack("<I", len(encoded)) + encoded + struct.pack("<II", kind, len(dims)))
+        self.out.write(struct.pack(f"<{len(dims)}Q", *dims) + data)
+
+
+def make_case(folder, name, student, teacher=None, soft=False, batch=3, seed=12345):
+    generator = torch.Generator().manual_seed(sum(name.encode()))
+    weights = make_weights(student, generator)
+    images = torch.randn(batch, student.channels, student.image_size, student.image_size, generator=generator)
+    images = images.float().double()
+    logits, final, routers, _ = vit(student, weights, images, seed)
+    labels = torch.randint(student.classes, (batch,), generator=generator)
+    targets = F.one_hot(labels, student.classes).double()
+    if soft:
+        targets = torch.rand(batch, student.classes, generator=generator).softmax(-1).float().double()
+    smooth = student.label_smoothing
+    q = targets * (1 - smooth) + smooth / student.classes
+    terms = {"task": -(q * logits.log_softmax(-1)).sum(-1).mean()}
+    for router in routers:
+        for term, value in router.terms.items():
+            terms[term] = terms.get(term, 0) + value
+    total = sum(terms.values())
+
+    file = File(folder / f"{name}.golden")
+    teacher_objective, router_weights = torch.zeros(()), []
+    if teacher:
+        teacher_weights = make_weights(teacher, generator)
+        with torch.no_grad():
+            features = vit(teacher, teacher_weights, images, training=False)[3]
+        blocks = student.blocks("teacher_layers") or student.blocks("moe_blocks")
+        blocks = blocks * len(routers) if len(blocks) == 1 else blocks
+        distill = 0
+        for i, (router, block) in enumerate(zip(routers, blocks)):
+            weight = (torch.randn(student.experts, teacher.embed_dim, generator=generator) * 0.5).float().double()
+            router_weights.append(weight.requires_grad_())
+            h = teacher_rows(student, teacher, features[block, student.teacher_feature])
+            p_t = (h.reshape(-1, teacher.embed_dim) @ weight.T).softmax(-1)
+            entropy = -(p_t * p_t.log()).sum(-1).mean()
+            teacher_objective = teacher_objective + (student.teacher_load_weight * squared_cv(p_t.mean(0))
+                                                     + student.teacher_entropy_weight * entropy)
+            fixed = p_t.detach()
+            distill = distill + (fixed * (fixed.log() - router.logits.log_softmax(-1))).sum(-1).mean()
+            file.put(f"teacher_probabilities.{i}", fixed)
+        terms["distill"] = student.distill_weight / len(routers) * distill
+        total = total + terms["distill"]
+        teacher_objective.backward()
+        terms["teacher"] = teacher_objective
+        file.put("teacher.config", teacher.text())
+        for key, value in teacher_weights.items():
+            file.put("teacher.value." + key, value.float())
+        for i, weight in enumerate(router_weights):
+            file.put(f"teacher_router.value.layers.{i}.router.weight", weight.float())
+            file.put(f"teacher_router.gradient.layers.{i}.router.weight", weight.grad.float())
+    total.backward()
+
+    file.put("student.config", student.text())
+    file.put("seed", np.array([seed], dtype=np.int32))
+    file.put("images", images.float())
+    file.put("targets" if soft else "labels", targets.float() if soft else labels.int())
+    file.put("logits", logits)
+    file.put("features", final)
+    file.put("total", total.reshape(1))
+    for key, value in terms.items():
+        file.put("term." + key, value.reshape(1))
+    for i, router in enumerate(routers):
+        file.put(f"probabilities.{i}", router.p)
+        file.put(f"choices.{i}", router.choices.int())
+        file.put(f"kept.{i}", router.kept.int())
+    for key, value in weights.items():
+        file.put("student.value." + key, value.float())
+        gradient = value.grad if value.grad is not None else torch.zeros_like(value)
+        file.put("student.gradient." + key, gradient.float())
+
+
+def main(folder):
+    dense = Config(method="dense", label_smoothing=0.1)
+    make_case(folder, "dense", dense)
+    make_case(folder, "deit", Config(method="dense", distillation_token=1, classes=4), soft=True)
+    make_case(folder, "deit3", Config(method="dense", layer_scale=0.1, position_cls=0, drop_path=0.4), batch=6)
+    make_case(folder, "vmoe", Config(method="vmoe", router_noise=1, importance_weight=0.5, load_weight=0.7))
+    make_case(folder, "vmoe_top2", Config(method="vmoe", top_k=2, experts=5, renormalize=1, capacity_factor=0.8,
+                                          router_noise=0.5, switch_weight=0.3, z_weight=0.2, load_weight=0.4), batch=4)
+    make_case(folder, "vmoe_position", Config(method="vmoe", top_k=2, capacity_factor=0.7, batch_prioritized=0,
+                                              layer_scale=0.2, importance_weight=0.3), batch=4)
+    teacher = Config(method="dense", embed_dim=8, heads=2, layer_scale=0.3, position_cls=0)
+    make_case(folder, "tgr", Config(method="tgr", router_noise=1), teacher)
+    make_case(folder, "tgr_deit", Config(method="tgr", distillation_token=1, top_k=2, experts=3,
+                                         teacher_load_weight=0.4, teacher_entropy_weight=0.6), teacher)
+    make_case(folder, "tgr_last_layer", Config(method="tgr", teacher_layers="3", teacher_feature="block_output",
+                                               router_task_gradient=0, z_weight=0.1), teacher)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(Path(sys.argv[1]))

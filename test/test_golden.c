@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole models against double precision and autograd: logits, features, every term of the loss, every routing decision
+ * and the gradient of every parameter. The files are made by golden/make_goldens.py. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "golden/golden.h"
+#include "support.h"
+#include "tgrmoe/tgrmoe.h"
+
+/* Largest difference allowed between a float32 tensor and the exact one, relative to the exact one's largest number. */
+static const double TOLERANCE = 2e-5;
+
+typedef struct golden_case {
+    golden_file file;
+    tgr_context *context;
+    tgr_model *student, *backbone;
+    tgr_teacher *teacher;
+    tgr_loss *loss;
+    const golden_record *images;
+    int64_t batch;
+} golden_case;
+
+static const golden_record *need(const golden_case *golden, const char *name) {
+    const golden_record *record = golden_find(&golden->file, name);
+    if (!record) fail_msg("the golden file has no '%s'", name);
+    return record;
+}
+
+/* Compares float32 numbers with a record of either floating type. */
+static void compare(const golden_record *expected, const float *actual, int64_t count) {
+    assert_int_equal(expected->count, count);
+    double largest = 0, worst = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double exact =
+            expected->type == GOLDEN_F64 ? ((const double *)expected->data)[i] : ((const float *)expected->data)[i];
+        if (!isfinite(actual[i])) fail_msg("%s[%lld] is %g", expected->name, (long long)i, (double)actual[i]);
+        largest = fmax(largest, fabs(exact));
+        worst = fmax(worst, fabs(exact - (double)actual[i]));
+    }
+    if (!(worst <= TOLERANCE * largest + 1e-9)) {
+        fail_msg("%s differs by %g, its largest number being %g", expected->name, worst, largest);
+    }
+}
+
+static tgr_model *make_model(tgr_context *context, const golden_record *text) {
+    tgr_config *config = NULL;
+    tgr_model *model = NULL;
+    assert_status(TGR_OK, tgr_config_create(&config, context));
+    char *lines = strdup(text->data);
+    assert_non_null(lines);
+    for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n")) {
+        char *value = strchr(line, '=');
+        *value++ = '\0';
+        assert_status(TGR_OK, tgr_config_set(config, line, value));
+    }
+    free(lines);
+    assert_status(TGR_OK, tgr_model_create(&model, context, config));
+    tgr_config_free(config);
+    return model;
+}
+
+/* Gives every parameter the value in "<prefix>value.<name>"; the file must have them all, and no more. */
+static void fill(const golden_case *golden, const char *prefix, tgr_parameters *parameters) {
+    int64_t count = 0, in_file = 0;
+    assert_status(TGR_OK, tgr_parameters_count(parameters, &count));
+    for (int64_t i = 0; i < count; i++) {
+        const char *name = NULL;
+        float *value = NULL;
+        char key[160];
+        assert_status(TGR_OK, tgr_parameters_describe(parameters, i, &name, NULL, NULL));
+        assert_status(TGR_OK, tgr_parameters_value(parameters, i, &value));
+        snprintf(key, sizeof key, "%svalue.%s", prefix, name);
+        const golden_record *record = need(golden, key);
+        memcpy(value, record->data, (size_t)record->count * sizeof *value);
+    }
+    char start[32];
+    snprintf(start, sizeof start, "%svalue.", prefix);
+    for (int i = 0; i < golden->file.count; i++)
+        in_file += !strncmp(golden->file.records[i].name, start, strlen(start));
+    assert_int_equal(count, in_file);
+}
+
+static void compare_gradients(const golden_case *golden, const char *prefix, tgr_parameters *parameters) {
+    int64_t count = 0;
+    assert_status(TGR_OK, tgr_parameters_count(parameters, &count));
+    for (int64_t i = 0; i < count; i++) {
+        const char *name = NULL;
+        float *gradient = NULL;
+        char key[160];
+        assert_status(TGR_OK, tgr_parameters_describe(parameters, i, &name, NULL, NULL));
+        assert_status(TGR_OK, tgr_parameters_gradient(parameters, i, &gradient));
+        snprintf(key, sizeof key, "%sgradient.%s", prefix, name);
+        const golden_record *record = need(golden, key);
+        compare(record, gradient, record->count);
+    }
+}
+
+static void start(golden_case *golden, const char *name, int threads) {
+    memset(golden, 0, sizeof *golden);
+    char path[128];
+    snprintf(path, sizeof path, "test/golden/%s.golden", name);
+    golden_read(&golden->file, path);
+    golden->context = test_context(threads, (uint64_t)((const int32_t *)need(golden, "seed")->data)[0]);
+    golden->student = make_model(golden->context, need(golden, "student.config"));
+    golden->images = need(golden, "images");
+    tgr_parameters *parameters = NULL;
+    assert_status(TGR_OK, tgr_model_parameters(golden->student, &parameters));
+    fill(golden, "student.", parameters);
+    const golden_record *teacher = golden_find(&golden->file, "teacher.config");
+    if (teacher) {
+        golden->backbone = make_model(golden->context, teacher);
+        assert_status(TGR_OK, tgr_model_parameters(golden->backbone, &parameters));
+        fill(golden, "teacher.", parameters);
+        assert_status(TGR_OK, tgr_teacher_create(&golden->teacher, golden->backbone, golden->student));
+        assert_status(TGR_OK, tgr_teacher_parameters(golden->teacher, &parameters));
+        fill(golden, "teacher_router.", parameters);
+    }
+    assert_status(TGR_OK, tgr_loss_create(&golden->loss, golden->student, golden->teacher));
+    const golden_record *labels = golden_find(&golden->file, "labels");
+    if (labels) {
+        golden->batch = labels->count;
+    } else {
+        const tgr_config *config = NULL;
+        int64_t classes = 0;
+        assert_status(TGR_OK, tgr_model_config(golden->student, &config));
+        assert_status(TGR_OK, tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
+        golden->batch = need(golden, "targets")->count / classes;
+    }
+}
+
+static void finish(golden_case *golden) {
+    tgr_loss_free(golden->loss);
+    tgr_teacher_free(golden->teacher);
+    tgr_model_free(golden->backbone);
+    tgr_model_free(golden->student);
+    tgr_context_free(golden->context);
+    golden_free(&golden->file);
+}
+
+static void run(golden_case *golden) {
+    assert_status(TGR_OK, tgr_model_forward(golden->student, TGR_TRAIN, golden->images->data, golden->batch));
+    if (golden->teacher) {
+        assert_status(TGR_OK, tgr_teacher_forward(golden->teacher, TGR_TRAIN, golden->images->data, golden->batch));
+    }
+    const golden_record *labels = golden_find(&golden->file, "labels");
+    double total = NAN;
+    if (labels) {
+        assert_status(TGR_OK, tgr_loss_compute(golden->loss, labels->data, &total));
+    } else {
+        assert_status(TGR_OK, tgr_loss_compute_soft(golden->loss, need(golden, "targets")->data, &total));
+    }
+    const double exact = ((const double *)need(golden, "total")->data)[0];
+    assert_close(total, exact, TOLERANCE * fabs(exact));
+    assert_status(TGR_OK, tgr_loss_backward(golden->loss));
+}
+
+static void compare_outputs(const golden_case *golden) {
+    const float *numbers = NULL;
+    assert_status(TGR_OK, tgr_model_logits(golden->student, &numbers, NULL, NULL));
+    compare(need(golden, "logits"), numbers, need(golden, "logits")->count);
+    assert_status(TGR_OK, tgr_model_features(golden->student, &numbers, NULL, NULL, NULL));
+    compare(need(golden, "features"), numbers, need(golden, "features")->count);
+    int compared = 0;
+    for (int i = 0; i < golden->file.count; i++) {
+        const golden_record *record = &golden->file.records[i];
+        if (strncmp(record->name, "term.", 5) != 0) continue;
+        double value = NAN;
+        const double exact = ((const double *)record->data)[0];
+        assert_status(TGR_OK, tgr_loss_find_term(golden->loss, record->name + 5, &value));
+        assert_close(value, exact, TOLERANCE * fabs(exact));
+        compared++;
+    }
+    assert_true(compared > 0);
+}
+
+static void compare_routing(const golden_case *golden) {
+    int64_t layers = 0;
+    assert_status(TGR_OK, tgr_model_moe_layers(golden->student, &layers));
+    for (int64_t layer = 0; layer < layers; layer++) {
+        const tgr_routing *routing = NULL;
+        const float *probabilities = NULL;
+        const int32_t *experts = NULL;
+        const uint8_t *kept = NULL;
+        char key[64];
+        assert_status(TGR_OK, tgr_model_routing(golden->student, layer, &routing));
+        assert_status(TGR_OK, tgr_routing_probabilities(routing, NULL, &probabilities));
+        assert_status(TGR_OK, tgr_routing_choices(routing, &experts, NULL));
+        assert_status(TGR_OK, tgr_routing_kept(routing, &kept));
+        snprintf(key, sizeof key, "probabilities.%d", (int)layer);
+        compare(need(golden, key), probabilities, need(golden, key)->count);
+        snprintf(key, sizeof key, "choices.%d", (int)layer);
+        const golden_record *choices = need(golden, key);
+        assert_same_bytes(experts, choices->data, (size_t)choices->count * sizeof *experts);
+        snprintf(key, sizeof key, "kept.%d", (int)layer);
+        for (int64_t i = 0; i < choices->count; i++) {
+            assert_int_equal(kept[i], ((const int32_t *)need(golden, key)->data)[i]);
+        }
+        if (golden->teacher) {
+            assert_status(TGR_OK, tgr_teacher_probabilities(golden->teacher, layer, &probabilities));
+            snprintf(key, sizeof key, "teacher_probabilities.%d", (int)layer);
+            compare(need(golden, key), probabilities, need(golden, key)->count);
+        }
+    }
+}
+
+static void test_golden(void **state) {
+    TEST_FOR_THREADS(threads) {
+        golden_case golden;
+        start(&golden, *state, threads);
+        run(&golden);
+        compare_outputs(&golden);
+        compare_routing(&golden);
+        tgr_parameters *parameters = NULL;
+        assert_status(TGR_OK, tgr_model_parameters(golden.student, &parameters));
+        compare_gradients(&golden, "student.", parameters);
+        if (golden.teacher) {
+            assert_status(TGR_OK, tgr_teacher_parameters(golden.teacher, &parameters));
+            compare_gradients(&golden, "teacher_router.", parameters);
+        }
+        finish(&golden);
+    }
+}
+
+#define GOLDEN(name) \
+    { "golden " name, test_golden, NULL, NULL, (void *)(name) }
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        GOLDEN("dense"),         GOLDEN("deit"), GOLDEN("deit3"),    GOLDEN("vmoe"),           GOLDEN("vmoe_top2"),
+        GOLDEN("vmoe_position"), GOLDEN("tgr"),  GOLDEN("tgr_deit"), GOLDEN("tgr_last_layer"),
+    };
+    return cmocka_run_group_tests_name("golden", tests, NULL, NULL);
+}

@@ -28,8 +28,10 @@ static inline float vector_largest(int64_t count, float sign, const float *x) {
     float lanes[VECTOR_LANES];
     int64_t full = vector_full(count);
     for (int j = 0; j < VECTOR_LANES; j++) lanes[j] = -INFINITY;
-    for (int64_t i = 0; i < full; i += VECTOR_LANES)
+    for (int64_t i = 0; i < full; i += VECTOR_LANES) {
+        VECTOR_EACH_LANE
         for (int j = 0; j < VECTOR_LANES; j++) lanes[j] = sign * x[i + j] > lanes[j] ? sign * x[i + j] : lanes[j];
+    }
     for (int64_t i = full; i < count; i++) lanes[0] = sign * x[i] > lanes[0] ? sign * x[i] : lanes[0];
     float largest = lanes[0];
     for (int j = 1; j < VECTOR_LANES; j++) largest = lanes[j] > largest ? lanes[j] : largest;
@@ -38,7 +40,7 @@ static inline float vector_largest(int64_t count, float sign, const float *x) {
 
 /* y = exp(scale·(sign·x - shift)) in one lane each, y added to the lanes. */
 static inline void vector_exp_lanes(float scale, float sign, float shift, const float *x, float *y, float *lanes) {
-    VECTOR_INDEPENDENT
+    VECTOR_EACH_LANE
     for (int j = 0; j < VECTOR_LANES; j++) {
         y[j] = vector_exp(scale * (sign * x[j] - shift));
         lanes[j] += y[j];

@@ -8,8 +8,10 @@
 static inline float vector_sum(int64_t count, const float *x) {
     float lanes[VECTOR_LANES] = {0};
     int64_t full = vector_full(count);
-    for (int64_t i = 0; i < full; i += VECTOR_LANES)
+    for (int64_t i = 0; i < full; i += VECTOR_LANES) {
+        VECTOR_EACH_LANE
         for (int j = 0; j < VECTOR_LANES; j++) lanes[j] += x[i + j];
+    }
     for (int64_t i = full; i < count; i++) lanes[i - full] += x[i];
     return vector_lanes_sum(lanes);
 }
@@ -18,8 +20,10 @@ static inline float vector_sum(int64_t count, const float *x) {
 static inline float vector_squared_distance(int64_t count, const float *x, float mean) {
     float lanes[VECTOR_LANES] = {0};
     int64_t full = vector_full(count);
-    for (int64_t i = 0; i < full; i += VECTOR_LANES)
+    for (int64_t i = 0; i < full; i += VECTOR_LANES) {
+        VECTOR_EACH_LANE
         for (int j = 0; j < VECTOR_LANES; j++) lanes[j] += (x[i + j] - mean) * (x[i + j] - mean);
+    }
     for (int64_t i = full; i < count; i++) lanes[i - full] += (x[i] - mean) * (x[i] - mean);
     return vector_lanes_sum(lanes);
 }
@@ -45,6 +49,7 @@ static void vector_layer_norm_backward(int64_t rows, int64_t columns, const floa
         float m = mean[r], s = rstd[r];
         float sum_g[VECTOR_LANES] = {0}, sum_gh[VECTOR_LANES] = {0};
         for (int64_t i = 0; i < full; i += VECTOR_LANES) {
+            VECTOR_EACH_LANE
             for (int j = 0; j < VECTOR_LANES; j++) {
                 float g = dy[i + j] * weight[i + j];
                 sum_g[j] += g;

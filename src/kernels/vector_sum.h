@@ -62,8 +62,10 @@ static void vector_column_sum(int64_t rows, int64_t columns, const float *x, flo
 static float vector_dot(int64_t count, const float *x, const float *y) {
     float lanes[VECTOR_LANES] = {0};
     int64_t full = vector_full(count);
-    for (int64_t i = 0; i < full; i += VECTOR_LANES)
+    for (int64_t i = 0; i < full; i += VECTOR_LANES) {
+        VECTOR_EACH_LANE
         for (int j = 0; j < VECTOR_LANES; j++) lanes[j] += x[i + j] * y[i + j];
+    }
     for (int64_t i = full; i < count; i++) lanes[i - full] += x[i] * y[i];
     return vector_lanes_sum(lanes);
 }
@@ -72,8 +74,10 @@ static float vector_dot(int64_t count, const float *x, const float *y) {
 static double vector_sum_squares(int64_t count, const float *x) {
     double lanes[VECTOR_LANES] = {0};
     int64_t full = vector_full(count);
-    for (int64_t i = 0; i < full; i += VECTOR_LANES)
+    for (int64_t i = 0; i < full; i += VECTOR_LANES) {
+        VECTOR_EACH_LANE
         for (int j = 0; j < VECTOR_LANES; j++) lanes[j] += (double)x[i + j] * (double)x[i + j];
+    }
     for (int64_t i = full; i < count; i++) lanes[i - full] += (double)x[i] * (double)x[i];
     double sum = 0;
     for (int j = 0; j < VECTOR_LANES; j++) sum += lanes[j];

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/config.h"
 #include "base/status.h"
 
 #define ROW(number, NAME, key, type, least, most, standard, choices, help) \

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/context.h"
 #include "base/memory.h"
@@ -348,6 +349,7 @@ static void scratch_task(void *argument, int64_t task, int worker) {
     float *scratch = job->compute->scratch[worker];
     int64_t last = job->compute->scratch_floats - 1;
     for (int i = 0; i < 100; i++) scratch[last - i] = (float)(task + i);
+    nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
     for (int i = 0; i < 100; i++)
         if (scratch[last - i] != (float)(task + i)) atomic_store(&job->wrong, 1);
 }

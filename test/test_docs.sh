@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The documents are true: the README's host program compiles and trains, pages made from tables are up to date, links
+# lead somewhere.
+number=0
+check() {
+    number=$((number + 1))
+    if [ "$1" -eq 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; fi
+}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+awk '/^```c$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' README.md >"$folder/host.c"
+sanitizer=${SANITIZE:+-fsanitize=$SANITIZE}
+# shellcheck disable=SC2086
+${CC:-cc} $sanitizer -std=c11 -Wall -Iinclude "$folder/host.c" -L"$LIBOUT" -ltgrmoe -o "$folder/host"
+check $? "the README's host program compiles"
+first=$("$folder/host" | awk '/step 0 / { print $4 }')
+last=$("$folder/host" | awk '/step 19 / { print $4 }')
+awk -v first="$first" -v last="$last" 'BEGIN { exit !(last + 0 > 0 && last + 0 < first + 0) }'
+check $? "the README's host program learns (loss $first to $last)"
+
+"$BUILD/examples/tgrmoe" options --markdown | cmp -s - docs/options.md
+check $? "docs/options.md is what the option table says"
+
+for page in README.md docs/*.md; do
+    for target in $(grep -o '](\([^)#]*\)' "$page" | sed 's/](//' | grep -v '^http'); do
+        [ -e "$(dirname "$page")/$target" ] || echo "# $page: $target" >>"$folder/dead"
+    done
+done
+[ ! -e "$folder/dead" ] || cat "$folder/dead"
+[ ! -e "$folder/dead" ]
+check $? "links in the documents lead somewhere"
+echo "1..$number"

@@ -20,19 +20,21 @@ extern "C" {
 TGR_API tgr_status tgr_optimizer_create(tgr_optimizer **out, const tgr_config *config, tgr_parameters *parameters);
 TGR_API void tgr_optimizer_free(tgr_optimizer *optimizer);
 /** One step at the scheduled learning rate; then the gradients are zero and the step count is one higher.
- *  ERROR_NONFINITE: no weight, moment or count changed, and the gradients are thrown away, so that the host can go on
- *  with its next batch. ERROR_STATE when there was no backward since the last step. */
+ *  ERROR_NONFINITE when a gradient is infinite or not a number, or the norm after clipping is above 1e18 (whose square
+ *  float32 cannot hold): no weight, moment or count changed, and the gradients are thrown away, so that the host can go
+ *  on with its next batch. Every moment therefore stays finite, and so does a weight unless the options themselves make
+ *  it grow without bound. ERROR_STATE when there was no backward since the last step. */
 TGR_API tgr_status tgr_optimizer_step(tgr_optimizer *optimizer);
-/** The learning rate that the next step will use. */
+/** The learning rate that the next step will use: the schedule's at the parameters' step count. */
 TGR_API tgr_status tgr_optimizer_learning_rate(const tgr_optimizer *optimizer, double *rate);
-/** Uses `rate` (0 or more) from now on instead of the schedule; a negative number goes back to the schedule. */
+/** Uses `rate` (0 to 1000) from now on instead of the schedule; a negative number goes back to the schedule. */
 TGR_API tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate);
-/** The global norm of the last step's gradient, before clipping. */
+/** The global norm of the last successful step's gradient, before clipping; 0 before the first. */
 TGR_API tgr_status tgr_optimizer_gradient_norm(const tgr_optimizer *optimizer, double *norm);
 
 /** The cosine schedule with linear warm-up, as a function alone: for `step` counted from 0, the rate
- *  peak·(step + 1)/warmup below `warmup`, else lowest + (peak - lowest)·(1 + cos(π·(step - warmup)/(total -
- * warmup)))/2, and `lowest` from `total` on. */
+ *  peak·(step + 1)/warmup below `warmup`, else `lowest` from `total` on, else
+ *  lowest + (peak - lowest)·(1 + cos(π·(step - warmup)/(total - warmup)))/2. Negative counts are taken as 0. */
 TGR_API double tgr_schedule_cosine(int64_t step, int64_t total, int64_t warmup, double peak, double lowest);
 
 #ifdef __cplusplus

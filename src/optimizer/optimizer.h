@@ -9,19 +9,32 @@
 #include "base/parameters.h"
 #include "tgrmoe/optimizer.h"
 
+/* A piece of one trained tensor: the unit of parallel work. Running state has none, padding belongs to none. */
+typedef struct tgr_optimizer_block {
+    int64_t offset, count; /* floats in the arena */
+    int decayed;
+} tgr_optimizer_block;
+
 struct tgr_optimizer {
     atomic_int references;
     tgr_parameters *parameters; /* retained */
     tgr_config *config;
-    int kind;             /* choice of option "optimizer": 0 AdamW, 1 SGD */
-    float *first_moment;  /* [parameters->floats]; SGD's momentum */
-    float *second_moment; /* [parameters->floats]; NULL for SGD */
-    uint64_t steps;       /* steps taken by this optimizer, for the bias correction */
-    double fixed_rate;    /* negative: by the schedule */
-    double gradient_norm;
-    double *partial; /* sums of squares by block */
+    int kind;                    /* choice of option "optimizer": 0 AdamW, 1 SGD */
+    float *first_moment;         /* [parameters->floats]; SGD's momentum */
+    float *second_moment;        /* [parameters->floats]; NULL for SGD */
+    uint64_t steps;              /* steps taken by this optimizer, for the bias correction */
+    double fixed_rate;           /* negative: by the schedule */
+    double gradient_norm;        /* of the last successful step */
+    tgr_optimizer_block *blocks; /* [block_count] */
+    int64_t block_count;
+    double *partial; /* [block_count], sums of squares */
 };
 
+/* Choices of option "optimizer". */
+enum { TGR_OPTIMIZER_ADAMW = 0, TGR_OPTIMIZER_SGD = 1 };
+
 void tgr_optimizer_retain(tgr_optimizer *optimizer);
+/* The learning rate at a step count, whatever the optimizer's own: the fixed rate or the schedule's. */
+double tgr_optimizer_rate_at(const tgr_optimizer *optimizer, uint64_t step);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The shared test helpers. */
-#define _POSIX_C_SOURCE 200809L
 #include "support.h"
 
 #include <inttypes.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Statuses, sized structs, counted memory and the context. */
-#define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -39,12 +39,36 @@ static void add_random(tgr_parameters *parameters, test_random *random, int64_t 
     }
 }
 
+/* Writes every element of every tensor. Whatever then is still zero is padding, and nothing overlaps. */
+static void check_places(tgr_parameters *parameters) {
+    int64_t end = 0, elements = 0, written = 0;
+    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+        float *value = NULL, *gradient = NULL;
+        assert_status(TGR_OK, tgr_parameters_value(parameters, i, &value));
+        assert_status(TGR_OK, tgr_parameters_gradient(parameters, i, &gradient));
+        assert_int_equal((uintptr_t)value % 64 + (uintptr_t)gradient % 64, 0);
+        assert_int_equal(value - parameters->values, gradient - parameters->gradients);
+        assert_true(value - parameters->values >= end);
+        int64_t count = parameters->tensors[i].count;
+        for (int64_t j = 0; j < count; j++) {
+            assert_true(value[j] == 0 && gradient[j] == 0);
+            value[j] = gradient[j] = 1;
+        }
+        end = value - parameters->values + count;
+        elements += count;
+    }
+    assert_true(end <= parameters->floats && parameters->floats < end + 16);
+    assert_int_equal(parameters->floats % 16, 0);
+    for (int64_t i = 0; i < parameters->floats; i++) written += parameters->values[i] == 1;
+    assert_int_equal(written, elements);
+}
+
 static void test_layout(void **state) {
     (void)state;
     test_random random = test_random_start(1);
     for (int64_t tensors = 1; tensors < 100; tensors += 14) {
         tgr_parameters *parameters = new_parameters(99);
-        int64_t trained, count, total;
+        int64_t trained, count, total, micro = -1;
         add_random(parameters, &random, tensors, &trained);
         assert_status(TGR_OK, tgr_parameters_seal(parameters));
         assert_int_equal(parameters->seed, 99);
@@ -52,32 +76,10 @@ static void test_layout(void **state) {
         assert_status(TGR_OK, tgr_parameters_total(parameters, &total));
         assert_int_equal(count, tensors);
         assert_int_equal(total, trained);
-
-        /* Write every element of every tensor; what then is still zero is padding, and nothing overlaps. */
-        int64_t end = 0, elements = 0, written = 0;
-        for (int64_t i = 0; i < tensors; i++) {
-            float *value = NULL, *gradient = NULL;
-            assert_status(TGR_OK, tgr_parameters_value(parameters, i, &value));
-            assert_status(TGR_OK, tgr_parameters_gradient(parameters, i, &gradient));
-            assert_int_equal((uintptr_t)value % 64 + (uintptr_t)gradient % 64, 0);
-            assert_int_equal(value - parameters->values, gradient - parameters->gradients);
-            assert_true(value - parameters->values >= end);
-            int64_t size = parameters->tensors[i].count;
-            for (int64_t j = 0; j < size; j++) {
-                assert_true(value[j] == 0 && gradient[j] == 0);
-                value[j] = gradient[j] = 1;
-            }
-            end = value - parameters->values + size;
-            elements += size;
-        }
-        assert_true(end <= parameters->floats && parameters->floats < end + 16);
-        assert_int_equal(parameters->floats % 16, 0);
-        for (int64_t i = 0; i < parameters->floats; i++) written += parameters->values[i] == 1;
-        assert_int_equal(written, elements);
+        check_places(parameters);
 
         parameters->micro = 3;
         assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters));
-        int64_t micro = -1;
         assert_status(TGR_OK, tgr_parameters_micro(parameters, &micro));
         assert_int_equal(micro, 0);
         for (int64_t i = 0; i < parameters->floats; i++) assert_true(parameters->gradients[i] == 0);

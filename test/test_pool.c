@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool of threads: every task once, workers never shared, jobs in turns, clean failure. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
@@ -33,10 +32,16 @@ static void *run_counted(void *argument) {
     return result;
 }
 
+/* Where a sanitizer's own version stands in the program itself, it is the one to call. */
+int __interceptor_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *),
+                                 void *argument) __attribute__((weak));
+
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *), void *argument) {
-    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
-    memcpy(&real, &symbol, sizeof real);
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = __interceptor_pthread_create;
+    if (real == NULL) {
+        void *symbol = dlsym(RTLD_NEXT, "pthread_create");
+        memcpy(&real, &symbol, sizeof real);
+    }
     if (atomic_load(&creations_left) == 0) return EAGAIN;
     if (atomic_load(&creations_left) > 0) atomic_fetch_sub(&creations_left, 1);
     start *how = malloc(sizeof *how);

@@ -3,9 +3,6 @@
  *
  * The thread that brings the job works on it as worker 0 and ends it: once it finds no task left it closes the job and
  * waits only for the workers that joined, so a worker that was slow to wake costs nothing. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* sched_getaffinity */
-#endif
 #include "base/pool.h"
 
 #include <pthread.h>

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* One pre-norm transformer block: x += attention(norm1(x)); x += FFN or experts(norm2(x)). */
+#ifndef TGR_MODEL_BLOCK_H
+#define TGR_MODEL_BLOCK_H
+
+#include "model/ffn.h"
+#include "model/model.h"
+#include "model/norm.h"
+#include "model/residual.h"
+#include "model/self_attention.h"
+
+#define TGR_FEATURES (TGR_FEATURE_BLOCK_OUTPUT + 1)
+
+typedef struct tgr_block {
+    tgr_norm norm1, norm2;
+    tgr_self_attention attention;
+    tgr_residual attention_residual, ffn_residual;
+    tgr_ffn ffn;        /* unused with experts */
+    tgr_moe_layer *moe; /* NULL in a dense block */
+    /* The residual stream before, within and after the block, [rows, dim] each; one buffer in TGR_EVAL. */
+    float *x, *middle, *y;
+    float *moe_input;             /* [rows, dim], output of norm2; NULL in a dense block */
+    float *capture[TGR_FEATURES]; /* where to copy each feature, or NULL */
+} tgr_block;
+
+/* Adds "blocks.<index>.…". On failure tgr_block_free is still due. */
+tgr_status tgr_block_add(tgr_block *block, tgr_parameters *parameters, const tgr_config *config,
+                         const tgr_dimensions *dimensions, int64_t index, int with_experts);
+void tgr_block_free(tgr_block *block);
+void tgr_block_initialise(tgr_block *block, tgr_parameters *parameters, const tgr_config *config);
+/* All but the MoE layer, which plans itself. The block reads x [rows, dim]. */
+void tgr_block_plan(tgr_block *block, const tgr_pass *pass, tgr_arena *arena, float *x);
+/* From x to y. */
+void tgr_block_forward(const tgr_block *block, const tgr_pass *pass);
+/* pass->gradient: from that of y to that of x. */
+void tgr_block_backward(const tgr_block *block, const tgr_pass *pass);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* Patch embedding: a convolution of stride = patch size as a product with gathered patches; then tokens in front, and
+ * positions. */
+#include "model/embed.h"
+
+#include <string.h>
+
+#include "base/initialise.h"
+#include "base/status.h"
+#include "kernels/kernels.h"
+
+#define TOKEN_DEVIATION 1e-6
+
+tgr_status tgr_embed_add(tgr_embed *embed, tgr_parameters *parameters, const tgr_config *config,
+                         const tgr_dimensions *dimensions) {
+    static const char *const token_names[] = {"cls_token", "dist_token"};
+    const tgr_dimensions *d = dimensions;
+    embed->dimensions = d;
+    embed->positions_cover_prefix = tgr_option_i64(config, TGR_OPTION_POSITION_CLS) != 0;
+    int64_t token_dims[] = {1, 1, d->dim};
+    for (int64_t i = 0; i < d->prefix_tokens; i++)
+        TGR_TRY(tgr_parameters_add(parameters, &embed->tokens[i], token_names[i], TGR_TENSOR_NO_DECAY, 3, token_dims));
+    int64_t position_dims[] = {1, embed->positions_cover_prefix ? d->tokens : d->patches, d->dim};
+    TGR_TRY(tgr_parameters_add(parameters, &embed->positions, "pos_embed", TGR_TENSOR_NO_DECAY, 3, position_dims));
+
+    tgr_linear *projection = &embed->projection;
+    projection->inputs = d->patch_dim;
+    projection->outputs = d->dim;
+    int64_t weight_dims[] = {d->dim, d->channels, d->patch_size, d->patch_size};
+    TGR_TRY(tgr_parameters_add(parameters, &projection->weight, "patch_embed.proj.weight", 0, 4, weight_dims));
+    return tgr_parameters_add(parameters, &projection->bias, "patch_embed.proj.bias", TGR_TENSOR_NO_DECAY, 1, &d->dim);
+}
+
+void tgr_embed_initialise(const tgr_embed *embed, tgr_parameters *parameters, double deviation) {
+    for (int64_t i = 0; i < embed->dimensions->prefix_tokens; i++)
+        tgr_initialise_normal(parameters, embed->tokens[i], TOKEN_DEVIATION);
+    tgr_initialise_truncated(parameters, embed->positions, deviation);
+    tgr_linear_initialise(&embed->projection, parameters, deviation);
+}
+
+void tgr_embed_plan(tgr_embed *embed, const tgr_pass *pass, tgr_arena *arena) {
+    /* Fits wherever batch · tokens does. */
+    int64_t rows = pass->batch * embed->dimensions->patches;
+    embed->patches = tgr_arena_floats(arena, rows, embed->dimensions->patch_dim);
+    embed->embedded = tgr_arena_floats(arena, rows, pass->dim);
+}
+
+typedef struct embed_job {
+    const tgr_embed *embed;
+    const tgr_pass *pass;
+    const float *images; /* [batch, channels, image_size, image_size] */
+    float *x;            /* [batch, tokens, dim] */
+} embed_job;
+
+/* Cuts one row of patches out of one image. */
+static void gather_task(void *data, int64_t task, int worker) {
+    const embed_job *job = data;
+    const tgr_dimensions *d = job->embed->dimensions;
+    int64_t side = d->patch_size, image = task / d->grid, grid_row = task % d->grid;
+    float *to = job->embed->patches + task * d->grid * d->patch_dim;
+    (void)worker;
+    for (int64_t grid_column = 0; grid_column < d->grid; grid_column++)
+        for (int64_t channel = 0; channel < d->channels; channel++)
+            for (int64_t row = 0; row < side; row++, to += side) {
+                int64_t pixel_row = (image * d->channels + channel) * d->image_size + grid_row * side + row;
+                const float *from = job->images + pixel_row * d->image_size + grid_column * side;
+                memcpy(to, from, (size_t)side * sizeof(float));
+            }
+}
+
+/* The first token that gets a position. */
+static int64_t first_positioned(const tgr_embed *embed) {
+    return embed->positions_cover_prefix ? 0 : embed->dimensions->prefix_tokens;
+}
+
+/* Puts the tokens of one image together: prefix and patches, each with its position. */
+static void assemble_task(void *data, int64_t image, int worker) {
+    const embed_job *job = data;
+    const tgr_embed *embed = job->embed;
+    const tgr_dimensions *d = embed->dimensions;
+    const tgr_parameters *parameters = job->pass->parameters;
+    float *x = job->x + image * d->tokens * d->dim;
+    (void)worker;
+    for (int64_t i = 0; i < d->prefix_tokens; i++)
+        memcpy(x + i * d->dim, tgr_value(parameters, embed->tokens[i]), (size_t)d->dim * sizeof(float));
+    memcpy(x + d->prefix_tokens * d->dim, embed->embedded + image * d->patches * d->dim,
+           (size_t)(d->patches * d->dim) * sizeof(float));
+    int64_t first = first_positioned(embed);
+    job->pass->compute->kernels->add((d->tokens - first) * d->dim, tgr_value(parameters, embed->positions),
+                                     x + first * d->dim);
+}
+
+void tgr_embed_forward(const tgr_embed *embed, const tgr_pass *pass, const float *images, float *x) {
+    const tgr_dimensions *d = embed->dimensions;
+    embed_job job = {.embed = embed, .pass = pass, .images = images, .x = x};
+    tgr_parallel(pass->compute, pass->batch * d->grid, gather_task, &job);
+    tgr_linear_forward(&embed->projection, pass, pass->batch * d->patches, embed->patches, d->patch_dim,
+                       embed->embedded, 0);
+    tgr_parallel(pass->compute, pass->batch, assemble_task, &job);
+}
+
+/* Packs the patch tokens' gradient of one image. */
+static void split_task(void *data, int64_t image, int worker) {
+    const embed_job *job = data;
+    const tgr_dimensions *d = job->embed->dimensions;
+    const float *from = job->pass->gradient + (image * d->tokens + d->prefix_tokens) * d->dim;
+    (void)worker;
+    memcpy(job->embed->embedded + image * d->patches * d->dim, from, (size_t)(d->patches * d->dim) * sizeof(float));
+}
+
+/* Sums the gradient of one token's position and, at the front, of the token itself over the images. */
+static void token_sum_task(void *data, int64_t token, int worker) {
+    const embed_job *job = data;
+    const tgr_embed *embed = job->embed;
+    const tgr_dimensions *d = embed->dimensions;
+    const tgr_kernels *kernels = job->pass->compute->kernels;
+    float *positions = tgr_gradient(job->pass->parameters, embed->positions);
+    int64_t first = first_positioned(embed);
+    (void)worker;
+    for (int64_t image = 0; image < job->pass->batch; image++) {
+        const float *gradient = job->pass->gradient + (image * d->tokens + token) * d->dim;
+        if (token >= first) kernels->add(d->dim, gradient, positions + (token - first) * d->dim);
+        if (token < d->prefix_tokens)
+            kernels->add(d->dim, gradient, tgr_gradient(job->pass->parameters, embed->tokens[token]));
+    }
+}
+
+void tgr_embed_backward(const tgr_embed *embed, const tgr_pass *pass, const float *images) {
+    const tgr_dimensions *d = embed->dimensions;
+    embed_job job = {.embed = embed, .pass = pass, .images = images};
+    tgr_parallel(pass->compute, pass->batch * d->grid, gather_task, &job);
+    tgr_parallel(pass->compute, pass->batch, split_task, &job);
+    tgr_linear_backward(&embed->projection, pass, pass->batch * d->patches, embed->patches, d->patch_dim,
+                        embed->embedded, NULL, 0);
+    tgr_parallel(pass->compute, d->tokens, token_sum_task, &job);
+}

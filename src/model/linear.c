@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* A linear layer as matrix products. */
+#include "model/linear.h"
+
+#include <stdio.h>
+
+#include "base/initialise.h"
+#include "base/status.h"
+#include "kernels/gemm.h"
+#include "kernels/parallel_rows.h"
+
+tgr_status tgr_linear_add(tgr_linear *linear, tgr_parameters *parameters, const char *prefix, int64_t inputs,
+                          int64_t outputs) {
+    char name[TGR_NAME_BYTES];
+    int64_t dims[] = {outputs, inputs};
+    linear->inputs = inputs;
+    linear->outputs = outputs;
+    snprintf(name, sizeof name, "%s.weight", prefix);
+    TGR_TRY(tgr_parameters_add(parameters, &linear->weight, name, 0, 2, dims));
+    snprintf(name, sizeof name, "%s.bias", prefix);
+    return tgr_parameters_add(parameters, &linear->bias, name, TGR_TENSOR_NO_DECAY, 1, dims);
+}
+
+void tgr_linear_initialise(const tgr_linear *linear, tgr_parameters *parameters, double deviation) {
+    tgr_initialise_truncated(parameters, linear->weight, deviation);
+    tgr_initialise_constant(parameters, linear->bias, 0.0f);
+}
+
+void tgr_linear_forward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x, int64_t x_stride,
+                        float *y, int accumulate) {
+    tgr_gemm product = {.m = rows,
+                        .n = linear->outputs,
+                        .k = linear->inputs,
+                        .a = x,
+                        .a_row = x_stride,
+                        .a_col = 1,
+                        .b = tgr_value(pass->parameters, linear->weight),
+                        .b_row = 1,
+                        .b_col = linear->inputs,
+                        .c = y,
+                        .c_row = linear->outputs,
+                        .bias = tgr_value(pass->parameters, linear->bias),
+                        .accumulate = accumulate};
+    tgr_gemm_run(pass->compute, &product, 1);
+}
+
+void tgr_linear_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x, int64_t x_stride,
+                         const float *dy, float *dx, int accumulate) {
+    tgr_gemm weight_gradient = {.m = linear->outputs,
+                                .n = linear->inputs,
+                                .k = rows,
+                                .a = dy,
+                                .a_row = 1,
+                                .a_col = linear->outputs,
+                                .b = x,
+                                .b_row = x_stride,
+                                .b_col = 1,
+                                .c = tgr_gradient(pass->parameters, linear->weight),
+                                .c_row = linear->inputs,
+                                .accumulate = 1};
+    tgr_gemm input_gradient = {.m = rows,
+                               .n = linear->inputs,
+                               .k = linear->outputs,
+                               .a = dy,
+                               .a_row = linear->outputs,
+                               .a_col = 1,
+                               .b = tgr_value(pass->parameters, linear->weight),
+                               .b_row = linear->inputs,
+                               .b_col = 1,
+                               .c = dx,
+                               .c_row = x_stride,
+                               .accumulate = accumulate};
+    tgr_gemm products[] = {weight_gradient, input_gradient};
+    tgr_gemm_run(pass->compute, products, dx != NULL ? 2 : 1);
+    tgr_column_sum(pass->compute, rows, linear->outputs, dy, tgr_gradient(pass->parameters, linear->bias),
+                   pass->partial);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* A model's life, its forward and its backward pass. */
+#include "model/model.h"
+
+#include "base/status.h"
+#include "model/dimensions.h"
+#include "model/state.h"
+
+static tgr_status allocate_blocks(tgr_model *model) {
+    void *memory;
+    TGR_TRY(tgr_allocate(model->context, &memory, (size_t)model->dimensions.depth, sizeof *model->blocks));
+    model->blocks = memory;
+    const int64_t *numbers = tgr_moe_blocks(model->config, &model->moe_count);
+    TGR_TRY(tgr_allocate(model->context, &memory, (size_t)model->moe_count, sizeof *model->moe_blocks));
+    model->moe_blocks = memory;
+    for (int64_t i = 0; i < model->moe_count; i++) model->moe_blocks[i] = numbers[i] - 1;
+    return TGR_OK;
+}
+
+static tgr_status add_parts(tgr_model *model) {
+    tgr_parameters *parameters = model->parameters;
+    TGR_TRY(tgr_embed_add(&model->embed, parameters, model->config, &model->dimensions));
+    for (int64_t i = 0, moe = 0; i < model->dimensions.depth; i++) {
+        int with_experts = moe < model->moe_count && model->moe_blocks[moe] == i;
+        moe += with_experts;
+        TGR_TRY(tgr_block_add(&model->blocks[i], parameters, model->config, &model->dimensions, i, with_experts));
+    }
+    return tgr_head_add(&model->head, parameters, model->config, &model->dimensions);
+}
+
+tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_config *config) {
+    tgr_dimensions dimensions;
+    TGR_TRY(tgr_dimensions_read(&dimensions, config));
+    void *memory;
+    TGR_TRY(tgr_allocate(context, &memory, 1, sizeof(tgr_model)));
+    tgr_model *model = memory;
+    tgr_status status = TGR_OK;
+    atomic_init(&model->references, 1);
+    tgr_context_retain(context);
+    model->context = context;
+    model->dimensions = dimensions;
+    TGR_TRY_DONE(tgr_config_copy(&model->config, config));
+    TGR_TRY_DONE(tgr_parameters_create(&model->parameters, context));
+    TGR_TRY_DONE(allocate_blocks(model));
+    TGR_TRY_DONE(add_parts(model));
+    model->pass = (tgr_pass){.compute = &context->compute,
+                             .parameters = model->parameters,
+                             .tokens = dimensions.tokens,
+                             .dim = dimensions.dim};
+    *out = model;
+done:
+    if (status != TGR_OK) tgr_model_free(model);
+    return status;
+}
+
+static void initialise(tgr_model *model) {
+    double deviation = tgr_option_f64(model->config, TGR_OPTION_INIT_STD);
+    tgr_embed_initialise(&model->embed, model->parameters, deviation);
+    for (int64_t i = 0; i < model->dimensions.depth; i++)
+        tgr_block_initialise(&model->blocks[i], model->parameters, model->config);
+    tgr_head_initialise(&model->head, model->parameters, deviation);
+}
+
+tgr_status tgr_model_create(tgr_model **out, tgr_context *context, const tgr_config *config) {
+    TGR_REQUIRE_ARGUMENT(out);
+    TGR_REQUIRE_ARGUMENT(context);
+    TGR_REQUIRE_ARGUMENT(config);
+    tgr_model *model;
+    TGR_TRY(tgr_model_assemble(&model, context, config));
+    const tgr_dimensions *d = &model->dimensions;
+    int64_t scratch = tgr_attention_scratch(d->tokens, d->head_dim);
+    tgr_status status = TGR_OK;
+    if (scratch < 0)
+        TGR_TRY_DONE(tgr_fail(TGR_ERROR_OVERFLOW,
+                              "image_size / patch_size is %lld; attention over so many patches "
+                              "is too large to address",
+                              (long long)d->grid));
+    TGR_TRY_DONE(tgr_compute_reserve(&context->compute, scratch));
+    TGR_TRY_DONE(tgr_parameters_seal(model->parameters));
+    initialise(model);
+    *out = model;
+done:
+    if (status != TGR_OK) tgr_model_free(model);
+    return status;
+}
+
+void tgr_model_retain(tgr_model *model) {
+    atomic_fetch_add(&model->references, 1);
+}
+
+void tgr_model_free(tgr_model *model) {
+    if (model == NULL || atomic_fetch_sub(&model->references, 1) != 1) return;
+    tgr_context *context = model->context;
+    tgr_release(context, model->memory, (size_t)model->memory_bytes, 1);
+    if (model->blocks != NULL)
+        for (int64_t i = 0; i < model->dimensions.depth; i++) tgr_block_free(&model->blocks[i]);
+    tgr_release(context, model->blocks, (size_t)model->dimensions.depth, sizeof *model->blocks);
+    tgr_release(context, model->moe_blocks, (size_t)model->moe_count, sizeof *model->moe_blocks);
+    tgr_parameters_release(model->parameters);
+    tgr_config_free(model->config);
+    tgr_release(context, model, 1, sizeof *model);
+    tgr_context_free(context);
+}
+
+tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *images, int64_t batch) {
+    TGR_REQUIRE_ARGUMENT(model);
+    TGR_REQUIRE(mode == TGR_EVAL || mode == TGR_TRAIN, TGR_ERROR_RANGE,
+                "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d", (int)mode, TGR_EVAL, TGR_TRAIN);
+    TGR_REQUIRE_ARGUMENT(images);
+    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+    TGR_TRY(tgr_plan_prepare(model, mode, batch));
+
+    int64_t depth = model->dimensions.depth;
+    const tgr_pass *pass = &model->pass;
+    tgr_embed_forward(&model->embed, pass, images, model->blocks[0].x);
+    for (int64_t i = 0; i < depth; i++) tgr_block_forward(&model->blocks[i], pass);
+    tgr_head_forward(&model->head, pass, model->blocks[depth - 1].y);
+    model->mode = mode;
+    model->batch = batch;
+    model->images = images;
+    model->can_backward = mode == TGR_TRAIN;
+    return TGR_OK;
+}
+
+static tgr_status check_can_backward(const tgr_model *model) {
+    if (model->can_backward) return TGR_OK;
+    const char *reason = model->batch == 0         ? "there was no forward pass yet"
+                         : model->mode == TGR_EVAL ? "the last forward pass was in TGR_EVAL"
+                                                   : "the last forward pass had its backward already";
+    return tgr_fail_in("tgr_model_backward", TGR_ERROR_STATE, "%s; a forward pass in TGR_TRAIN is needed", reason);
+}
+
+tgr_status tgr_model_backward(tgr_model *model, const float *logits_gradient, const float *features_gradient) {
+    TGR_REQUIRE_ARGUMENT(model);
+    TGR_REQUIRE(logits_gradient != NULL || features_gradient != NULL, TGR_ERROR_ARGUMENT,
+                "arguments 'logits_gradient' and 'features_gradient' are NULL; one at least is needed");
+    TGR_REQUIRE(logits_gradient == NULL || model->head.count > 0, TGR_ERROR_ARGUMENT,
+                "argument 'logits_gradient' is given; the model has no head (classes is 0), so NULL is allowed alone");
+    TGR_TRY(check_can_backward(model));
+
+    int64_t depth = model->dimensions.depth;
+    const tgr_pass *pass = &model->pass;
+    tgr_head_backward(&model->head, pass, model->blocks[depth - 1].y, logits_gradient, features_gradient);
+    for (int64_t i = depth - 1; i >= 0; i--) tgr_block_backward(&model->blocks[i], pass);
+    tgr_embed_backward(&model->embed, pass, model->images);
+    model->parameters->micro++;
+    model->can_backward = 0;
+    return TGR_OK;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Where activations live: one arena, cut anew whenever mode or batch change, grown when it is too small.
+ *
+ * In TGR_TRAIN every block has buffers of its own. In TGR_EVAL all blocks lie over each other, the MoE layers excepted,
+ * whose routing stays readable. */
+#include "base/status.h"
+#include "kernels/parallel_rows.h"
+#include "model/state.h"
+
+static void widen(int64_t *most, int64_t value) {
+    if (*most >= 0 && (value < 0 || value > *most)) *most = value; /* negative: overflow, and stays */
+}
+
+static int64_t partial_floats(const tgr_model *model, const tgr_pass *pass) {
+    const tgr_dimensions *d = &model->dimensions;
+    int64_t most = 0;
+    widen(&most, tgr_partial_floats(pass->rows, d->dim, 2)); /* norms; also projections, LayerScale, patches */
+    widen(&most, tgr_partial_floats(pass->rows, d->dim, 1));
+    widen(&most, tgr_partial_floats(pass->rows, 3 * d->dim, 1));
+    widen(&most, tgr_partial_floats(pass->rows, d->hidden, 1));
+    widen(&most, tgr_partial_floats(pass->batch, d->classes, 1));
+    return most;
+}
+
+/* What blocks share. */
+static void plan_shared(const tgr_model *model, tgr_pass *pass, tgr_arena *arena) {
+    const tgr_dimensions *d = &model->dimensions;
+    int64_t hidden = model->moe_count < d->depth ? d->hidden : 0;
+    int64_t widest = hidden > 3 * d->dim ? hidden : 3 * d->dim;
+    int train = pass->mode == TGR_TRAIN;
+    pass->normalised = tgr_arena_floats(arena, pass->rows, d->dim);
+    pass->branch = tgr_arena_floats(arena, pass->rows, d->dim);
+    pass->input_gradient = train ? tgr_arena_floats(arena, pass->rows, d->dim) : NULL;
+    pass->wide[0] = train ? tgr_arena_floats(arena, pass->rows, widest) : NULL;
+    pass->wide[1] = train ? tgr_arena_floats(arena, pass->rows, hidden) : NULL;
+}
+
+/* Starts another use of the memory after `start`; *end is where the longest use ends. */
+static void rewind_to(tgr_arena *arena, int64_t start, int64_t *end) {
+    if (arena->used > *end) *end = arena->used;
+    arena->used = start;
+}
+
+static void plan_blocks(tgr_model *model, tgr_arena *arena, float *x, int64_t *end) {
+    int64_t start = arena->used;
+    for (int64_t i = 0; i < model->dimensions.depth; i++) {
+        if (model->pass.mode == TGR_EVAL) rewind_to(arena, start, end);
+        tgr_block_plan(&model->blocks[i], &model->pass, arena, x);
+        x = model->blocks[i].y;
+    }
+}
+
+static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *arena) {
+    const tgr_dimensions *d = &model->dimensions;
+    tgr_pass *pass = &model->pass;
+    pass->mode = mode;
+    pass->batch = batch;
+    if (!tgr_multiply(batch, d->tokens, &pass->rows)) {
+        arena->overflow = 1;
+        return;
+    }
+    int train = mode == TGR_TRAIN;
+    float *x = tgr_arena_floats(arena, pass->rows, d->dim);
+    tgr_head_plan(&model->head, pass, arena);
+    pass->gradient = train ? tgr_arena_floats(arena, pass->rows, d->dim) : NULL;
+    pass->partial = train ? tgr_arena_floats(arena, partial_floats(model, pass), 1) : NULL;
+    for (int64_t i = 0; i < model->moe_count; i++) tgr_moe_layer_plan(tgr_model_layer(model, i), arena, pass->rows);
+
+    int64_t end = 0;
+    if (train) plan_blocks(model, arena, x, &end);
+    int64_t start = arena->used;
+    tgr_embed_plan(&model->embed, pass, arena);
+    rewind_to(arena, start, &end);
+    plan_shared(model, pass, arena);
+    if (!train) plan_blocks(model, arena, x, &end);
+    rewind_to(arena, start, &end);
+    arena->used = end;
+}
+
+/* Counting leaves no piece in its place. */
+static void restore(tgr_model *model, tgr_mode mode, int64_t batch) {
+    tgr_arena arena = {.base = model->memory, .capacity = model->memory_bytes};
+    model->pass.batch = 0;
+    if (batch > 0) lay_out(model, mode, batch, &arena);
+}
+
+tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes) {
+    tgr_arena arena = {0};
+    lay_out(model, mode, batch, &arena);
+    TGR_REQUIRE(!arena.overflow, TGR_ERROR_OVERFLOW,
+                "argument 'batch' is %lld; the activations of so many images are too large to address",
+                (long long)batch);
+    *bytes = arena.used;
+    return TGR_OK;
+}
+
+static tgr_status grow(tgr_model *model, int64_t bytes) {
+    if (bytes <= model->memory_bytes) return TGR_OK;
+    void *memory;
+    TGR_TRY(tgr_allocate(model->context, &memory, (size_t)bytes, 1));
+    tgr_release(model->context, model->memory, (size_t)model->memory_bytes, 1);
+    model->memory = memory;
+    model->memory_bytes = bytes;
+    return TGR_OK;
+}
+
+tgr_status tgr_plan_prepare(tgr_model *model, tgr_mode mode, int64_t batch) {
+    tgr_mode old_mode = model->pass.mode;
+    int64_t old_batch = model->pass.batch, bytes = 0;
+    if (mode == old_mode && batch == old_batch) return TGR_OK;
+    tgr_status status = tgr_plan_count(model, mode, batch, &bytes);
+    if (status == TGR_OK) status = grow(model, bytes);
+    if (status == TGR_OK)
+        restore(model, mode, batch);
+    else
+        restore(model, old_mode, old_batch);
+    return status;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The model's inside, for the files of this directory. */
+#ifndef TGR_MODEL_STATE_H
+#define TGR_MODEL_STATE_H
+
+#include <stdatomic.h>
+
+#include "model/block.h"
+#include "model/embed.h"
+#include "model/head.h"
+#include "model/pass.h"
+
+struct tgr_model {
+    atomic_int references;
+    tgr_context *context;       /* retained */
+    tgr_config *config;         /* a copy */
+    tgr_parameters *parameters; /* retained */
+    tgr_dimensions dimensions;
+
+    tgr_embed embed;
+    tgr_block *blocks; /* [depth] */
+    tgr_head head;
+    int64_t moe_count;
+    int64_t *moe_blocks; /* [moe_count], from 0 */
+
+    void *memory; /* the activations' arena */
+    int64_t memory_bytes;
+    tgr_pass pass; /* of the plan that the arena is cut by now; batch 0 before the first */
+
+    int64_t batch; /* of the last forward pass, 0 before */
+    tgr_mode mode; /* of the last forward pass */
+    const float *images;
+    int can_backward;
+};
+
+/* The model as a plan: tensors declared, no weights, no activations. */
+tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_config *config);
+
+/* Bytes of activations for such a pass. The model must not have run. */
+tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes);
+/* Cuts the arena for such a pass, growing it when it is too small. On failure the model is as before. */
+tgr_status tgr_plan_prepare(tgr_model *model, tgr_mode mode, int64_t batch);
+
+#endif

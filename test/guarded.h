@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* For tests of kernels: arrays whose surroundings are watched, comparison with doubles, all kernels of this machine. */
+#ifndef TGR_TEST_GUARDED_H
+#define TGR_TEST_GUARDED_H
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "kernels/kernels.h"
+#include "support.h"
+
+#define GUARD_FLOATS 17 /* odd, so that the data is aligned to no vector */
+#define GUARD_VALUE  -12345.0f
+
+typedef struct guarded {
+    float *data;
+    int64_t count;
+} guarded;
+
+static inline guarded guarded_make(test_random *random, int64_t count, double low, double high) {
+    float *memory = malloc((size_t)(count + 2 * GUARD_FLOATS) * sizeof(float));
+    assert_non_null(memory);
+    for (int64_t i = 0; i < count + 2 * GUARD_FLOATS; i++) memory[i] = GUARD_VALUE;
+    test_random_fill(random, memory + GUARD_FLOATS, count, low, high);
+    return (guarded){memory + GUARD_FLOATS, count};
+}
+
+/* Frees the array; fails when something was written beside it. */
+static inline void guarded_free(guarded array) {
+    for (int64_t i = 0; i < GUARD_FLOATS; i++) {
+        assert_true(array.data[i - GUARD_FLOATS] == GUARD_VALUE);
+        assert_true(array.data[array.count + i] == GUARD_VALUE);
+    }
+    free(array.data - GUARD_FLOATS);
+}
+
+/* Both NaN, the same infinity, or apart by at most absolute + relative·|expected|. */
+static inline int same_value(double actual, double expected, double absolute, double relative) {
+    if (isnan(expected)) return isnan(actual);
+    if (isinf(expected)) return actual == expected;
+    return fabs(actual - expected) <= absolute + relative * fabs(expected);
+}
+
+static inline void check_values(const char *name, const char *what, const float *actual, const double *expected,
+                                int64_t count, double absolute, double relative) {
+    for (int64_t i = 0; i < count; i++) {
+        if (same_value(actual[i], expected[i], absolute, relative)) continue;
+        fail_msg("%s %s[%lld] of %lld: %.9g, expected %.9g", name, what, (long long)i, (long long)count,
+                 (double)actual[i], expected[i]);
+    }
+}
+
+/* The kernels numbered from 0 that this machine can run; NULL behind the last. */
+static inline const tgr_kernels *usable_kernels(int number) {
+    static const char *const names[] = {"portable", "blis", "avx2", "avx512"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const tgr_kernels *kernels;
+        if (tgr_kernels_select(names[i], &kernels) == TGR_OK && number-- == 0) return kernels;
+    }
+    return NULL;
+}
+
+#define FOR_EACH_KERNELS(kernels)                                          \
+    for (int kernels_number = 0; kernels_number >= 0; kernels_number = -1) \
+        for (const tgr_kernels *kernels; (kernels = usable_kernels(kernels_number)) != NULL; kernels_number++)
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* GELU and softmax of every kind of processor that this machine can be, against formulas in double precision. */
+#include <string.h>
+
+#include "guarded.h"
+
+static const int64_t some_columns[] = {1, 2, 3, 8, 15, 16, 17, 31, 33, 50, 64, 197, 384, 1001};
+static const int64_t some_rows[] = {1, 2, 5, 9};
+
+#define FOR_EACH_SHAPE(rows, columns)                                                                        \
+    for (int64_t rows##_i = 0, rows; rows##_i < 4 && (rows = some_rows[rows##_i], 1); rows##_i++)            \
+        for (int64_t columns##_i = 0, columns; columns##_i < 14 && (columns = some_columns[columns##_i], 1); \
+             columns##_i++)
+
+/* Values that formulas trip over; INFINITY and NaN come last. */
+static const float special_values[] = {0.0f,  -0.0f,  1e-45f, -1e-45f, 1e-39f,   -3e-39f,   1e-30f, 0.5f,  -0.5f,
+                                       4.9f,  -5.5f,  9.3f,   -9.3f,   -12.9f,   -13.5f,    -14.5f, 30.0f, -30.0f,
+                                       1e10f, -1e10f, 3e38f,  -3e38f,  INFINITY, -INFINITY, NAN,    -NAN};
+enum { SPECIAL_COUNT = sizeof special_values / sizeof *special_values };
+
+static double normal(double x) {
+    return 0.5 * erfc(-x * sqrt(0.5));
+}
+static double gelu(double x) {
+    return x * normal(x);
+}
+static double gelu_slope(double x) {
+    return normal(x) + x * exp(-0.5 * x * x) * 0.3989422804014327;
+}
+
+static double *doubles(int64_t count) {
+    double *memory = calloc((size_t)count, sizeof(double));
+    assert_non_null(memory);
+    return memory;
+}
+
+static void test_gelu(void **state) {
+    (void)state;
+    test_random random = test_random_start(1);
+    FOR_EACH_KERNELS(kernels) {
+        for (size_t n = 0; n < sizeof some_columns / sizeof *some_columns; n++) {
+            int64_t count = some_columns[n];
+            guarded x = guarded_make(&random, count, -14, 14), y = guarded_make(&random, count, 0, 0);
+            guarded dy = guarded_make(&random, count, -2, 2), dx = guarded_make(&random, count, 0, 0);
+            double *expected = doubles(count), *slope = doubles(count);
+            for (int64_t i = 0; i < count; i++) {
+                expected[i] = gelu(x.data[i]);
+                slope[i] = dy.data[i] * gelu_slope(x.data[i]);
+            }
+            kernels->gelu(count, x.data, y.data);
+            check_values(kernels->name, "gelu", y.data, expected, count, 1e-7, 4e-7);
+            kernels->gelu_backward(count, x.data, dy.data, dx.data);
+            check_values(kernels->name, "gelu_backward", dx.data, slope, count, 6e-7, 4e-7);
+            kernels->gelu_backward(count, x.data, dy.data, dy.data);
+            assert_same_bytes(dy.data, dx.data, (size_t)count * sizeof(float));
+            kernels->gelu(count, x.data, x.data);
+            assert_same_bytes(x.data, y.data, (size_t)count * sizeof(float));
+            guarded_free(x), guarded_free(y), guarded_free(dy), guarded_free(dx);
+            free(expected), free(slope);
+        }
+    }
+}
+
+/* The slope that the backward uses is the slope of the forward: central differences in double. */
+static void test_gelu_slope(void **state) {
+    (void)state;
+    FOR_EACH_KERNELS(kernels) {
+        for (float x = -6.0f; x < 6.0f; x += 0.0173f) {
+            const float one = 1.0f;
+            float dx;
+            kernels->gelu_backward(1, &x, &one, &dx);
+            assert_close(dx, (gelu((double)x + 1e-5) - gelu((double)x - 1e-5)) / 2e-5, 1e-6);
+        }
+    }
+}
+
+/* Each special value in the vector part and in the rest of an array, neighbours untouched. */
+static void test_gelu_special(void **state) {
+    (void)state;
+    test_random random = test_random_start(2);
+    FOR_EACH_KERNELS(kernels) {
+        for (int s = 0; s < SPECIAL_COUNT; s++) {
+            for (int64_t place = 5; place <= 35; place += 30) {
+                guarded x = guarded_make(&random, 36, -1, 1), y = guarded_make(&random, 36, 0, 0);
+                double expected[36], slope[36];
+                x.data[place] = special_values[s];
+                for (int i = 0; i < 36; i++) expected[i] = gelu(x.data[i]);
+                for (int i = 0; i < 36; i++) slope[i] = gelu_slope(x.data[i]);
+                kernels->gelu(36, x.data, y.data);
+                check_values(kernels->name, "gelu", y.data, expected, 36, 1e-7, 4e-7);
+                for (int i = 0; i < 36; i++) y.data[i] = 1.0f;
+                kernels->gelu_backward(36, x.data, y.data, y.data);
+                check_values(kernels->name, "gelu_backward", y.data, slope, 36, 6e-7, 4e-7);
+                guarded_free(x), guarded_free(y);
+            }
+        }
+    }
+}
+
+/* An element's result does not depend on where it stands in an array, nor on how long the array is. */
+static void test_gelu_place(void **state) {
+    (void)state;
+    test_random random = test_random_start(6);
+    FOR_EACH_KERNELS(kernels) {
+        float x[77], y[77], dx[77], dy[77];
+        test_random_fill(&random, x, 77, -6, 6);
+        test_random_fill(&random, dy, 77, -1, 1);
+        kernels->gelu(77, x, y);
+        kernels->gelu_backward(77, x, dy, dx);
+        for (int i = 0; i < 77; i++) {
+            float alone;
+            kernels->gelu(1, x + i, &alone);
+            assert_same_bytes(&alone, y + i, sizeof alone);
+            kernels->gelu_backward(1, x + i, dy + i, &alone);
+            assert_same_bytes(&alone, dx + i, sizeof alone);
+        }
+    }
+}
+
+static void softmax_reference(int64_t columns, double scale, const float *x, double *y, double *lse) {
+    double largest = -INFINITY, sum = 0;
+    for (int64_t c = 0; c < columns; c++) largest = fmax(largest, scale * x[c]);
+    for (int64_t c = 0; c < columns; c++) sum += y[c] = exp(scale * x[c] - largest);
+    for (int64_t c = 0; c < columns; c++) y[c] /= sum;
+    *lse = largest + log(sum);
+}
+
+static void softmax_backward_reference(int64_t columns, double scale, const float *y, const float *dy, double *dx) {
+    double average = 0;
+    for (int64_t c = 0; c < columns; c++) average += (double)y[c] * dy[c];
+    for (int64_t c = 0; c < columns; c++) dx[c] = scale * y[c] * (dy[c] - average);
+}
+
+static void test_softmax(void **state) {
+    static const float scales[] = {1.0f, 0.2f, -0.7f, 25.0f};
+    (void)state;
+    test_random random = test_random_start(3);
+    FOR_EACH_KERNELS(kernels) {
+        FOR_EACH_SHAPE(rows, columns) {
+            int64_t count = rows * columns;
+            float scale = scales[test_random_integer(&random, 0, 3)];
+            guarded x = guarded_make(&random, count, -6, 6), y = guarded_make(&random, count, 0, 0);
+            guarded lse = guarded_make(&random, rows, 0, 0), dy = guarded_make(&random, count, -1, 1);
+            double *expected = doubles(count), *expected_lse = doubles(rows), *slope = doubles(count);
+            for (int64_t r = 0; r < rows; r++)
+                softmax_reference(columns, scale, x.data + r * columns, expected + r * columns, expected_lse + r);
+            kernels->softmax(rows, columns, scale, x.data, y.data, lse.data);
+            check_values(kernels->name, "softmax", y.data, expected, count, 1e-12, 3e-5);
+            check_values(kernels->name, "lse", lse.data, expected_lse, rows, 1e-6, 2e-7);
+            for (int64_t r = 0; r < rows; r++)
+                softmax_backward_reference(columns, scale, y.data + r * columns, dy.data + r * columns,
+                                           slope + r * columns);
+            kernels->softmax_backward(rows, columns, scale, y.data, dy.data, dy.data);
+            check_values(kernels->name, "softmax_backward", dy.data, slope, count, 3e-7 * fabs((double)scale), 1e-6);
+            kernels->softmax_from_lse(rows, columns, scale, x.data, lse.data, x.data);
+            check_values(kernels->name, "softmax_from_lse", x.data, expected, count, 1e-12, 6e-5);
+            guarded_free(x), guarded_free(y), guarded_free(lse), guarded_free(dy);
+            free(expected), free(expected_lse), free(slope);
+        }
+    }
+}
+
+/* Rows that tempt a softmax to overflow, to divide by zero, or to lose a NaN; each between two rows that are usual. */
+static void test_softmax_special(void **state) {
+    static const float rows[][4] = {{7, 7, 7, 7},
+                                    {0, 0, 0, 0},
+                                    {3e38f, 3e38f, -3e38f, 3e38f},
+                                    {1e30f, 1, 0, -1e30f},
+                                    {-INFINITY, 1, 2, 3},
+                                    {1, -INFINITY, -INFINITY, -INFINITY},
+                                    {-3e38f, -3e38f, -3e38f, -3e38f},
+                                    {-1e-42f, 1e-42f, 0, 0},
+                                    {88.8f, 0, -15.2f, -16.0f}};
+    enum { ROWS = sizeof rows / sizeof *rows };
+    (void)state;
+    test_random random = test_random_start(4);
+    FOR_EACH_KERNELS(kernels) {
+        for (int64_t n = 0; n < ROWS + 3; n++) {
+            for (int64_t columns = 1; columns <= 37; columns += 12) {
+                guarded x = guarded_make(&random, 3 * columns, -1, 1);
+                float *row = x.data + columns;
+                double expected[3 * 37], lse;
+                for (int64_t c = 0; c < columns; c++) row[c] = n < ROWS ? rows[n][c % 4] : (float)c;
+                if (n < ROWS && columns == 1) row[0] = rows[n][1] > -INFINITY ? rows[n][1] : rows[n][0];
+                if (n == ROWS) row[columns - 1] = NAN;
+                if (n == ROWS + 1) row[columns / 2] = INFINITY;
+                for (int64_t c = 0; n == ROWS + 2 && c < columns; c++) row[c] = -INFINITY;
+                for (int64_t r = 0; r < 3; r++)
+                    softmax_reference(columns, 1, x.data + r * columns, expected + r * columns, &lse);
+                for (int64_t c = 0; n >= ROWS && c < columns; c++) expected[columns + c] = NAN;
+                kernels->softmax(3, columns, 1.0f, x.data, x.data, NULL);
+                check_values(kernels->name, "softmax", x.data, expected, 3 * columns, 3e-45, 3e-5);
+                guarded_free(x);
+            }
+        }
+    }
+}
+
+/* exp, by way of a softmax whose log-sum-exp is zero: every size of result, into the denormals and to zero. */
+static void test_exponentials(void **state) {
+    (void)state;
+    FOR_EACH_KERNELS(kernels) {
+        for (double start = -110; start < 40; start += 0.37) {
+            float x[37], zero = 0.0f, y[37];
+            double expected[37];
+            for (int i = 0; i < 37; i++) x[i] = (float)(start + 0.01 * i);
+            for (int i = 0; i < 37; i++) expected[i] = exp((double)x[i]);
+            kernels->softmax_from_lse(1, 37, 1.0f, x, &zero, y);
+            check_values(kernels->name, "exp", y, expected, 37, 0.75e-45, 1.8e-7);
+        }
+        for (int s = 0; s < SPECIAL_COUNT; s++) {
+            float x[17], zero = 0.0f;
+            double expected[17];
+            for (int i = 0; i < 17; i++) x[i] = -fabsf(special_values[s]);
+            for (int i = 0; i < 17; i++) expected[i] = exp((double)x[i]);
+            kernels->softmax_from_lse(1, 17, 1.0f, x, &zero, x);
+            check_values(kernels->name, "exp", x, expected, 17, 0.75e-45, 1.8e-7);
+        }
+    }
+}
+
+/* NaN with any payload stays NaN: exponents are made of bits, where a payload could turn it into a number. */
+static void test_exponential_of_nan(void **state) {
+    (void)state;
+    test_random random = test_random_start(5);
+    FOR_EACH_KERNELS(kernels) {
+        for (int n = 0; n < 1000; n++) {
+            uint32_t bits = 0x7f800001u | (uint32_t)test_random_word(&random);
+            float x[17], zero = 0.0f;
+            for (int i = 0; i < 17; i++) memcpy(x + i, &bits, sizeof bits);
+            kernels->softmax_from_lse(1, 17, 1.0f, x, &zero, x);
+            for (int i = 0; i < 17; i++) assert_true(isnan(x[i]));
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gelu),
+        cmocka_unit_test(test_gelu_slope),
+        cmocka_unit_test(test_gelu_special),
+        cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_softmax_special),
+        cmocka_unit_test(test_exponentials),
+        cmocka_unit_test(test_exponential_of_nan),
+        cmocka_unit_test(test_gelu_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One MoE layer inside of a larger network: its parameters live in the network's table, its buffers in the network's
- * arena. The standalone tgr_moe and the blocks of a model are both made of it. */
+ * arena. The standalone router and MoE layer and the blocks of a model are all made of it. */
 #ifndef TGR_ROUTING_MOE_LAYER_H
 #define TGR_ROUTING_MOE_LAYER_H
 
@@ -10,23 +10,27 @@
 
 typedef struct tgr_moe_layer tgr_moe_layer;
 
-/* Adds "<prefix>router.weight" [E, dim], "<prefix>experts.fc1.weight" [E, hidden, dim], "<prefix>experts.fc1.bias"
- * [E, hidden], "<prefix>experts.fc2.weight" [E, dim, hidden], "<prefix>experts.fc2.bias" [E, dim] to `parameters`,
- * which must outlive the layer. `layer` keys the random numbers of this layer. Checks the routing options against each
- * other (top_k ≤ experts). With `experts` 0 only the router is made. */
+/* Adds "<prefix>router.weight" [E, dim] to `parameters`, which must outlive the layer, and with_experts also
+ * "<prefix>experts.fc1.weight" [E, hidden, dim], "<prefix>experts.fc1.bias" [E, hidden], "<prefix>experts.fc2.weight"
+ * [E, dim, hidden], "<prefix>experts.fc2.bias" [E, dim]. `layer` (below 4096) keys the random numbers of this layer.
+ * Checks the routing options against each other. On failure some tensors may have been added. */
 tgr_status tgr_moe_layer_create(tgr_moe_layer **out, tgr_context *context, const tgr_config *config,
                                 tgr_parameters *parameters, const char *prefix, int64_t dim, uint32_t layer,
                                 int with_experts);
 void tgr_moe_layer_free(tgr_moe_layer *layer);
-/* Draws fresh weights; after the parameters are sealed. `place_base` counts up one tensor at a time (see random.h). */
+/* Draws fresh weights, after the parameters are sealed: truncated normals, biases 0. */
 void tgr_moe_layer_initialise(tgr_moe_layer *layer);
-/* Takes the layer's buffers for up to `tokens` tokens from the arena (which may only be counting). */
+/* Takes the layer's buffers for up to `tokens` tokens from the arena. When it only counts, the layer is without buffers
+ * until it is planned again. */
 void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_arena *arena, int64_t tokens);
 /* y [tokens, dim] = Σ_k gate · expert(x), overwritten. x [tokens, dim] must stay until backward in TGR_TRAIN. Fills the
- * routing and its auxiliary terms. */
+ * routing and its auxiliary terms. Without experts y is not touched. */
 void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const float *x, int64_t tokens, float *y);
-/* x_gradient [tokens, dim] is overwritten (NULL when not wanted); y_gradient [tokens, dim]. */
+/* x_gradient [tokens, dim] is overwritten (NULL when not wanted); y_gradient [tokens, dim]. Once for each forward. */
 void tgr_moe_layer_backward(tgr_moe_layer *layer, const float *y_gradient, float *x_gradient);
+/* The same for a layer without experts, from gates_gradient [tokens, K]; what is there for dropped choices is ignored.
+ */
+void tgr_moe_layer_backward_from_gates(tgr_moe_layer *layer, const float *gates_gradient, float *x_gradient);
 tgr_routing *tgr_moe_layer_routing(tgr_moe_layer *layer);
 /* Trained numbers of one expert. */
 int64_t tgr_moe_layer_expert_size(const tgr_moe_layer *layer);

@@ -6,6 +6,7 @@
 #ifndef TGR_ROUTING_ROUTING_H
 #define TGR_ROUTING_ROUTING_H
 
+#include "base/config.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/parameters.h"
@@ -35,32 +36,46 @@ struct tgr_routing {
     int64_t tokens; /* T of the last batch, 0 before */
     tgr_mode mode;  /* of the last batch */
 
-    float *logits;             /* [T, E], without noise */
-    float *probabilities;      /* [T, E], softmax(logits) */
-    float *gate_logits;        /* [T, E], with noise; equal to logits where there is none */
-    float *gate_probabilities; /* [T, E], softmax(gate_logits) */
-    int32_t *choices;          /* [T, K], experts, largest gate first */
-    float *gates;              /* [T, K] */
-    uint8_t *kept;             /* [T, K] */
-    int64_t *load;             /* [E], tokens computed by each expert */
+    float *logits;                   /* [T, E], without noise */
+    float *probabilities;            /* [T, E], softmax(logits) */
+    const float *gate_logits;        /* [T, E]: noisy_logits, or logits where there is no noise */
+    const float *gate_probabilities; /* [T, E]: noisy_probabilities, probabilities or override */
+    int32_t *choices;                /* [T, K], experts, largest gate first */
+    float *gates;                    /* [T, K] */
+    uint8_t *kept;                   /* [T, K] */
+    int64_t *load;                   /* [E], tokens computed by each expert */
 
     int32_t *slot_of_choice; /* [T, K], -1 when dropped */
-    int32_t *token_of_slot;  /* [T · K] */
+    int32_t *token_of_slot;  /* [T · K], ascending within an expert */
     int64_t *first_slot;     /* [E + 1] */
     int64_t slots;           /* first_slot[E] */
 
     float *logits_gradient; /* [T, E]: auxiliary losses and guidance add to it after a forward in TGR_TRAIN */
+    float *gates_gradient;  /* [T, K]: the task's, 0 where dropped */
     const float *override;  /* [T, E] probabilities to route by in evaluation, or NULL */
 
     tgr_term terms[TGR_MAX_TERMS];
     int64_t term_count;
-    double *partial; /* small sums by row block */
-    int32_t *order;  /* [T], tokens by priority */
+
+    float *noisy_logits, *noisy_probabilities; /* [T, E], where there is noise */
+    double *partial;                           /* [token blocks, E], see token_sum.h */
+    double *sums, *factors;                    /* [E], for auxiliary losses */
+    uint32_t *priority;                        /* [T], sort keys */
+    int32_t *order, *order_before;             /* [T], tokens by priority, and room to sort them */
+    int64_t *cursor;                           /* [E], the next slot to fill */
     void *method_state;
 };
 
-/* Adds weight · KL(teacher ‖ p), mean over tokens, to logits_gradient: (p - teacher) · weight / T. The KL (without the
- * weight) goes to *divergence. `teacher` is [T, E]. Terms with teacher probability 0 count 0. */
+/* Reads the router's options. Fails when the method has no experts or top_k exceeds experts. */
+tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config *config);
+/* Takes the buffers for up to `tokens` tokens from the arena. */
+void tgr_routing_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens);
+/* Appends an auxiliary loss; `name` lives as long as the library. */
+void tgr_routing_add_term(tgr_routing *routing, const char *name, double value);
+
+/* Adds weight · KL(teacher ‖ p), mean over tokens, to logits_gradient: (p - teacher) · weight / T (in TGR_TRAIN only).
+ * The KL (without the weight) goes to *divergence, unless NULL. `teacher` is [T, E]. Terms with teacher probability 0
+ * count 0. */
 void tgr_routing_guide(tgr_routing *routing, const float *teacher, double weight, double *divergence);
 
 #endif

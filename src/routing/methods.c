@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of routing methods.
+ *
+ * TGR-MoE routes as V-MoE does. What sets it apart is the teacher's guidance, which comes from outside through
+ * tgr_routing_guide, and that its balance losses have weight 0 by the option table. */
+#include "routing/balance.h"
+#include "routing/capacity.h"
+#include "routing/dispatch.h"
+#include "routing/method.h"
+#include "routing/softmax_gate.h"
+
+/* Token choice: capacity, gather, weighted sum. */
+#define TOKEN_CHOICE                                                                        \
+    .assign = tgr_assign_slots, .gather = tgr_gather_tokens, .combine = tgr_combine_tokens, \
+    .combine_backward = tgr_combine_tokens_backward, .gather_backward = tgr_gather_tokens_backward
+
+#define SOFTMAX_GATE .route = tgr_softmax_gate, .backward = tgr_softmax_gate_backward
+
+static const tgr_method methods[] = {
+    {.index = TGR_METHOD_VMOE, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
+    {.index = TGR_METHOD_TGR, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
+};
+
+const tgr_method *tgr_method_find(int index) {
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (methods[i].index == index) return &methods[i];
+    return NULL;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* A MoE layer on its own, with its own parameters and memory: the inside of tgr_router and tgr_moe. */
+#ifndef TGR_ROUTING_STANDALONE_H
+#define TGR_ROUTING_STANDALONE_H
+
+#include "routing/moe_layer.h"
+
+typedef struct tgr_standalone {
+    tgr_context *context;
+    tgr_parameters *parameters; /* retained */
+    tgr_moe_layer *layer;
+    int64_t dim;
+    void *memory; /* the layer's buffers, for batches up to `tokens` */
+    int64_t memory_bytes, tokens;
+    int can_backward; /* a forward in TGR_TRAIN is waiting for its backward */
+} tgr_standalone;
+
+/* These check what the host gave; `function` is the public one, for messages. A standalone whose opening failed is
+ * closed; closing does not give up the context, from which the standalone itself has its memory. */
+tgr_status tgr_standalone_open(const char *function, tgr_standalone *standalone, tgr_context *context,
+                               const tgr_config *config, int64_t dim, int with_experts);
+void tgr_standalone_close(tgr_standalone *standalone);
+/* Checks mode, x and tokens, and makes the memory large enough. When it fails, the last batch is still there. */
+tgr_status tgr_standalone_prepare(const char *function, tgr_standalone *standalone, tgr_mode mode, const float *x,
+                                  int64_t tokens);
+tgr_status tgr_standalone_check_backward(const char *function, const tgr_standalone *standalone);
+/* Counts the backward pass that was made. */
+void tgr_standalone_finish_backward(tgr_standalone *standalone);
+tgr_status tgr_standalone_guide(const char *function, tgr_standalone *standalone, const float *teacher, double weight,
+                                double *divergence);
+
+#endif

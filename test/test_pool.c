@@ -114,7 +114,7 @@ static void test_every_task_runs_once(void **state) {
 
 /* Two tasks that each wait until the other has begun: true parallelism, whatever the processors. */
 typedef struct meeting {
-    atomic_int arrived, timed_out;
+    atomic_int arrived, timed_out, finished;
     int workers[2];
     sigset_t masks[2];
 } meeting;
@@ -128,6 +128,8 @@ static void meet(void *argument, int64_t task, int worker) {
         sleep_microseconds(500);
         if (i > 20000) atomic_store(&job->timed_out, 1);
     }
+    if (worker == 1) sleep_microseconds(3000); /* so long that the caller falls asleep over it */
+    atomic_fetch_add(&job->finished, 1);
 }
 
 static void test_tasks_run_at_the_same_time(void **state) {
@@ -138,6 +140,7 @@ static void test_tasks_run_at_the_same_time(void **state) {
         meeting job = {0};
         tgr_pool_run(pool, 2, meet, &job);
         assert_int_equal(job.timed_out, 0);
+        assert_int_equal(job.finished, 2);
         assert_int_equal(job.workers[0] + job.workers[1], 1);
         if (i % 10 == 0) sleep_microseconds(2000); /* let the worker fall asleep */
     }

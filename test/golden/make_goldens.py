@@ -220,7 +220,7 @@ def vit(config, weights, images, seed=0, training=True):
         h = norm(x, "norm2")
         features[b, "ffn_input"] = h
         if b in moe_blocks:
-            y, router = moe(config, h.reshape(-1, d), weights, p + "moe.", seed, len(routers))
+            y, router = moe(config, h.reshape(-1, d), weights, p + "moe.", seed, b)
             y = y.reshape(batch, n, d)
             routers.append(router)
         else:

@@ -22,7 +22,8 @@ static inline __attribute__((always_inline)) void store(__m256 sum, const tgr_mi
     _mm256_maskstore_ps(c, mask, sum);
 }
 
-/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers. */
+/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers once the loops over it are
+ * unrolled; the last one the compiler would leave a loop. */
 static inline __attribute__((always_inline)) void multiply(const int rows, const int vectors, int64_t columns,
                                                            const tgr_micro_tile *tile) {
     __m256 sum[ROWS][VECTORS];
@@ -43,8 +44,10 @@ static inline __attribute__((always_inline)) void multiply(const int rows, const
         for (int q = 0; q < 2; q++) a[q] += a_col;
         b += b_row;
     }
+#pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) {
         __m256i mask = first_lanes(columns - LANES * v);
+#pragma GCC unroll 6
         for (int i = 0; i < rows; i++) store(sum[i][v], tile, i, LANES * v, mask);
     }
 }

@@ -10,7 +10,7 @@
 enum { ROWS = 14, VECTORS = 2, LANES = 16 };
 
 static inline __mmask16 first_lanes(int64_t count) {
-    return count >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
+    return (__mmask16)(count >= LANES ? 0xffffu : (1u << count) - 1);
 }
 
 static inline __attribute__((always_inline)) void store(__m512 sum, const tgr_micro_tile *tile, int64_t row,
@@ -21,7 +21,8 @@ static inline __attribute__((always_inline)) void store(__m512 sum, const tgr_mi
     _mm512_mask_storeu_ps(c, mask, sum);
 }
 
-/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers. */
+/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers once the loops over it are
+ * unrolled; the last one the compiler would leave a loop. */
 static inline __attribute__((always_inline)) void multiply(const int rows, const int vectors, int64_t columns,
                                                            const tgr_micro_tile *tile) {
     __m512 sum[ROWS][VECTORS];
@@ -43,7 +44,9 @@ static inline __attribute__((always_inline)) void multiply(const int rows, const
         for (int q = 0; q < 4; q++) a[q] += a_col;
         b += b_row;
     }
+#pragma GCC unroll 14
     for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) store(sum[i][v], tile, i, LANES * v, first_lanes(columns - LANES * v));
     }
 }

@@ -6,9 +6,9 @@
 
 #include "failure.h"
 
-int batch_create(batch *out, const image_set *set, int64_t capacity, const double *mean, const double *deviation) {
+int batch_create(tool_batch *out, const image_set *set, int64_t capacity, const double *mean, const double *deviation) {
     const int64_t numbers = set->channels * set->size * set->size;
-    *out = (batch){.capacity = capacity};
+    *out = (tool_batch){.capacity = capacity};
     out->images = calloc((size_t)capacity, (size_t)numbers * sizeof(float));
     out->labels = calloc((size_t)capacity, sizeof(int32_t));
     out->ids = calloc((size_t)capacity, sizeof(int64_t));
@@ -24,7 +24,7 @@ int batch_create(batch *out, const image_set *set, int64_t capacity, const doubl
     return 0;
 }
 
-void batch_fill(batch *batch, const image_set *set, const int64_t *order, int64_t first, int64_t count) {
+void batch_fill(tool_batch *batch, const image_set *set, const int64_t *order, int64_t first, int64_t count) {
     const int64_t plane = set->size * set->size;
     float *to = batch->images;
     batch->count = count;
@@ -40,7 +40,7 @@ void batch_fill(batch *batch, const image_set *set, const int64_t *order, int64_
     }
 }
 
-void batch_free(batch *batch) {
+void batch_free(tool_batch *batch) {
     free(batch->images);
     free(batch->labels);
     free(batch->ids);

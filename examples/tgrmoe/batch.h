@@ -5,18 +5,18 @@
 
 #include "dataset.h"
 
-typedef struct batch {
+typedef struct tool_batch {
     int64_t count, capacity;
-    float *images;   /* [count, channels, size, size], normalised */
-    int32_t *labels; /* [count] */
-    int64_t *ids;    /* [count], the image's place in its set */
+    float *images;                           /* [count, channels, size, size], normalised */
+    int32_t *labels;                         /* [count] */
+    int64_t *ids;                            /* [count], the image's place in its set */
     float values[DATASET_CHANNELS_MAX][256]; /* what each byte becomes, by channel */
-} batch;
+} tool_batch;
 
 /* Room for `capacity` images like those of `set`; a byte becomes (byte/255 - mean)/deviation. */
-int batch_create(batch *out, const image_set *set, int64_t capacity, const double *mean, const double *deviation);
+int batch_create(tool_batch *out, const image_set *set, int64_t capacity, const double *mean, const double *deviation);
 /* Takes `count` images of `set`: order[first], order[first+1] …, or first, first+1 … when `order` is NULL. */
-void batch_fill(batch *batch, const image_set *set, const int64_t *order, int64_t first, int64_t count);
-void batch_free(batch *batch);
+void batch_fill(tool_batch *batch, const image_set *set, const int64_t *order, int64_t first, int64_t count);
+void batch_free(tool_batch *batch);
 
 #endif

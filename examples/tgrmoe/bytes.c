@@ -39,7 +39,7 @@ int bytes_read(gzFile file, const char *path, size_t size, uint8_t **out, size_t
         const char *text = gzerror(file, &code);
         if (length < 0 || (length == 0 && code != Z_OK)) {
             TRY(fail_with("%s: damaged after byte %lld (unpacked): %s", path, (long long)gztell(file),
-                     code == Z_ERRNO ? strerror(errno) : text));
+                          code == Z_ERRNO ? strerror(errno) : text));
         }
         if (length == 0) break;
         used += (size_t)length;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The binary files of CIFAR-10 and CIFAR-100: records of one label (CIFAR-100: coarse and fine) and 3072 pixels, the red
- * plane first, then green, then blue. */
+/* The binary files of CIFAR-10 and CIFAR-100: records of one label (CIFAR-100: coarse and fine) and 3072 pixels, the
+ * red plane first, then green, then blue. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +19,8 @@ static int check_records(const char *path, const uint8_t *bytes, size_t records,
             const int allowed = k + 1 == label_bytes ? classes : COARSE_CLASSES;
             const uint8_t label = bytes[i * record + k];
             if (label >= allowed) {
-                return fail_with("%s: byte %zu: expected a label from 0 to %d, found %u", path, i * record + k, allowed - 1,
-                            label);
+                return fail_with("%s: byte %zu: expected a label from 0 to %d, found %u", path, i * record + k,
+                                 allowed - 1, label);
             }
         }
     }
@@ -54,8 +54,8 @@ static int read_file(image_set *set, const char *path, size_t label_bytes, int c
     if (got == 0) TRY(fail_with("%s: byte 0: expected records of %zu bytes, found an empty file", path, record));
     if (got == FILE_MOST) TRY(fail_with("%s: is larger than any CIFAR file", path));
     if (got % record != 0) {
-        TRY(fail_with("%s: ends at byte %zu, %zu bytes into record %zu; a record has %zu bytes", path, got, got % record,
-                 got / record + 1, record));
+        TRY(fail_with("%s: ends at byte %zu, %zu bytes into record %zu; a record has %zu bytes", path, got,
+                      got % record, got / record + 1, record));
     }
     TRY(check_records(path, bytes, got / record, label_bytes, classes));
     TRY(append_records(set, bytes, got / record, label_bytes));

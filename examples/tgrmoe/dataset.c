@@ -74,14 +74,15 @@ static int detect(const char *folder, dataset_kind *kind) {
         }
         if (*kind != DATASET_UNKNOWN) {
             return fail_with("%s: holds files of %s and of %s; choose with --dataset", folder, sources[*kind].name,
-                        sources[i].name);
+                             sources[i].name);
         }
         *kind = (dataset_kind)i;
     }
     if (*kind != DATASET_UNKNOWN) return 0;
     if (access(folder, F_OK) != 0) return fail_with("%s: there is no such folder", folder);
     return fail_with("%s: holds neither %s[.gz] (IDX) nor %s (CIFAR-10) nor %s (CIFAR-100)", folder,
-                sources[DATASET_IDX].train[0], sources[DATASET_CIFAR10].train[0], sources[DATASET_CIFAR100].train[0]);
+                     sources[DATASET_IDX].train[0], sources[DATASET_CIFAR10].train[0],
+                     sources[DATASET_CIFAR100].train[0]);
 }
 
 static int find_kind(const char *folder, const char *name, dataset_kind *kind) {
@@ -122,8 +123,9 @@ static int count_classes(const image_set *set, int64_t *classes) {
     }
     for (int label = 0; label < highest && highest >= 10; label++) {
         if (seen[label]) continue;
-        return fail_with("label %d of training image %lld (byte %lld of the label file) is too high: no image has label %d",
-                    highest, (long long)where[highest], (long long)where[highest] + 8, label);
+        return fail_with(
+            "label %d of training image %lld (byte %lld of the label file) is too high: no image has label %d", highest,
+            (long long)where[highest], (long long)where[highest] + 8, label);
     }
     *classes = highest + 1;
     return 0;
@@ -138,8 +140,8 @@ int dataset_load(dataset *out, const char *folder, const char *name, int train) 
     if (train) {
         TRY(load_set(&data.train, folder, data.kind, sources[data.kind].train));
         if (data.train.size != data.test.size) {
-            TRY(fail_with("%s: training images are %lld pixels wide, test images %lld", folder, (long long)data.train.size,
-                     (long long)data.test.size));
+            TRY(fail_with("%s: training images are %lld pixels wide, test images %lld", folder,
+                          (long long)data.train.size, (long long)data.test.size));
         }
         if (data.kind == DATASET_IDX) TRY(count_classes(&data.train, &data.classes));
         TRY(dataset_check_labels(&data.test, "test", data.classes));
@@ -155,7 +157,7 @@ int dataset_check_labels(const image_set *set, const char *what, int64_t classes
     for (int64_t i = 0; i < set->count; i++) {
         if (set->labels[i] >= classes) {
             return fail_with("label %u of %s image %lld is too high; allowed are 0 to %lld", set->labels[i], what,
-                        (long long)i, (long long)(classes - 1));
+                             (long long)i, (long long)(classes - 1));
         }
     }
     return 0;

@@ -17,15 +17,15 @@ int fail_library(void);
 /* What was recorded last. */
 const char *failure_message(void);
 
-#define TRY(call)                 \
-    do {                          \
-        result = (call);          \
+#define TRY(call)                   \
+    do {                            \
+        result = (call);            \
         if (result != 0) goto done; \
     } while (0)
 
-#define LIBRARY(call)                                   \
-    do {                                                \
-        if ((call) != TGR_OK) TRY(fail_library());      \
+#define LIBRARY(call)                              \
+    do {                                           \
+        if ((call) != TGR_OK) TRY(fail_library()); \
     } while (0)
 
 #endif

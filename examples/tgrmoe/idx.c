@@ -17,10 +17,11 @@ static int read_header(gzFile file, const char *path, int dimensions, int64_t *d
     TRY(bytes_read(file, path, size, &header, &got));
     if (got < size) TRY(fail_with("%s: ends at byte %zu; an IDX header of %zu bytes was expected", path, got, size));
     if (header[0] != 0 || header[1] != 0 || header[2] != TYPE_UNSIGNED_BYTE || header[3] != dimensions) {
-        TRY(fail_with("%s: byte 0: expected 00 00 %02x %02x (IDX of unsigned bytes in %d dimension%s), found "
-                 "%02x %02x %02x %02x",
-                 path, TYPE_UNSIGNED_BYTE, (unsigned)dimensions, dimensions, dimensions == 1 ? "" : "s", header[0],
-                 header[1], header[2], header[3]));
+        TRY(
+            fail_with("%s: byte 0: expected 00 00 %02x %02x (IDX of unsigned bytes in %d dimension%s), found "
+                      "%02x %02x %02x %02x",
+                      path, TYPE_UNSIGNED_BYTE, (unsigned)dimensions, dimensions, dimensions == 1 ? "" : "s", header[0],
+                      header[1], header[2], header[3]));
     }
     for (int i = 0; i < dimensions; i++) {
         const uint8_t *at = header + 4 + 4 * i;
@@ -59,7 +60,7 @@ static int read_images(image_set *set, const char *path) {
     if (dims[0] < 1) TRY(fail_with("%s: byte 4: expected at least 1 image, found 0", path));
     if (dims[1] < 1 || dims[1] > SIZE_MOST || dims[2] != dims[1]) {
         TRY(fail_with("%s: byte 8: expected square images of 1 to %d pixels, found %lld x %lld", path, SIZE_MOST,
-                 (long long)dims[1], (long long)dims[2]));
+                      (long long)dims[1], (long long)dims[2]));
     }
     set->count = dims[0];
     set->channels = 1;
@@ -77,8 +78,8 @@ static int read_labels(image_set *set, const char *path, const char *images_path
     TRY(bytes_open(&file, path));
     TRY(read_header(file, path, 1, &count));
     if (count != set->count) {
-        TRY(fail_with("%s: byte 4: expected %lld labels, one for each image of %s, found %lld", path, (long long)set->count,
-                 images_path, (long long)count));
+        TRY(fail_with("%s: byte 4: expected %lld labels, one for each image of %s, found %lld", path,
+                      (long long)set->count, images_path, (long long)count));
     }
     TRY(read_values(file, path, 8, (size_t)count, &set->labels));
 done:

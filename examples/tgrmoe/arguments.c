@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* One table of flags, from which parsing and help are derived. */
+#include "arguments.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "failure.h"
+
+typedef enum flag_kind {
+    FLAG_TEXT,   /* const char * */
+    FLAG_NUMBER, /* int64_t, at least `least` */
+    FLAG_SWITCH, /* int */
+    FLAG_OPTION, /* the library's option of that name */
+    FLAG_SET     /* KEY=VALUE, any option of the library */
+} flag_kind;
+
+typedef struct tool_flag {
+    const char *name, *value;
+    unsigned commands;
+    flag_kind kind;
+    size_t offset;
+    int64_t least;
+    const char *help;
+} tool_flag;
+
+#define AT(member) offsetof(tool_arguments, member)
+enum { BOTH = COMMAND_TRAIN | COMMAND_EVAL };
+
+static const tool_flag flags[] = {
+    {"data", "DIR", BOTH, FLAG_TEXT, AT(data), 0, "folder with the images (IDX, packed or not, or CIFAR binary)"},
+    {"dataset", "KIND", BOTH, FLAG_TEXT, AT(dataset), 0, "idx, cifar10 or cifar100; by the files there if not given"},
+    {"method", "NAME", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "dense, vmoe or tgr"},
+    {"teacher", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(teacher), 0, "a dense model that guides (method tgr)"},
+    {"init", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(init), 0, "take weights of the same name and shape from there"},
+    {"epochs", "N", COMMAND_TRAIN, FLAG_NUMBER, AT(epochs), 1,
+     "train until N epochs are done; the learning rate falls over them"},
+    {"steps", "N", COMMAND_TRAIN, FLAG_NUMBER, AT(steps), 1,
+     "train until N steps are done since the start; the rate is constant unless total_steps is set"},
+    {"limit", "N", BOTH, FLAG_NUMBER, AT(limit), 1, "take only the first N images (train: of the training set)"},
+    {"batch", "B", BOTH, FLAG_NUMBER, AT(batch), 1, "images in a batch; 128 if not given"},
+    {"lr", "X", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "learning rate at its highest"},
+    {"optimizer", "NAME", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "adamw or sgd"},
+    {"seed", "S", COMMAND_TRAIN, FLAG_NUMBER, AT(seed), 0, "of all random numbers; 1 if not given"},
+    {"threads", "T", BOTH, FLAG_NUMBER, AT(threads), 1, "threads; as many as there are processors if not given"},
+    {"mean", "X[,X,X]", BOTH, FLAG_TEXT, AT(mean), 0, "what is subtracted from pixel/255, by channel"},
+    {"std", "X[,X,X]", BOTH, FLAG_TEXT, AT(deviation), 0, "what the difference is divided by, by channel"},
+    {"set", "KEY=VALUE", COMMAND_TRAIN, FLAG_SET, 0, 0, "set one of the options below; may be repeated"},
+    {"save", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(save), 0,
+     "write the model and the state of training there at the end"},
+    {"save-every", "STEPS", COMMAND_TRAIN, FLAG_NUMBER, AT(save_every), 1, "and every so many steps"},
+    {"resume", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(resume), 0, "go on from there, to the bit"},
+    {"no-shuffle", NULL, COMMAND_TRAIN, FLAG_SWITCH, AT(no_shuffle), 0,
+     "take the images in their order in every epoch"},
+    {"probe", "N", COMMAND_TRAIN, FLAG_NUMBER, AT(probe), 1,
+     "measure routing on the first N test images; 1000 if not given"},
+    {"json", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(json), 0, "write an object for each epoch there, and a final one"},
+    {"model", "FILE", COMMAND_EVAL, FLAG_TEXT, AT(model), 0, "a file that train saved"},
+    {"oracle", "FILE", COMMAND_EVAL, FLAG_TEXT, AT(oracle), 0,
+     "route as this dense teacher's routers say (method tgr)"},
+    {"logits", "FILE", COMMAND_EVAL, FLAG_TEXT, AT(logits), 0, "write the logits: float32 [n, classes], little-endian"},
+    {"routing", "FILE", COMMAND_EVAL, FLAG_TEXT, AT(routing), 0,
+     "write the first choices: int32 [MoE layers, n * tokens], little-endian"},
+    {"markdown", NULL, COMMAND_OPTIONS, FLAG_SWITCH, AT(markdown), 0, "as a page in Markdown"},
+    {"svg", "FILE", COMMAND_REPORT, FLAG_TEXT, AT(svg), 0, "draw routing consistency over epochs"},
+    {"help", NULL, 31, FLAG_SWITCH, AT(help), 0, "show this"},
+};
+
+enum { FLAGS = sizeof flags / sizeof *flags };
+
+static int parse_number(const tool_flag *flag, const char *text, int64_t *number) {
+    char *end = NULL;
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < flag->least) {
+        return fail_usage("--%s is '%s'; a whole number of at least %lld is needed", flag->name, text,
+                          (long long)flag->least);
+    }
+    *number = value;
+    return 0;
+}
+
+static int add_setting(tool_arguments *out, const tool_flag *flag, const char *text) {
+    if (out->setting_count == SETTINGS_MAX) return fail_usage("more than %d settings", SETTINGS_MAX);
+    tool_setting *setting = &out->settings[out->setting_count];
+    *setting = (tool_setting){.value = text};
+    const char *key = flag->name;
+    size_t length = strlen(key);
+    if (flag->kind == FLAG_SET) {
+        const char *equals = strchr(text, '=');
+        if (!equals || equals == text) return fail_usage("--set is '%s'; KEY=VALUE is needed", text);
+        key = text;
+        length = (size_t)(equals - text);
+        setting->value = equals + 1;
+    }
+    if (length >= sizeof setting->key) return fail_with("--set: there is no option '%.*s'", (int)length, key);
+    memcpy(setting->key, key, length);
+    out->setting_count++;
+    return 0;
+}
+
+static int take(tool_arguments *out, const tool_flag *flag, const char *text) {
+    void *place = (char *)out + flag->offset;
+    switch (flag->kind) {
+        case FLAG_TEXT:
+            *(const char **)place = text;
+            return 0;
+        case FLAG_NUMBER:
+            return parse_number(flag, text, place);
+        case FLAG_SWITCH:
+            *(int *)place = 1;
+            return 0;
+        case FLAG_OPTION:
+        case FLAG_SET:
+            return add_setting(out, flag, text);
+    }
+    return 0;
+}
+
+int arguments_parse(tool_arguments *out, tool_command command, int argc, char **argv) {
+    struct option table[FLAGS + 1] = {{0}};
+    int count = 0;
+    for (int i = 0; i < FLAGS; i++) {
+        if (!(flags[i].commands & (unsigned)command)) continue;
+        table[count++] =
+            (struct option){flags[i].name, flags[i].value ? required_argument : no_argument, NULL, i + 256};
+    }
+    *out = (tool_arguments){.epochs = UNSET,
+                            .steps = UNSET,
+                            .limit = UNSET,
+                            .batch = UNSET,
+                            .seed = UNSET,
+                            .threads = UNSET,
+                            .save_every = UNSET,
+                            .probe = UNSET};
+    opterr = 0;
+    optind = 1;
+    for (;;) {
+        const int at = optind;
+        const int found = getopt_long(argc, argv, ":", table, NULL);
+        if (found == -1) break;
+        if (found == ':') return fail_usage("%s: %s needs a value", argv[0], argv[optind - 1]);
+        if (found == '?') return fail_usage("%s: there is no flag %s, or it takes no value", argv[0], argv[at]);
+        const int result = take(out, &flags[found - 256], optarg);
+        if (result != 0) return result;
+    }
+    out->files = argv + optind;
+    out->file_count = argc - optind;
+    return 0;
+}
+
+void arguments_help(FILE *to, tool_command command) {
+    for (int i = 0; i < FLAGS; i++) {
+        if (!(flags[i].commands & (unsigned)command)) continue;
+        const char *value = flags[i].value ? flags[i].value : "";
+        const int width = fprintf(to, "  --%s %s", flags[i].name, value);
+        fprintf(to, "%*s%s\n", width < 22 ? 22 - width : 1, "", flags[i].help);
+    }
+}
+
+int arguments_numbers(const char *flag, const char *text, int64_t channels, double *numbers) {
+    int64_t count = 0;
+    for (const char *at = text; *at;) {
+        char *end = NULL;
+        const double number = strtod(at, &end);
+        if (end == at || (*end != '\0' && (*end != ',' || end[1] == '\0')) || count == channels) {
+            return fail_usage("--%s is '%s'; one number is needed, or %lld between commas", flag, text,
+                              (long long)channels);
+        }
+        numbers[count++] = number;
+        at = *end == ',' ? end + 1 : end;
+    }
+    if (count != 1 && count != channels) {
+        return fail_usage("--%s is '%s'; one number is needed, or %lld between commas", flag, text,
+                          (long long)channels);
+    }
+    for (int64_t i = count; i < channels; i++) numbers[i] = numbers[0];
+    return 0;
+}

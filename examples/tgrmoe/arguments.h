@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line as values. */
+#ifndef TOOL_ARGUMENTS_H
+#define TOOL_ARGUMENTS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+typedef enum tool_command {
+    COMMAND_TRAIN = 1,
+    COMMAND_EVAL = 2,
+    COMMAND_INFO = 4,
+    COMMAND_OPTIONS = 8,
+    COMMAND_REPORT = 16
+} tool_command;
+
+enum { SETTINGS_MAX = 128, UNSET = -1 };
+
+/* An option of the library and its value as text. */
+typedef struct tool_setting {
+    char key[64];
+    const char *value;
+} tool_setting;
+
+/* Texts that were not given are NULL, numbers UNSET, switches 0. */
+typedef struct tool_arguments {
+    const char *data, *dataset, *teacher, *init, *save, *resume, *json, *model, *logits, *routing, *oracle, *svg;
+    const char *mean, *deviation;
+    int64_t epochs, steps, limit, batch, seed, threads, save_every, probe;
+    int no_shuffle, markdown, help;
+    tool_setting settings[SETTINGS_MAX]; /* in the order of the command line */
+    int setting_count;
+    char **files; /* what is no flag */
+    int file_count;
+} tool_arguments;
+
+/* Reads argv[1 …] of one command; argv[0] is its name. */
+int arguments_parse(tool_arguments *out, tool_command command, int argc, char **argv);
+/* Writes the flags of one command, a line each. */
+void arguments_help(FILE *to, tool_command command);
+/* Reads "0.5" or "0.1,0.2,0.3" into `numbers` [channels]; one number stands for all. */
+int arguments_numbers(const char *flag, const char *text, int64_t channels, double *numbers);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* A training run: its data, its model with all that trains it, and where it stands. */
+#ifndef TOOL_SESSION_H
+#define TOOL_SESSION_H
+
+#include "arguments.h"
+#include "dataset.h"
+#include "history.h"
+#include "tgrmoe/tgrmoe.h"
+
+/* The terms of the loss that an epoch's line shows, as the library names them. */
+#define LOSS_TERMS "task", "distill", "teacher", "aux"
+enum { LOSS_TERM_COUNT = 4 };
+
+/* What the checkpoint holds of the tool's own, under the name "host". Nothing in it may depend on time, on threads or
+ * on where the run paused, or a resumed run would not end with the same bytes. All fields have 8 bytes: no padding. */
+typedef struct run_state {
+    int64_t version;
+    int64_t seed, batch, images, shuffle, probe; /* settings that a resumed run must share */
+    int64_t kind, train_checksum, test_checksum; /* the data, after --limit */
+    int64_t teacher_checksum;                    /* the teacher's weights, 0 without one */
+    double mean[DATASET_CHANNELS_MAX], deviation[DATASET_CHANNELS_MAX];
+    int64_t step;                                /* optimizer steps since the start of training */
+    double loss_sum, term_sums[LOSS_TERM_COUNT]; /* over the steps of the epoch that is under way */
+    int64_t history_epochs, history_choices;     /* the shape of the part "history" */
+} run_state;
+
+enum { RUN_STATE_VERSION = 1 };
+
+typedef struct tool_session {
+    const tool_arguments *arguments;
+    dataset data;
+    tgr_context *context;
+    tgr_model *model, *backbone; /* backbone: of the teacher */
+    tgr_teacher *teacher;        /* NULL unless the method is tgr */
+    tgr_loss *loss;
+    tgr_optimizer *optimizer;
+    run_state state;
+    tool_history history;
+    int64_t steps_per_epoch, end_step;
+} tool_session;
+
+/* A run from the start, or one that goes on from arguments->resume. Close it in either case. */
+int session_open(tool_session *session, const tool_arguments *arguments);
+void session_close(tool_session *session);
+
+/* configure.c: the options of a fresh model: what the user set, then what data and plan of training suggest. */
+int session_configure(const tool_session *session, tgr_config **out);
+
+/* initial.c: copies weights of the same name and shape from the model in `path`, and says what was taken. */
+int session_take_weights(tool_session *session, const char *path);
+
+/* state.c: the run as a file. */
+int state_save(tool_session *session, const char *path);
+/* Reads "host" alone. */
+int state_peek(run_state *state, const char *path);
+/* Fills model, optimizer, teacher routers, state and history. */
+int state_load(tool_session *session, const char *path);
+
+/* same_settings.c: fails when a setting on the command line, or the data, differ from those of the saved run. */
+int state_check(const tool_session *session);
+/* A number that tells one model's weights from another's. */
+int model_checksum(tgr_model *model, int64_t *checksum);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What --json writes: an object for each epoch, a line each, and a last one for the whole run. */
+#ifndef TOOL_EPOCH_LOG_H
+#define TOOL_EPOCH_LOG_H
+
+#include <stdio.h>
+
+#include "evaluation.h"
+#include "session.h"
+
+/* How the epoch went that ends now. */
+typedef struct tool_epoch {
+    int64_t number;           /* from 1 */
+    double images_per_second; /* of training alone */
+    double seconds;           /* with evaluation */
+    double loss;              /* mean over steps */
+    double terms[LOSS_TERM_COUNT];
+    double adjacent_consistency; /* NAN for the first epoch and for a dense model */
+} tool_epoch;
+
+/* Opens `path` for writing. The lines of the first `keep` epochs, written before the run paused, stay. */
+int epoch_log_open(FILE **out, const char *path, int64_t keep);
+int epoch_log_write(FILE *log, const tool_session *session, const tool_epoch *epoch, const tool_evaluation *seen);
+/* `consistency` [epochs]: agreement of each epoch's routing with the final one. */
+int epoch_log_finish(FILE *log, const tool_session *session, double top1, const double *consistency, int64_t epochs);
+
+#endif

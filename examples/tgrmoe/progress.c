@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The bar, redrawn in place, and its plain stand-in. */
+#include "progress.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BAR_WIDTH = 24 };
+static const double BAR_SECONDS = 0.2, LINE_SECONDS = 10;
+
+double clock_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void progress_start(tool_progress *progress, int64_t steps_per_epoch, int64_t end_step, int64_t batch) {
+    *progress = (tool_progress){.terminal = isatty(STDERR_FILENO),
+                                .shown = clock_seconds(),
+                                .epochs = (end_step + steps_per_epoch - 1) / steps_per_epoch,
+                                .steps_per_epoch = steps_per_epoch,
+                                .end_step = end_step,
+                                .batch = batch};
+}
+
+void progress_show(tool_progress *progress, int64_t step, double loss, double speed) {
+    const double now = clock_seconds();
+    if (now - progress->shown < (progress->terminal ? BAR_SECONDS : LINE_SECONDS)) return;
+    progress->shown = now;
+    const int64_t epoch = (step - 1) / progress->steps_per_epoch, inside = step - epoch * progress->steps_per_epoch;
+    const int64_t left = speed > 0 ? (int64_t)((double)((progress->end_step - step) * progress->batch) / speed) : 0;
+    const int filled = (int)(BAR_WIDTH * inside / progress->steps_per_epoch);
+    char bar[BAR_WIDTH + 1];
+    memset(bar, '.', BAR_WIDTH);
+    memset(bar, '#', (size_t)filled);
+    bar[BAR_WIDTH] = '\0';
+    const int percent = (int)(100 * inside / progress->steps_per_epoch);
+    fprintf(stderr, "%sepoch %lld/%lld ", progress->terminal ? "\r" : "", (long long)epoch + 1,
+            (long long)progress->epochs);
+    if (progress->terminal) fprintf(stderr, "[%s] ", bar);
+    fprintf(stderr, "%3d %%  loss %.4f  %.0f images/s  %lld:%02lld left%s", percent, loss, speed, (long long)left / 60,
+            (long long)left % 60, progress->terminal ? "\033[K" : "\n");
+    fflush(stderr);
+}
+
+void progress_clear(const tool_progress *progress) {
+    if (!progress->terminal) return;
+    fputs("\r\033[K", stderr);
+    fflush(stderr);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* tgrmoe train: the host's loop around the library. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "commands.h"
+#include "epoch_log.h"
+#include "evaluation.h"
+#include "failure.h"
+#include "progress.h"
+#include "session.h"
+#include "shuffle.h"
+
+typedef struct tool_training {
+    tool_session session;
+    tool_batch batch;
+    int64_t *order; /* [images], of epoch `order_epoch` */
+    int64_t order_epoch;
+    tool_evaluation seen; /* after step `seen_step` */
+    int64_t seen_step, saved_step;
+    FILE *log;
+    tool_progress progress;
+    double epoch_start, step_seconds; /* of the epoch: when it began here, and what its training steps took */
+    int64_t step_images;
+} tool_training;
+
+/* The next images of the epoch's order. */
+static void next_batch(tool_training *training) {
+    const tool_session *session = &training->session;
+    const run_state *state = &session->state;
+    const int64_t epoch = state->step / session->steps_per_epoch, inside = state->step % session->steps_per_epoch;
+    const int64_t count = state->batch < state->images ? state->batch : state->images;
+    if (state->shuffle && training->order_epoch != epoch) {
+        shuffle(training->order, state->images, (uint64_t)state->seed, epoch);
+        training->order_epoch = epoch;
+    }
+    batch_fill(&training->batch, &session->data.train, state->shuffle ? training->order : NULL, inside * count, count);
+}
+
+static int add_losses(tool_session *session, double total) {
+    static const char *const names[LOSS_TERM_COUNT] = {LOSS_TERMS};
+    int result = 0;
+    session->state.loss_sum += total;
+    for (int i = 0; i < LOSS_TERM_COUNT; i++) {
+        double value = 0;
+        LIBRARY(tgr_loss_find_term(session->loss, names[i], &value));
+        session->state.term_sums[i] += value;
+    }
+done:
+    return result;
+}
+
+/* One optimizer step; *loss is that of its batch. */
+static int take_step(tool_training *training, double *loss) {
+    int result = 0;
+    tool_session *session = &training->session;
+    const tool_batch *batch = &training->batch;
+    tgr_teacher *teacher = session->teacher;
+    const double start = clock_seconds();
+    next_batch(training);
+    LIBRARY(tgr_model_forward(session->model, TGR_TRAIN, batch->images, batch->count));
+    if (teacher) LIBRARY(tgr_teacher_forward_cached(teacher, TGR_TRAIN, batch->images, batch->ids, batch->count));
+    LIBRARY(tgr_loss_compute(session->loss, batch->labels, loss));
+    LIBRARY(tgr_loss_backward(session->loss));
+    LIBRARY(tgr_optimizer_step(session->optimizer));
+    if (teacher) LIBRARY(tgr_teacher_step(teacher));
+    TRY(add_losses(session, *loss));
+    session->state.step++;
+    training->step_seconds += clock_seconds() - start;
+    training->step_images += batch->count;
+done:
+    return result;
+}
+
+static void print_epoch(const tool_training *training, const tool_epoch *epoch) {
+    progress_clear(&training->progress);
+    printf("epoch %lld  step %lld  loss %.4f  top-1 %.2f %%", (long long)epoch->number,
+           (long long)training->session.state.step, epoch->loss, training->seen.top1);
+    if (!isnan(epoch->adjacent_consistency)) printf("  adjacent %.3f", epoch->adjacent_consistency);
+    if (training->seen.layers > 0) printf("  load cv %.2f", training->seen.load_cv);
+    printf("  %.0f images/s  %.1f s\n", epoch->images_per_second, epoch->seconds);
+    fflush(stdout);
+}
+
+/* Evaluates and writes the epoch's line; the run may have stopped in the middle of it. */
+static int report_epoch(tool_training *training) {
+    int result = 0;
+    tool_session *session = &training->session;
+    const run_state *state = &session->state;
+    const image_set *test = &session->data.test;
+    const int64_t inside = (state->step - 1) % session->steps_per_epoch + 1;
+    tool_epoch epoch = {.number = (state->step - 1) / session->steps_per_epoch + 1,
+                        .loss = state->loss_sum / (double)inside,
+                        .adjacent_consistency = NAN};
+    tool_evaluation *seen = &training->seen;
+    TRY(evaluate(seen, session->model, NULL, test, test->count, state->probe, &training->batch, NULL));
+    training->seen_step = state->step;
+    if (seen->layers > 0 && session->history.epochs > 0) {
+        const int64_t last = session->history.epochs - 1;
+        TRY(history_agreement(&session->history, last, seen->routing, &epoch.adjacent_consistency));
+    }
+    for (int i = 0; i < LOSS_TERM_COUNT; i++) epoch.terms[i] = state->term_sums[i] / (double)inside;
+    epoch.images_per_second = (double)training->step_images / training->step_seconds;
+    epoch.seconds = clock_seconds() - training->epoch_start;
+    if (training->log) TRY(epoch_log_write(training->log, session, &epoch, seen));
+    print_epoch(training, &epoch);
+done:
+    return result;
+}
+
+/* A whole epoch is done: its routing joins the history, and the next one starts from zero. */
+static int finish_epoch(tool_training *training) {
+    int result = 0;
+    tool_session *session = &training->session;
+    const tool_evaluation *seen = &training->seen;
+    TRY(report_epoch(training));
+    TRY(history_append(&session->history, seen->routing, seen->layers * seen->choices));
+    session->state.loss_sum = 0;
+    memset(session->state.term_sums, 0, sizeof session->state.term_sums);
+    training->epoch_start = clock_seconds();
+    training->step_seconds = 0;
+    training->step_images = 0;
+done:
+    return result;
+}
+
+static int save(tool_training *training) {
+    int result = 0;
+    const tool_session *session = &training->session;
+    if (!session->arguments->save || training->saved_step == session->state.step) goto done;
+    TRY(state_save(&training->session, session->arguments->save));
+    training->saved_step = session->state.step;
+done:
+    return result;
+}
+
+/* Says where training stopped and what is left, before the library's own words. */
+static int explain_stop(const tool_training *training) {
+    const int64_t step = training->session.state.step;
+    char why[1024];
+    snprintf(why, sizeof why, "%s", failure_message());
+    progress_clear(&training->progress);
+    if (training->saved_step < 0) return fail_with("stopped after step %lld: %s", (long long)step, why);
+    return fail_with("stopped after step %lld (%s holds step %lld): %s", (long long)step,
+                     training->session.arguments->save, (long long)training->saved_step, why);
+}
+
+static int run_steps(tool_training *training) {
+    int result = 0;
+    tool_session *session = &training->session;
+    const run_state *state = &session->state;
+    const int64_t every = session->arguments->save_every;
+    training->epoch_start = clock_seconds();
+    progress_start(&training->progress, session->steps_per_epoch, session->end_step, state->batch);
+    while (state->step < session->end_step) {
+        double loss = 0;
+        if (take_step(training, &loss) != 0) TRY(explain_stop(training));
+        progress_show(&training->progress, state->step, loss, (double)training->step_images / training->step_seconds);
+        if (state->step % session->steps_per_epoch == 0) TRY(finish_epoch(training));
+        if (every != UNSET && state->step % every == 0) TRY(save(training));
+    }
+    TRY(save(training));
+done:
+    progress_clear(&training->progress);
+    return result;
+}
+
+/* The last line of --json, and the last words. */
+static int finish(tool_training *training) {
+    int result = 0;
+    tool_session *session = &training->session;
+    const tool_history *history = &session->history;
+    const tool_evaluation *seen = &training->seen;
+    const int stopped_inside = session->state.step % session->steps_per_epoch != 0;
+    const int64_t epochs = seen->layers > 0 ? history->epochs + stopped_inside : 0;
+    double *consistency = calloc((size_t)epochs + 1, sizeof *consistency);
+    if (!consistency) TRY(fail_with("no memory for %lld epochs", (long long)epochs));
+    for (int64_t i = 0; i < epochs; i++) {
+        consistency[i] = 1;
+        if (i < history->epochs) TRY(history_agreement(history, i, seen->routing, &consistency[i]));
+    }
+    if (training->log) TRY(epoch_log_finish(training->log, session, seen->top1, consistency, epochs));
+    printf("top-1 %.2f %% after step %lld", seen->top1, (long long)session->state.step);
+    if (session->arguments->save) printf(", saved in %s", session->arguments->save);
+    printf("\n");
+done:
+    free(consistency);
+    return result;
+}
+
+static int open_training(tool_training *training) {
+    int result = 0;
+    const tool_session *session = &training->session;
+    const run_state *state = &session->state;
+    const char *json = session->arguments->json;
+    const image_set *train = &session->data.train;
+    TRY(batch_create(&training->batch, train, state->batch, state->mean, state->deviation));
+    training->order = calloc((size_t)state->images, sizeof *training->order);
+    if (!training->order) TRY(fail_with("no memory for the order of %lld images", (long long)state->images));
+    if (json) TRY(epoch_log_open(&training->log, json, session->history.epochs));
+done:
+    return result;
+}
+
+int command_train(const tool_arguments *arguments) {
+    int result = 0;
+    tool_training training = {.order_epoch = -1, .seen_step = -1, .saved_step = -1};
+    const run_state *state = &training.session.state;
+    TRY(session_open(&training.session, arguments));
+    TRY(open_training(&training));
+    TRY(run_steps(&training));
+    if (training.seen_step != state->step && state->step % training.session.steps_per_epoch != 0) {
+        TRY(report_epoch(&training));
+    } else if (training.seen_step != state->step) {
+        const image_set *test = &training.session.data.test;
+        TRY(evaluate(&training.seen, training.session.model, NULL, test, test->count, state->probe, &training.batch,
+                     NULL));
+    }
+    TRY(finish(&training));
+done:
+    if (training.log) fclose(training.log);
+    free(training.order);
+    batch_free(&training.batch);
+    evaluation_free(&training.seen);
+    session_close(&training.session);
+    return result;
+}

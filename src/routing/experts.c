@@ -7,6 +7,7 @@
 #include "base/initialise.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
+#include "kernels/linear_products.h"
 #include "kernels/parallel_rows.h"
 
 static tgr_status declare(tgr_experts *experts, int64_t *index, const char *prefix, const char *name, unsigned flags,
@@ -46,60 +47,47 @@ void tgr_experts_plan(tgr_experts *experts, tgr_arena *arena, int64_t slots) {
     experts->products = tgr_arena_take(arena, experts->count, 1, sizeof(tgr_gemm));
 }
 
-/* Which of an expert's three shapes a product has; rows is the expert's share of slots. */
-typedef enum product_kind { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT } product_kind;
-
-/* A Linear layer of all experts: y [slots, out] = x [slots, in] · weight [E, out, in]ᵀ + bias [E, out]. `weight` is the
- * weight or, for WEIGHT_GRADIENT, its gradient; x is overwritten by its gradient for INPUT_GRADIENT, and y holds y's
- * gradient for both. */
+/* A Linear layer of all experts: y [slots, out] = x [slots, in] · weight [E, out, in]ᵀ + bias [E, out]. On the way back
+ * y holds the gradient of y, and the gradient of x replaces x. */
 typedef struct linear {
     int64_t in, out;
-    float *x, *y, *weight;
-    const float *bias;
+    int64_t weight, bias; /* tensors */
+    float *x, *y;
 } linear;
 
-static tgr_gemm product_of(const linear *layer, product_kind kind, int64_t expert, int64_t first, int64_t rows) {
-    float *x = layer->x + first * layer->in, *y = layer->y + first * layer->out;
-    float *weight = layer->weight + expert * layer->out * layer->in;
+static linear first_linear(const tgr_experts *experts, float *y) {
+    return (linear){.in = experts->dim,
+                    .out = experts->hidden,
+                    .weight = experts->fc1_weight,
+                    .bias = experts->fc1_bias,
+                    .x = experts->input,
+                    .y = y};
+}
+
+static linear second_linear(const tgr_experts *experts) {
+    return (linear){.in = experts->hidden,
+                    .out = experts->dim,
+                    .weight = experts->fc2_weight,
+                    .bias = experts->fc2_bias,
+                    .x = experts->after_gelu,
+                    .y = experts->output};
+}
+
+typedef enum product_kind { OUTPUT, INPUT_GRADIENT, WEIGHT_GRADIENT } product_kind;
+
+static tgr_gemm product_of(const tgr_experts *experts, const linear *layer, product_kind kind, int64_t expert,
+                           int64_t first, int64_t rows) {
+    const tgr_parameters *parameters = experts->parameters;
+    int64_t in = layer->in, out = layer->out, matrix = expert * out * in;
+    float *x = layer->x + first * in, *y = layer->y + first * out;
+    const float *weight = tgr_value(parameters, layer->weight) + matrix;
     switch (kind) {
-        case FORWARD: /* y = x · weightᵀ + bias */
-            return (tgr_gemm){.m = rows,
-                              .n = layer->out,
-                              .k = layer->in,
-                              .a = x,
-                              .a_row = layer->in,
-                              .a_col = 1,
-                              .b = weight,
-                              .b_row = 1,
-                              .b_col = layer->in,
-                              .c = y,
-                              .c_row = layer->out,
-                              .bias = layer->bias + expert * layer->out};
-        case INPUT_GRADIENT: /* dx = dy · weight */
-            return (tgr_gemm){.m = rows,
-                              .n = layer->in,
-                              .k = layer->out,
-                              .a = y,
-                              .a_row = layer->out,
-                              .a_col = 1,
-                              .b = weight,
-                              .b_row = layer->in,
-                              .b_col = 1,
-                              .c = x,
-                              .c_row = layer->in};
-        default: /* dweight += dyᵀ · x */
-            return (tgr_gemm){.m = layer->out,
-                              .n = layer->in,
-                              .k = rows,
-                              .a = y,
-                              .a_row = 1,
-                              .a_col = layer->out,
-                              .b = x,
-                              .b_row = layer->in,
-                              .b_col = 1,
-                              .c = weight,
-                              .c_row = layer->in,
-                              .accumulate = 1};
+        case INPUT_GRADIENT:
+            return tgr_linear_input_gradient(rows, in, out, y, weight, x, 0);
+        case WEIGHT_GRADIENT:
+            return tgr_linear_weight_gradient(rows, in, out, x, y, tgr_gradient(parameters, layer->weight) + matrix);
+        default:
+            return tgr_linear_output(rows, in, out, x, weight, tgr_value(parameters, layer->bias) + expert * out, y);
     }
 }
 
@@ -107,28 +95,17 @@ static void run(tgr_experts *experts, const int64_t *first_slot, const linear *l
     int64_t count = 0;
     for (int64_t e = 0; e < experts->count; e++) {
         int64_t rows = first_slot[e + 1] - first_slot[e];
-        if (rows > 0) experts->products[count++] = product_of(layer, kind, e, first_slot[e], rows);
+        if (rows > 0) experts->products[count++] = product_of(experts, layer, kind, e, first_slot[e], rows);
     }
     tgr_gemm_run(experts->compute, experts->products, count);
 }
 
 void tgr_experts_forward(tgr_experts *experts, const int64_t *first_slot) {
-    const tgr_parameters *parameters = experts->parameters;
-    linear fc1 = {.in = experts->dim,
-                  .out = experts->hidden,
-                  .x = experts->input,
-                  .y = experts->before_gelu,
-                  .weight = tgr_value(parameters, experts->fc1_weight),
-                  .bias = tgr_value(parameters, experts->fc1_bias)};
-    linear fc2 = {.in = experts->hidden,
-                  .out = experts->dim,
-                  .x = experts->after_gelu,
-                  .y = experts->output,
-                  .weight = tgr_value(parameters, experts->fc2_weight),
-                  .bias = tgr_value(parameters, experts->fc2_bias)};
-    run(experts, first_slot, &fc1, FORWARD);
-    tgr_gelu(experts->compute, first_slot[experts->count] * experts->hidden, experts->before_gelu, experts->after_gelu);
-    run(experts, first_slot, &fc2, FORWARD);
+    int64_t hidden_count = first_slot[experts->count] * experts->hidden;
+    linear fc1 = first_linear(experts, experts->before_gelu), fc2 = second_linear(experts);
+    run(experts, first_slot, &fc1, OUTPUT);
+    tgr_gelu(experts->compute, hidden_count, experts->before_gelu, experts->after_gelu);
+    run(experts, first_slot, &fc2, OUTPUT);
 }
 
 typedef struct bias_job {
@@ -147,28 +124,23 @@ static void bias_task(void *data, int64_t expert, int worker) {
                              job->gradient + expert * job->columns);
 }
 
-/* The gradients of weight and bias of one Linear; then, if wanted, x becomes its own gradient. */
-static void linear_backward(tgr_experts *experts, const int64_t *first_slot, int64_t weight, int64_t bias,
-                            linear *layer, int want_input) {
-    const tgr_parameters *parameters = experts->parameters;
+static void weights_backward(tgr_experts *experts, const int64_t *first_slot, const linear *layer) {
     bias_job job = {.kernels = experts->compute->kernels,
                     .first_slot = first_slot,
                     .columns = layer->out,
                     .y_gradient = layer->y,
-                    .gradient = tgr_gradient(parameters, bias)};
+                    .gradient = tgr_gradient(experts->parameters, layer->bias)};
     tgr_parallel(experts->compute, experts->count, bias_task, &job);
-    layer->weight = tgr_gradient(parameters, weight);
     run(experts, first_slot, layer, WEIGHT_GRADIENT);
-    if (!want_input) return;
-    layer->weight = tgr_value(parameters, weight);
-    run(experts, first_slot, layer, INPUT_GRADIENT);
 }
 
 void tgr_experts_backward(tgr_experts *experts, const int64_t *first_slot, int want_input) {
-    linear fc2 = {.in = experts->hidden, .out = experts->dim, .x = experts->after_gelu, .y = experts->output};
-    linear fc1 = {.in = experts->dim, .out = experts->hidden, .x = experts->input, .y = experts->after_gelu};
-    linear_backward(experts, first_slot, experts->fc2_weight, experts->fc2_bias, &fc2, 1);
-    tgr_gelu_backward(experts->compute, first_slot[experts->count] * experts->hidden, experts->before_gelu,
-                      experts->after_gelu, experts->after_gelu);
-    linear_backward(experts, first_slot, experts->fc1_weight, experts->fc1_bias, &fc1, want_input);
+    int64_t hidden_count = first_slot[experts->count] * experts->hidden;
+    float *hidden_gradient = experts->after_gelu;
+    linear fc1 = first_linear(experts, hidden_gradient), fc2 = second_linear(experts);
+    weights_backward(experts, first_slot, &fc2);
+    run(experts, first_slot, &fc2, INPUT_GRADIENT);
+    tgr_gelu_backward(experts->compute, hidden_count, experts->before_gelu, hidden_gradient, hidden_gradient);
+    weights_backward(experts, first_slot, &fc1);
+    if (want_input) run(experts, first_slot, &fc1, INPUT_GRADIENT);
 }

@@ -8,6 +8,7 @@
 
 #include "base/initialise.h"
 #include "base/status.h"
+#include "kernels/linear_products.h"
 #include "kernels/parallel_rows.h"
 #include "routing/experts.h"
 #include "routing/method.h"
@@ -84,17 +85,8 @@ static void route(tgr_moe_layer *layer, tgr_mode mode, const float *x, int64_t t
     tgr_routing *routing = &layer->routing;
     const tgr_parameters *parameters = layer->parameters;
     int64_t experts = routing->options.experts;
-    tgr_gemm logits = {.m = tokens,
-                       .n = experts,
-                       .k = layer->dim,
-                       .a = x,
-                       .a_row = layer->dim,
-                       .a_col = 1,
-                       .b = tgr_value(parameters, layer->router_weight),
-                       .b_row = 1,
-                       .b_col = layer->dim,
-                       .c = routing->logits,
-                       .c_row = experts};
+    const float *weight = tgr_value(parameters, layer->router_weight);
+    tgr_gemm logits = tgr_linear_output(tokens, layer->dim, experts, x, weight, NULL, routing->logits);
     tgr_random random = {.seed = parameters->seed,
                          .step = (uint32_t)parameters->step,
                          .place = tgr_random_place(TGR_PLACE_ROUTER_NOISE, layer->layer, parameters->micro)};
@@ -118,38 +110,16 @@ void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const float *x, 
     layer->method->combine(&layer->routing, layer->dim, layer->experts.output, y);
 }
 
-/* x_gradient (+)= dlogits [T, E] · weight [E, dim]; dweight += dlogitsᵀ · x. */
+/* The router's weight gradient, and x_gradient [T, dim] = or += its part, unless NULL. */
 static void router_backward(tgr_moe_layer *layer, float *x_gradient, int accumulate) {
     tgr_routing *routing = &layer->routing;
-    const tgr_parameters *parameters = layer->parameters;
-    int64_t experts = routing->options.experts, dim = layer->dim;
+    int64_t tokens = routing->tokens, dim = layer->dim, experts = routing->options.experts;
+    const float *weight = tgr_value(layer->parameters, layer->router_weight);
+    float *weight_gradient = tgr_gradient(layer->parameters, layer->router_weight);
     if (routing->options.task_gradient) layer->method->backward(routing);
     tgr_gemm products[] = {
-        {.m = experts,
-         .n = dim,
-         .k = routing->tokens,
-         .a = routing->logits_gradient,
-         .a_row = 1,
-         .a_col = experts,
-         .b = layer->x,
-         .b_row = dim,
-         .b_col = 1,
-         .c = tgr_gradient(parameters, layer->router_weight),
-         .c_row = dim,
-         .accumulate = 1},
-        {.m = routing->tokens,
-         .n = dim,
-         .k = experts,
-         .a = routing->logits_gradient,
-         .a_row = experts,
-         .a_col = 1,
-         .b = tgr_value(parameters, layer->router_weight),
-         .b_row = dim,
-         .b_col = 1,
-         .c = x_gradient,
-         .c_row = dim,
-         .accumulate = accumulate},
-    };
+        tgr_linear_weight_gradient(tokens, dim, experts, layer->x, routing->logits_gradient, weight_gradient),
+        tgr_linear_input_gradient(tokens, dim, experts, routing->logits_gradient, weight, x_gradient, accumulate)};
     tgr_gemm_run(routing->compute, products, x_gradient != NULL ? 2 : 1);
 }
 

@@ -50,9 +50,10 @@ struct tgr_routing {
     int64_t *first_slot;     /* [E + 1] */
     int64_t slots;           /* first_slot[E] */
 
-    float *logits_gradient; /* [T, E]: auxiliary losses and guidance add to it after a forward in TGR_TRAIN */
-    float *gates_gradient;  /* [T, K]: the task's, 0 where dropped */
-    const float *override;  /* [T, E] probabilities to route by in evaluation, or NULL */
+    float *logits_gradient;  /* [T, E]: auxiliary losses and guidance add to it after a forward in TGR_TRAIN */
+    float *gates_gradient;   /* [T, K]: the task's, 0 where dropped */
+    const float *override;   /* [T, E] probabilities to route by in evaluation, or NULL */
+    int64_t override_tokens; /* T of override: a pass of another T must not run with it */
 
     tgr_term terms[TGR_MAX_TERMS];
     int64_t term_count;

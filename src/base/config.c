@@ -11,6 +11,7 @@
 
 #include "base/context.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/options.h"
 #include "base/status.h"
 
@@ -32,9 +33,12 @@ static int row_index(const tgr_option_row *row) {
 }
 
 static tgr_status check_number(const tgr_option_row *row, double value) {
-    TGR_REQUIRE(value >= row->least && value <= row->most, TGR_ERROR_RANGE, "%s is %.17g; allowed are %.17g to %.17g",
-                row->key, value, row->least, row->most);
-    return TGR_OK;
+    if (value >= row->least && value <= row->most) return TGR_OK;
+    char given[TGR_NUMBER_BYTES], least[TGR_NUMBER_BYTES], most[TGR_NUMBER_BYTES];
+    tgr_number_write(value, given);
+    tgr_number_write(row->least, least);
+    tgr_number_write(row->most, most);
+    return tgr_fail(TGR_ERROR_RANGE, "%s is %s; allowed are %s to %s", row->key, given, least, most);
 }
 
 static tgr_status check_list(const tgr_option_row *row, const int64_t *values, int64_t count) {
@@ -95,8 +99,8 @@ static tgr_status parse_value(const tgr_option_row *row, const char *text, optio
         case TGR_TYPE_LIST:
             return parse_list(row, text, value);
         case TGR_TYPE_F64:
-            value->real = strtod(text, (char **)&end);
-            TGR_REQUIRE(end != text && *end == '\0', TGR_ERROR_RANGE, "%s is '%s'; a number is needed", row->key, text);
+            TGR_REQUIRE(tgr_number_parse(text, &value->real), TGR_ERROR_RANGE, "%s is '%s'; a number is needed",
+                        row->key, text);
             return check_number(row, value->real);
         case TGR_TYPE_I64:
         case TGR_TYPE_BOOL:
@@ -274,7 +278,7 @@ tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text,
     const tgr_option_row *row = tgr_option_find_key(key, strlen(key));
     TGR_REQUIRE(row, TGR_ERROR_OPTION, "there is no option '%s'", key);
     const option_value *value = &config->values[row_index(row)];
-    char number[64];
+    char number[TGR_NUMBER_BYTES];
     char whole[1024] = "";
     size_t used = 0;
     if (row->type == TGR_TYPE_CHOICE) {
@@ -285,10 +289,11 @@ tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text,
             append(whole, sizeof whole, &used, number, (size_t)length);
         }
     } else {
-        const int length = row->type == TGR_TYPE_F64
-                               ? snprintf(number, sizeof number, "%.17g", value->real)
-                               : snprintf(number, sizeof number, "%lld", (long long)value->integer);
-        append(whole, sizeof whole, &used, number, (size_t)length);
+        if (row->type == TGR_TYPE_F64)
+            tgr_number_write(value->real, number);
+        else
+            snprintf(number, sizeof number, "%lld", (long long)value->integer);
+        append(whole, sizeof whole, &used, number, strlen(number));
     }
     TGR_REQUIRE(used < size, TGR_ERROR_RANGE, "size is %zu; the value of %s needs %zu", size, key, used + 1);
     memcpy(text, whole, used + 1);

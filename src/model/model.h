@@ -22,6 +22,8 @@ typedef struct tgr_dimensions {
 /* Which feature of a block is captured. Same order as the choices of option teacher_feature. */
 typedef enum tgr_feature { TGR_FEATURE_FFN_INPUT = 0, TGR_FEATURE_BLOCK_OUTPUT = 1 } tgr_feature;
 
+/* The model as a plan: tensors declared, no weights, no activations (for counting, before memory is taken). */
+tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_config *config);
 void tgr_model_retain(tgr_model *model);
 tgr_context *tgr_model_context(const tgr_model *model);
 const tgr_dimensions *tgr_model_dimensions(const tgr_model *model);

@@ -33,9 +33,6 @@ struct tgr_model {
     int can_backward;
 };
 
-/* The model as a plan: tensors declared, no weights, no activations. */
-tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_config *config);
-
 /* Bytes of activations for such a pass. The model must not have run. */
 tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes);
 /* Cuts the arena for such a pass, growing it when it is too small. On failure the model is as before. */

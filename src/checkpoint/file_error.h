@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* What the operating system says when a file cannot be had. */
+#ifndef TGR_CHECKPOINT_FILE_ERROR_H
+#define TGR_CHECKPOINT_FILE_ERROR_H
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/status.h"
+
+/* Fails with "'path' what: reason", the reason being that of errno. */
+#define tgr_file_fail(path, what) tgr_fail(TGR_ERROR_FILE, "'%s' %s: %s", (path), (what), strerror(errno))
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a config or a model from a file. */
+#define _FILE_OFFSET_BITS 64
+#include <sys/stat.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "checkpoint/entry.h"
+#include "checkpoint/file_error.h"
+#include "checkpoint/options_text.h"
+#include "model/model.h"
+#include "tgrmoe/checkpoint.h"
+
+static tgr_status read_config(tgr_config **out, tgr_entry_list *list, const char *path, const char *name, char *text) {
+    char misfit[TGR_MISFIT_BYTES];
+    const int64_t most = TGR_OPTIONS_TEXT_BYTES;
+    TGR_TRY(tgr_entry_add(list, name, ".options", NULL, TGR_SECTION_U8, 1, &most, text,
+                          TGR_ENTRY_OWN | TGR_ENTRY_FLEXIBLE));
+    TGR_TRY(tgr_entries_read(list, path, 0, misfit));
+    TGR_REQUIRE(misfit[0] == '\0', TGR_ERROR_FILE_MISMATCH, "there is no model '%s' in the file: %s", name, misfit);
+    return tgr_options_read(out, list->context, text, (size_t)list->entries[0].header.raw_bytes, path);
+}
+
+tgr_status tgr_config_load(tgr_config **out, tgr_context *context, const char *path, const char *name) {
+    TGR_REQUIRE_ARGUMENT(out);
+    TGR_REQUIRE_ARGUMENT(context);
+    TGR_REQUIRE_ARGUMENT(path);
+    TGR_REQUIRE_ARGUMENT(name);
+    tgr_entry_list list = {.context = context};
+    char *text = NULL;
+    tgr_status status = tgr_allocate(context, (void **)&text, TGR_OPTIONS_TEXT_BYTES, 1);
+    if (status == TGR_OK) status = read_config(out, &list, path, name, text);
+    tgr_entries_free(&list);
+    tgr_release(context, text, TGR_OPTIONS_TEXT_BYTES, 1);
+    return status;
+}
+
+/* A config of a few bytes can ask for a model of any size. Refuses one whose weights cannot be in the file. */
+static tgr_status check_size(tgr_context *context, const tgr_config *config, const char *path) {
+    struct stat state;
+    tgr_model *plan = NULL;
+    tgr_parameters *parameters = NULL;
+    TGR_TRY(tgr_model_assemble(&plan, context, config));
+    tgr_status status = tgr_model_parameters(plan, &parameters);
+    int64_t numbers = 0;
+    if (status == TGR_OK) status = tgr_parameters_total(parameters, &numbers);
+    tgr_model_free(plan);
+    if (status != TGR_OK) return status;
+    if (stat(path, &state) != 0) return tgr_file_fail(path, "cannot be opened");
+    TGR_REQUIRE(numbers / (int64_t)TGR_DEFLATE_MAX_RATIO <= state.st_size, TGR_ERROR_FILE_MISMATCH,
+                "'%s' of %lld bytes cannot hold the %lld weights of the model that its options describe", path,
+                (long long)state.st_size, (long long)numbers);
+    return TGR_OK;
+}
+
+static tgr_status load_into(tgr_context *context, tgr_model *model, const char *path, const char *name) {
+    tgr_checkpoint *checkpoint = NULL;
+    TGR_TRY(tgr_checkpoint_create(&checkpoint, context));
+    tgr_status status = tgr_checkpoint_add_model(checkpoint, name, model);
+    if (status == TGR_OK) status = tgr_checkpoint_load(checkpoint, path);
+    tgr_checkpoint_free(checkpoint);
+    return status;
+}
+
+tgr_status tgr_model_load(tgr_model **out, tgr_context *context, const char *path, const char *name) {
+    TGR_REQUIRE_ARGUMENT(out);
+    tgr_config *config = NULL;
+    tgr_model *model = NULL;
+    TGR_TRY(tgr_config_load(&config, context, path, name));
+    tgr_status status = check_size(context, config, path);
+    if (status == TGR_OK) status = tgr_model_create(&model, context, config);
+    if (status == TGR_OK) status = load_into(context, model, path, name);
+    if (status == TGR_OK)
+        *out = model;
+    else
+        tgr_model_free(model);
+    tgr_config_free(config);
+    return status;
+}

@@ -19,43 +19,51 @@ extern "C" {
 #endif
 
 /** A teacher router on a host's own features. Parameter: "router.weight" [experts, dim]. Reads teacher_load_weight,
- *  teacher_entropy_weight and router_init_std from the config. */
+ *  teacher_entropy_weight and router_init_std from the config. @param dim 1 to 65536. @param experts 1 to 4096. */
 TGR_API tgr_status tgr_teacher_router_create(tgr_teacher_router **out, tgr_context *context, const tgr_config *config,
                                              int64_t dim, int64_t experts);
 TGR_API void tgr_teacher_router_free(tgr_teacher_router *router);
-/** p [tokens, experts] from `features` [tokens, dim], which must stay until backward. `probabilities` is lent. */
+/** p [tokens, experts] from `features` [tokens, dim], which must stay until backward. `probabilities` is lent, holds
+ *  until the next forward, and may be NULL. */
 TGR_API tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *features, int64_t tokens,
                                               const float **probabilities);
 /** The objective at the last forward and its parts, CV² and H, without their weights. Any output may be NULL. */
 TGR_API tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double *objective, double *balance,
                                                 double *entropy);
-/** Adds the objective's gradient to the weight's. */
+/** Adds the objective's gradient to the weight's; once for each forward. */
 TGR_API tgr_status tgr_teacher_router_backward(tgr_teacher_router *router);
 TGR_API tgr_status tgr_teacher_router_parameters(tgr_teacher_router *router, tgr_parameters **parameters);
 
 /** A teacher for `student`: `backbone` is held and only ever run forward, its weights never change; each MoE layer of
  *  the student gets a teacher router. The student's config decides layers, feature, weights, window and learning rate.
- *  ERROR_SHAPE, with both counts, when the patch grids differ. A student's distillation token that the backbone lacks
- *  is guided by the backbone's CLS. */
+ *  Widths may differ. ERROR_SHAPE, with both counts, when the patch grids or the images' sizes differ. A student's
+ *  distillation token that the backbone lacks is guided by the backbone's CLS; one that only the backbone has guides
+ *  nothing. Without total_steps, guidance has no end; a window other than the whole of training is refused then. */
 TGR_API tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model *student);
 TGR_API void tgr_teacher_free(tgr_teacher *teacher);
 /** Runs the backbone and the teacher routers on the images that the student got. In TGR_TRAIN outside of the guidance
- *  window it returns at once. @param images [batch, channels, image_size, image_size] in the backbone's own size. */
+ *  window it returns at once. The backbone runs in TGR_EVAL: its own logits and routings are then of these images.
+ *  Memory is allocated when `batch` is larger than ever before. @param images [batch, channels, image_size,
+ * image_size].
+ */
 TGR_API tgr_status tgr_teacher_forward(tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch);
 /** The same, but features of images seen before under the same id come from the cache (option teacher_cache_mb), to the
- *  bit what the backbone gives. Ids are the host's, at least 0; one id must always mean the same pixels.
- *  @param ids [batch] */
+ *  bit what the backbone gives. Ids are the host's, at least 0; one id must always mean the same pixels. Memory grows
+ *  as images come in; when it is used up, further images run through the backbone. @param ids [batch] */
 TGR_API tgr_status tgr_teacher_forward_cached(tgr_teacher *teacher, tgr_mode mode, const float *images,
                                               const int64_t *ids, int64_t batch);
-/** Whether guidance is on at the student's present step. */
+/** Whether guidance is on at the student's present step. The window's edges are guidance_start and guidance_end times
+ *  total_steps, rounded up to a whole step once and for all (a product that is whole but for rounding stays). */
 TGR_API tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active);
 /** The teacher's probabilities of the last batch for MoE layer `index`, in the student's tokens: [tokens, experts]. */
 TGR_API tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities);
-/** One optimizer step of the teacher routers (weights of option `teacher_router` frozen never change). ERROR_NONFINITE
- *  leaves them as they were. Nothing happens outside of the window. */
+/** One optimizer step of the teacher routers, at the learning rate that belongs to the student's step in the schedule.
+ *  Nothing happens, and that is no error, when there was no backward since the last one: outside of the window, or with
+ *  option `teacher_router` frozen, whose weights never change. ERROR_NONFINITE leaves them as they were. */
 TGR_API tgr_status tgr_teacher_step(tgr_teacher *teacher);
 /** Makes the student's evaluation passes route by this teacher's probabilities of the same images instead of its own
- *  (the oracle of the paper): call tgr_teacher_forward() first, then tgr_model_forward() in TGR_EVAL. 0 ends it. */
+ *  (the oracle of the paper): call tgr_teacher_forward() first, then tgr_model_forward() in TGR_EVAL, which fails for
+ *  another number of images. 0 ends it, and so does the end of the teacher (a loss made with it keeps it alive). */
 TGR_API tgr_status tgr_teacher_set_oracle(tgr_teacher *teacher, int on);
 /** The teacher routers' weights, "layers.I.router.weight" [experts, dim of the backbone]. */
 TGR_API tgr_status tgr_teacher_parameters(tgr_teacher *teacher, tgr_parameters **parameters);

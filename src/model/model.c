@@ -102,12 +102,28 @@ void tgr_model_free(tgr_model *model) {
     tgr_context_free(context);
 }
 
+/* Probabilities to route by come from outside (teacher.h): they must be of as many tokens as this pass. */
+static tgr_status check_override(const tgr_model *model, tgr_mode mode, int64_t batch) {
+    int64_t tokens;
+    if (mode != TGR_EVAL || !tgr_multiply(batch, model->dimensions.tokens, &tokens)) return TGR_OK;
+    for (int64_t i = 0; i < model->moe_count; i++) {
+        const tgr_routing *routing = tgr_moe_layer_routing(model->blocks[model->moe_blocks[i]].moe);
+        if (routing->override != NULL && routing->override_tokens != tokens)
+            return tgr_fail_in("tgr_model_forward", TGR_ERROR_STATE,
+                               "the oracle's probabilities are of %lld tokens, this batch has %lld; run "
+                               "tgr_teacher_forward() on the same images first",
+                               (long long)routing->override_tokens, (long long)tokens);
+    }
+    return TGR_OK;
+}
+
 tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *images, int64_t batch) {
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(mode == TGR_EVAL || mode == TGR_TRAIN, TGR_ERROR_RANGE,
                 "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d", (int)mode, TGR_EVAL, TGR_TRAIN);
     TGR_REQUIRE_ARGUMENT(images);
     TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+    TGR_TRY(check_override(model, mode, batch));
     TGR_TRY(tgr_plan_prepare(model, mode, batch));
 
     int64_t depth = model->dimensions.depth;

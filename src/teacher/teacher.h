@@ -10,18 +10,28 @@
 void tgr_teacher_retain(tgr_teacher *teacher);
 tgr_model *tgr_teacher_student(const tgr_teacher *teacher);
 tgr_model *tgr_teacher_backbone(const tgr_teacher *teacher);
-/* The teacher routers' weights and their optimizer (for saving). */
+/* The teacher routers' weights and their optimizer (for saving); a frozen router has an optimizer that never steps. */
 tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher);
 tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher);
 /* CRC-32 of the backbone's weights, which never change: a checkpoint refuses another backbone. */
 uint32_t tgr_teacher_fingerprint(const tgr_teacher *teacher);
-/* Batch of the last forward, 0 when it did not run (outside of the window). */
+
+/* Whether guidance is on at the student's present step. */
+int tgr_teacher_is_active(const tgr_teacher *teacher);
+/* Batch and mode of the last forward; the batch is 0 when it did not run (outside of the window). */
 int64_t tgr_teacher_batch(const tgr_teacher *teacher);
-/* Adds the guidance of every layer to the student's routers; *distill gets (distill_weight / layers) Σ KL. */
-void tgr_teacher_guide(tgr_teacher *teacher, double *distill);
-/* The teacher routers' objective over all layers. */
-void tgr_teacher_objective(const tgr_teacher *teacher, double *objective);
-/* Adds the objective's gradient to the teacher routers' (joint mode only). */
+tgr_mode tgr_teacher_mode(const tgr_teacher *teacher);
+/* True between a forward in TGR_TRAIN that ran and its backward. */
+int tgr_teacher_can_backward(const tgr_teacher *teacher);
+
+/* The three below need a forward that ran, on the batch that the student's last forward had. */
+
+/* (distill_weight / |S|) Σ KL(p_teacher ‖ p), mean over tokens. Changes nothing. */
+double tgr_teacher_distill(const tgr_teacher *teacher);
+/* The teacher routers' own objective, summed over layers. */
+double tgr_teacher_objective(const tgr_teacher *teacher);
+/* Adds the gradient of the first to the student's routers (before the student's backward), and that of the second to
+ * the teacher routers' weights if they train. */
 void tgr_teacher_backward(tgr_teacher *teacher);
 
 #endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a teacher, shared by the files of this directory. */
+#ifndef TGR_TEACHER_INSIDE_H
+#define TGR_TEACHER_INSIDE_H
+
+#include <stdatomic.h>
+
+#include "teacher/cache.h"
+#include "teacher/match.h"
+#include "teacher/objective.h"
+#include "teacher/teacher.h"
+#include "teacher/window.h"
+
+/* What a forward pass fills, for up to `capacity` images. A layer's piece begins at the same place at any batch. */
+typedef struct tgr_teacher_buffers {
+    void *memory;
+    int64_t bytes, capacity;
+    float *features;         /* [features, capacity, backbone tokens, backbone dim] */
+    float *student_features; /* [features, capacity, student tokens, backbone dim]; the same memory if tokens agree */
+    float *probabilities;    /* [layers, capacity, student tokens, experts] */
+    float *logits_gradient;  /* [capacity, student tokens, experts], scratch */
+    double *partial;         /* sums by block of tokens, see objective.h */
+    /* With a cache: */
+    float *missing_images;   /* [capacity, channels, size, size] */
+    float *missing_features; /* [features, capacity, backbone tokens, backbone dim] */
+    int64_t *missing;        /* [capacity], which images of the batch the cache lacks */
+} tgr_teacher_buffers;
+
+struct tgr_teacher {
+    atomic_int references;
+    tgr_context *context;          /* the student's, retained */
+    tgr_model *backbone, *student; /* retained */
+    uint32_t fingerprint;
+
+    tgr_layer_match match;
+    tgr_feature feature;
+    int64_t *token_map; /* [student tokens] */
+    int same_tokens;    /* token n of one is token n of the other */
+    int64_t tokens, backbone_tokens, dim, experts, image_floats;
+
+    tgr_window window;
+    double distill_weight, load_weight, entropy_weight;
+    int joint;                  /* the teacher routers train */
+    tgr_parameters *parameters; /* tensor i is R_i [experts, dim] */
+    tgr_optimizer *optimizer;
+    tgr_feature_cache *cache; /* NULL for none */
+    int oracle;
+
+    tgr_teacher_buffers buffers;
+    int64_t batch;
+    tgr_mode mode;
+    int can_backward;
+};
+
+/* The teacher router of MoE layer `layer` on the first `images` images of the buffers. */
+tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_buffers *buffers, int64_t layer,
+                                  int64_t images);
+/* The student's routing of MoE layer `layer`. */
+tgr_routing *tgr_teacher_routing(const tgr_teacher *teacher, int64_t layer);
+void tgr_teacher_release_buffers(tgr_teacher *teacher, tgr_teacher_buffers *buffers);
+/* Takes back, or gives, the student's routers the probabilities of the buffers to route by in evaluation. */
+void tgr_oracle_end(tgr_teacher *teacher);
+void tgr_oracle_begin(tgr_teacher *teacher);
+
+#endif

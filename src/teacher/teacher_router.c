@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* The teacher router as a handle of its own, on a host's features. */
+#include "tgrmoe/teacher.h"
+
+#include "base/config.h"
+#include "base/context.h"
+#include "base/initialise.h"
+#include "base/memory.h"
+#include "base/parameters.h"
+#include "base/status.h"
+#include "teacher/objective.h"
+
+#define DIM_MOST     65536
+#define EXPERTS_MOST 4096
+
+struct tgr_teacher_router {
+    tgr_context *context;
+    tgr_parameters *parameters;
+    tgr_router_batch batch; /* tokens 0 before the first forward */
+    void *memory;           /* of probabilities, logits_gradient, partial */
+    int64_t memory_bytes;
+    int64_t capacity; /* tokens that the memory is for */
+};
+
+/* On failure the router may be freed. */
+static tgr_status set_up(tgr_teacher_router *router, const tgr_config *config, int64_t dim, int64_t experts) {
+    int64_t index = 0;
+    TGR_TRY(tgr_parameters_create(&router->parameters, router->context));
+    TGR_TRY(tgr_parameters_add(router->parameters, &index, "router.weight", 0, 2, (const int64_t[]){experts, dim}));
+    TGR_TRY(tgr_parameters_seal(router->parameters));
+    tgr_initialise_normal(router->parameters, index, tgr_option_f64(config, TGR_OPTION_ROUTER_INIT_STD));
+    router->batch = (tgr_router_batch){.compute = &router->context->compute,
+                                       .dim = dim,
+                                       .experts = experts,
+                                       .load_weight = tgr_option_f64(config, TGR_OPTION_TEACHER_LOAD_WEIGHT),
+                                       .entropy_weight = tgr_option_f64(config, TGR_OPTION_TEACHER_ENTROPY_WEIGHT),
+                                       .weight = tgr_value(router->parameters, index)};
+    return TGR_OK;
+}
+
+tgr_status tgr_teacher_router_create(tgr_teacher_router **out, tgr_context *context, const tgr_config *config,
+                                     int64_t dim, int64_t experts) {
+    TGR_REQUIRE_ARGUMENT(out);
+    TGR_REQUIRE_ARGUMENT(context);
+    TGR_REQUIRE_ARGUMENT(config);
+    TGR_REQUIRE(dim >= 1 && dim <= DIM_MOST, TGR_ERROR_RANGE, "argument 'dim' is %lld; allowed are 1 to %d",
+                (long long)dim, DIM_MOST);
+    TGR_REQUIRE(experts >= 1 && experts <= EXPERTS_MOST, TGR_ERROR_RANGE,
+                "argument 'experts' is %lld; allowed are 1 to %d", (long long)experts, EXPERTS_MOST);
+    tgr_teacher_router *router = NULL;
+    TGR_TRY(tgr_allocate(context, (void **)&router, 1, sizeof *router));
+    tgr_context_retain(context);
+    router->context = context;
+    tgr_status status = set_up(router, config, dim, experts);
+    if (status != TGR_OK) {
+        tgr_teacher_router_free(router);
+        return status;
+    }
+    *out = router;
+    return TGR_OK;
+}
+
+void tgr_teacher_router_free(tgr_teacher_router *router) {
+    if (router == NULL) return;
+    tgr_context *context = router->context;
+    tgr_release(context, router->memory, (size_t)router->memory_bytes, 1);
+    tgr_parameters_release(router->parameters);
+    tgr_release(context, router, 1, sizeof *router);
+    tgr_context_free(context);
+}
+
+static void plan(tgr_router_batch *batch, tgr_arena *arena, int64_t tokens) {
+    batch->probabilities = tgr_arena_floats(arena, tokens, batch->experts);
+    batch->logits_gradient = tgr_arena_floats(arena, tokens, batch->experts);
+    batch->partial = tgr_arena_take(arena, tgr_objective_partial(tokens), batch->experts + 1, sizeof(double));
+}
+
+static tgr_status reserve(tgr_teacher_router *router, int64_t tokens) {
+    if (tokens <= router->capacity) return TGR_OK;
+    tgr_router_batch batch = router->batch;
+    tgr_arena arena = {0};
+    int64_t features;
+    plan(&batch, &arena, tokens);
+    TGR_REQUIRE(!arena.overflow && tgr_multiply(tokens, batch.dim, &features), TGR_ERROR_OVERFLOW,
+                "%lld tokens are too many to address", (long long)tokens);
+    void *memory;
+    TGR_TRY(tgr_allocate(router->context, &memory, (size_t)arena.used, 1));
+    tgr_release(router->context, router->memory, (size_t)router->memory_bytes, 1);
+    router->memory = memory;
+    router->memory_bytes = arena.used;
+    router->capacity = tokens;
+    arena = (tgr_arena){.base = memory, .capacity = arena.used};
+    plan(&router->batch, &arena, tokens);
+    return TGR_OK;
+}
+
+tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *features, int64_t tokens,
+                                      const float **probabilities) {
+    TGR_REQUIRE_ARGUMENT(router);
+    TGR_REQUIRE_ARGUMENT(features);
+    TGR_REQUIRE(tokens >= 1, TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed", (long long)tokens);
+    TGR_TRY(reserve(router, tokens));
+    router->batch.tokens = tokens;
+    router->batch.features = features;
+    tgr_objective_route(&router->batch);
+    if (probabilities != NULL) *probabilities = router->batch.probabilities;
+    return TGR_OK;
+}
+
+tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double *objective, double *balance,
+                                        double *entropy) {
+    TGR_REQUIRE_ARGUMENT(router);
+    TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there was no forward pass yet");
+    double cv2, h;
+    tgr_objective_measure(&router->batch, &cv2, &h);
+    if (objective != NULL) *objective = router->batch.load_weight * cv2 + router->batch.entropy_weight * h;
+    if (balance != NULL) *balance = cv2;
+    if (entropy != NULL) *entropy = h;
+    return TGR_OK;
+}
+
+tgr_status tgr_teacher_router_backward(tgr_teacher_router *router) {
+    TGR_REQUIRE_ARGUMENT(router);
+    TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there was no forward pass yet");
+    TGR_REQUIRE(router->batch.features != NULL, TGR_ERROR_STATE, "this forward pass had its backward already");
+    tgr_objective_differentiate(&router->batch, tgr_gradient(router->parameters, 0));
+    router->batch.features = NULL;
+    router->parameters->micro++;
+    return TGR_OK;
+}
+
+tgr_status tgr_teacher_router_parameters(tgr_teacher_router *router, tgr_parameters **parameters) {
+    TGR_REQUIRE_ARGUMENT(router);
+    TGR_REQUIRE_ARGUMENT(parameters);
+    *parameters = router->parameters;
+    return TGR_OK;
+}

@@ -13,7 +13,7 @@
 /* Sets "key=value key=value …". */
 static inline tgr_status test_config_set_all(tgr_config *config, const char *options) {
     while (*options != '\0') {
-        char text[128], *equals;
+        char text[256], *equals;
         size_t length = strcspn(options, " ");
         assert_true(length < sizeof text);
         memcpy(text, options, length);

@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 
-/* Fails with "'path' what: reason", the reason being that of errno. */
-#define tgr_file_fail(path, what) tgr_fail(TGR_ERROR_FILE, "'%s' %s: %s", (path), (what), strerror(errno))
+/* Fails with "'path' what: reason", the reason being that of errno; a long path is cut. */
+#define tgr_file_fail(path, what) tgr_fail(TGR_ERROR_FILE, "'%.300s' %s: %s", (path), (what), strerror(errno))
 
 #endif

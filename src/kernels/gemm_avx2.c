@@ -8,6 +8,7 @@
 #include "kernels/gemm_variants.h"
 
 enum { ROWS = 6, VECTORS = 2, LANES = 8 };
+enum { AHEAD = 16 }; /* how many rows of B to prefetch; beyond the last one it does no harm */
 
 static inline __m256i first_lanes(int64_t count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count > LANES ? LANES : (int)count),
@@ -22,8 +23,8 @@ static inline __attribute__((always_inline)) void store(__m256 sum, const tgr_mi
     _mm256_maskstore_ps(c, mask, sum);
 }
 
-/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers once the loops over it are
- * unrolled; the last one the compiler would leave a loop. */
+/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers once the loops over it
+ * are unrolled; the last one the compiler would leave a loop. */
 static inline __attribute__((always_inline)) void multiply(const int rows, const int vectors, int64_t columns,
                                                            const tgr_micro_tile *tile) {
     __m256 sum[ROWS][VECTORS];
@@ -42,6 +43,7 @@ static inline __attribute__((always_inline)) void multiply(const int rows, const
             for (int v = 0; v < vectors; v++) sum[i][v] = _mm256_fmadd_ps(a_il, b_l[v], sum[i][v]);
         }
         for (int q = 0; q < 2; q++) a[q] += a_col;
+        _mm_prefetch((const char *)(b + AHEAD * b_row), _MM_HINT_T0);
         b += b_row;
     }
 #pragma GCC unroll 2
@@ -117,6 +119,7 @@ static void pack_rows(const tgr_panel *panel, int64_t lane) {
     for (int64_t l = 0; l < panel->k; l++) {
         __m256 x = _mm256_maskload_ps(panel->from + l * panel->from_k + lane, mask);
         _mm256_storeu_ps(panel->to + l * panel->to_row + lane, x);
+        _mm_prefetch((const char *)(panel->from + (l + AHEAD) * panel->from_k + lane), _MM_HINT_T0);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/gemm_variants.h"
 
 enum { ROWS = 14, VECTORS = 2, LANES = 16 };
+enum { AHEAD = 16 }; /* how many rows of B to prefetch; beyond the last one it does no harm */
 
 static inline __mmask16 first_lanes(int64_t count) {
     return (__mmask16)(count >= LANES ? 0xffffu : (1u << count) - 1);
@@ -21,8 +22,8 @@ static inline __attribute__((always_inline)) void store(__m512 sum, const tgr_mi
     _mm512_mask_storeu_ps(c, mask, sum);
 }
 
-/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers once the loops over it are
- * unrolled; the last one the compiler would leave a loop. */
+/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers once the loops over it
+ * are unrolled; the last one the compiler would leave a loop. */
 static inline __attribute__((always_inline)) void multiply(const int rows, const int vectors, int64_t columns,
                                                            const tgr_micro_tile *tile) {
     __m512 sum[ROWS][VECTORS];
@@ -42,6 +43,8 @@ static inline __attribute__((always_inline)) void multiply(const int rows, const
             for (int v = 0; v < vectors; v++) sum[i][v] = _mm512_fmadd_ps(a_il, b_l[v], sum[i][v]);
         }
         for (int q = 0; q < 4; q++) a[q] += a_col;
+        _mm_prefetch((const char *)(b + AHEAD * b_row), _MM_HINT_T0);
+        if (vectors > 1) _mm_prefetch((const char *)(b + AHEAD * b_row + LANES), _MM_HINT_T0);
         b += b_row;
     }
 #pragma GCC unroll 14
@@ -132,6 +135,7 @@ static void pack_rows(const tgr_panel *panel, int64_t lane) {
     for (int64_t l = 0; l < panel->k; l++) {
         __m512 x = _mm512_maskz_loadu_ps(mask, panel->from + l * panel->from_k + lane);
         _mm512_storeu_ps(panel->to + l * panel->to_row + lane, x);
+        _mm_prefetch((const char *)(panel->from + (l + AHEAD) * panel->from_k + lane), _MM_HINT_T0);
     }
 }
 

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* The standalone router and MoE layer as a host meets them: wrong calls, what the getters lend, memory that fails. */
+#include <math.h>
+
+#include "routing/routing.h"
+#include "support.h"
+#include "tgrmoe/measure.h"
+
+#define DIM 24
+
+static tgr_config *make_config(tgr_context *context, const char *method) {
+    const char *pairs[][2] = {{"experts", "6"},          {"top_k", "2"},       {"mlp_ratio", "2"},
+                              {"capacity_factor", "1"},  {"init_std", "0.2"},  {"router_init_std", "0.5"},
+                              {"switch_weight", "0.01"}, {"z_weight", "0.001"}};
+    tgr_config *config;
+    assert_status(TGR_OK, tgr_config_create(&config, context));
+    assert_status(TGR_OK, tgr_config_set(config, "method", method));
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_status(TGR_OK, tgr_config_set(config, pairs[i][0], pairs[i][1]));
+    return config;
+}
+
+static tgr_moe *make_moe(tgr_context *context, const char *method) {
+    tgr_moe *moe;
+    tgr_config *config = make_config(context, method);
+    assert_status(TGR_OK, tgr_moe_create(&moe, context, config, DIM));
+    tgr_config_free(config);
+    return moe;
+}
+
+static const tgr_routing *routing_of(tgr_moe *moe) {
+    const tgr_routing *routing;
+    assert_status(TGR_OK, tgr_moe_routing(moe, &routing));
+    return routing;
+}
+
+/* Every option that has no sense together, every pointer missing, calls out of order. */
+static void wrong_creations(void **state) {
+    (void)state;
+    tgr_context *context = test_context(1, 3);
+    tgr_config *config = make_config(context, "vmoe");
+    tgr_moe *moe = NULL;
+    tgr_router *router = NULL;
+    assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_moe_create(NULL, context, config, DIM));
+    assert_fails(TGR_ERROR_ARGUMENT, "'context'", tgr_moe_create(&moe, NULL, config, DIM));
+    assert_fails(TGR_ERROR_ARGUMENT, "'config'", tgr_moe_create(&moe, context, NULL, DIM));
+    assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_router_create(NULL, context, config, DIM));
+    assert_fails(TGR_ERROR_ARGUMENT, "'context'", tgr_router_create(&router, NULL, config, DIM));
+    assert_fails(TGR_ERROR_ARGUMENT, "'config'", tgr_router_create(&router, context, NULL, DIM));
+    const int64_t wrong[] = {0, -1, 65537, INT64_MAX, INT64_MIN};
+    for (int i = 0; i < 5; i++) {
+        assert_fails(TGR_ERROR_RANGE, "'dim'", tgr_moe_create(&moe, context, config, wrong[i]));
+        assert_fails(TGR_ERROR_RANGE, "'dim'", tgr_router_create(&router, context, config, wrong[i]));
+    }
+    assert_status(TGR_OK, tgr_config_set(config, "top_k", "7"));
+    assert_fails(TGR_ERROR_RANGE, "'top_k' is 7; at most 'experts', 6", tgr_moe_create(&moe, context, config, DIM));
+    assert_status(TGR_OK, tgr_config_set(config, "top_k", "1"));
+    assert_status(TGR_OK, tgr_config_set(config, "method", "dense"));
+    assert_fails(TGR_ERROR_RANGE, "dense", tgr_moe_create(&moe, context, config, DIM));
+    assert_fails(TGR_ERROR_RANGE, "dense", tgr_router_create(&router, context, config, DIM));
+    assert_null(moe);
+    assert_null(router);
+    tgr_moe_free(NULL);
+    tgr_router_free(NULL);
+    tgr_config_free(config);
+    tgr_context_free(context);
+}
+
+static void wrong_calls(void **state) {
+    (void)state;
+    tgr_context *context = test_context(1, 3);
+    tgr_moe *moe = make_moe(context, "vmoe");
+    const tgr_routing *routing = routing_of(moe);
+    float x[4 * DIM] = {0}, y[4 * DIM], teacher[4 * 6] = {0};
+    tgr_parameters *parameters;
+    assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_forward(NULL, TGR_EVAL, x, 4, y));
+    assert_fails(TGR_ERROR_ARGUMENT, "'x'", tgr_moe_forward(moe, TGR_EVAL, NULL, 4, y));
+    assert_fails(TGR_ERROR_ARGUMENT, "'y'", tgr_moe_forward(moe, TGR_EVAL, x, 4, NULL));
+    assert_fails(TGR_ERROR_RANGE, "'mode'", tgr_moe_forward(moe, (tgr_mode)2, x, 4, y));
+    assert_fails(TGR_ERROR_RANGE, "'tokens'", tgr_moe_forward(moe, TGR_EVAL, x, 0, y));
+    assert_fails(TGR_ERROR_RANGE, "'tokens'", tgr_moe_forward(moe, TGR_EVAL, x, -1, y));
+    assert_fails(TGR_ERROR_OVERFLOW, "'tokens'", tgr_moe_forward(moe, TGR_EVAL, x, INT64_MAX, y));
+    assert_fails(TGR_ERROR_ARGUMENT, "overlap", tgr_moe_forward(moe, TGR_EVAL, x, 4, x));
+    assert_fails(TGR_ERROR_ARGUMENT, "overlap", tgr_moe_forward(moe, TGR_EVAL, x, 3, x + DIM));
+    assert_fails(TGR_ERROR_STATE, "TGR_TRAIN", tgr_moe_backward(moe, y, x));
+    assert_fails(TGR_ERROR_STATE, "TGR_TRAIN", tgr_moe_guide(moe, teacher, 1, NULL));
+    assert_int_equal(routing->tokens, 0);
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 4, y));
+    assert_fails(TGR_ERROR_STATE, "TGR_TRAIN", tgr_moe_backward(moe, y, x));
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, 4, y));
+    assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_guide(NULL, teacher, 1, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'teacher'", tgr_moe_guide(moe, NULL, 1, NULL));
+    assert_fails(TGR_ERROR_RANGE, "'weight'", tgr_moe_guide(moe, teacher, -1, NULL));
+    assert_fails(TGR_ERROR_RANGE, "'weight'", tgr_moe_guide(moe, teacher, NAN, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_backward(NULL, y, x));
+    assert_fails(TGR_ERROR_ARGUMENT, "'y_gradient'", tgr_moe_backward(moe, NULL, x));
+    assert_status(TGR_OK, tgr_moe_backward(moe, y, NULL));
+    assert_fails(TGR_ERROR_STATE, "one for each", tgr_moe_backward(moe, y, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_routing(NULL, &routing));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_moe_routing(moe, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_parameters(NULL, &parameters));
+    assert_fails(TGR_ERROR_ARGUMENT, "'parameters'", tgr_moe_parameters(moe, NULL));
+    tgr_moe_free(moe);
+    tgr_context_free(context);
+}
+
+static void wrong_router_calls(void **state) {
+    (void)state;
+    tgr_context *context = test_context(1, 3);
+    tgr_config *config = make_config(context, "vmoe");
+    tgr_router *router;
+    const tgr_routing *routing;
+    tgr_parameters *parameters;
+    float x[4 * DIM] = {0}, gates[4 * 2] = {0};
+    assert_status(TGR_OK, tgr_router_create(&router, context, config, DIM));
+    tgr_config_free(config);
+    tgr_context_free(context); /* the router keeps it */
+    assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_forward(NULL, TGR_EVAL, x, 4));
+    assert_fails(TGR_ERROR_ARGUMENT, "'x'", tgr_router_forward(router, TGR_EVAL, NULL, 4));
+    assert_fails(TGR_ERROR_RANGE, "'mode'", tgr_router_forward(router, (tgr_mode)-1, x, 4));
+    assert_fails(TGR_ERROR_RANGE, "'tokens'", tgr_router_forward(router, TGR_EVAL, x, 0));
+    assert_fails(TGR_ERROR_OVERFLOW, "'tokens'", tgr_router_forward(router, TGR_EVAL, x, INT64_C(1) << 40));
+    assert_fails(TGR_ERROR_STATE, "TGR_TRAIN", tgr_router_backward(router, gates, x));
+    assert_fails(TGR_ERROR_STATE, "TGR_TRAIN", tgr_router_guide(router, gates, 1, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_guide(NULL, gates, 1, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_backward(NULL, gates, x));
+    assert_fails(TGR_ERROR_ARGUMENT, "'gates_gradient'", tgr_router_backward(router, NULL, x));
+    assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_routing(NULL, &routing));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_router_routing(router, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_parameters(NULL, &parameters));
+    assert_fails(TGR_ERROR_ARGUMENT, "'parameters'", tgr_router_parameters(router, NULL));
+    assert_status(TGR_OK, tgr_router_forward(router, TGR_TRAIN, x, 4));
+    assert_status(TGR_OK, tgr_router_backward(router, gates, NULL));
+    tgr_router_free(router);
+}
+
+static void getters(void **state) {
+    (void)state;
+    tgr_context *context = test_context(1, 3);
+    tgr_moe *moe = make_moe(context, "vmoe");
+    const tgr_routing *routing = routing_of(moe);
+    int64_t tokens, experts, top_k, count;
+    const float *floats;
+    const int32_t *choices;
+    const uint8_t *kept;
+    const int64_t *load;
+    const char *name;
+    float x[9 * DIM] = {0}, y[9 * DIM];
+    assert_status(TGR_OK, tgr_routing_shape(routing, &tokens, &experts, &top_k));
+    assert_true(tokens == 0 && experts == 6 && top_k == 2);
+    assert_fails(TGR_ERROR_STATE, "forward", tgr_routing_probabilities(routing, &floats, NULL));
+    assert_fails(TGR_ERROR_STATE, "forward", tgr_routing_choices(routing, &choices, NULL));
+    assert_fails(TGR_ERROR_STATE, "forward", tgr_routing_kept(routing, &kept));
+    assert_fails(TGR_ERROR_STATE, "forward", tgr_routing_load(routing, &load));
+    assert_fails(TGR_ERROR_STATE, "forward", tgr_measure_routing(routing, NULL, NULL, NULL, NULL));
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 9, y));
+    assert_status(TGR_OK, tgr_routing_shape(routing, &tokens, NULL, NULL));
+    assert_int_equal(tokens, 9);
+    assert_status(TGR_OK, tgr_routing_probabilities(routing, NULL, NULL));
+    assert_status(TGR_OK, tgr_routing_choices(routing, NULL, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'kept'", tgr_routing_kept(routing, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'load'", tgr_routing_load(routing, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_shape(NULL, &tokens, NULL, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_probabilities(NULL, &floats, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_choices(NULL, &choices, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_kept(NULL, &kept));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_load(NULL, &load));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_terms(NULL, &count));
+    assert_fails(TGR_ERROR_ARGUMENT, "'count'", tgr_routing_terms(routing, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_term(NULL, 0, &name, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_measure_routing(NULL, NULL, NULL, NULL, NULL));
+    assert_status(TGR_OK, tgr_routing_terms(routing, &count)); /* in evaluation, too */
+    assert_int_equal(count, 4);
+    assert_fails(TGR_ERROR_RANGE, "4 terms", tgr_routing_term(routing, 4, &name, NULL));
+    assert_fails(TGR_ERROR_RANGE, "-1", tgr_routing_term(routing, -1, &name, NULL));
+    assert_status(TGR_OK, tgr_routing_term(routing, 3, &name, NULL));
+    assert_string_equal(name, "z");
+    tgr_moe_free(moe);
+    tgr_context_free(context);
+}
+
+static tgr_status use_all(const tgr_allocator *allocator, void *user) {
+    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
+    tgr_context *context = NULL;
+    tgr_config *config = NULL;
+    tgr_moe *moe = NULL;
+    tgr_router *router = NULL;
+    float x[40 * DIM] = {0}, y[40 * DIM];
+    (void)user;
+    tgr_status status = tgr_context_create(&context, &options);
+    if (status == TGR_OK) status = tgr_config_create(&config, context);
+    if (status == TGR_OK) status = tgr_config_set(config, "method", "vmoe");
+    if (status == TGR_OK) status = tgr_config_set(config, "router_noise", "0");
+    if (status == TGR_OK) status = tgr_moe_create(&moe, context, config, DIM);
+    if (status == TGR_OK) status = tgr_router_create(&router, context, config, DIM);
+    if (status == TGR_OK) status = tgr_moe_forward(moe, TGR_TRAIN, x, 5, y);
+    if (status == TGR_OK) {
+        const tgr_routing *routing = routing_of(moe);
+        status = tgr_moe_forward(moe, TGR_EVAL, x, 40, y);
+        if (status != TGR_OK) { /* nothing has happened to the batch before */
+            assert_int_equal(routing->tokens, 5);
+            assert_int_equal(routing->load[0], 5);
+            assert_status(TGR_OK, tgr_moe_backward(moe, x, y));
+        }
+    }
+    if (status == TGR_OK) status = tgr_router_forward(router, TGR_TRAIN, x, 40);
+    tgr_config_free(config);
+    tgr_context_free(context);
+    tgr_router_free(router);
+    tgr_moe_free(moe);
+    return status;
+}
+
+static void every_allocation_may_fail(void **state) {
+    (void)state;
+    assert_true(test_each_allocation_failing(use_all, NULL) > 10);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_creations),           cmocka_unit_test(wrong_calls),
+        cmocka_unit_test(wrong_router_calls),        cmocka_unit_test(getters),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

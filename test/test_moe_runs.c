@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs of the MoE layer that must agree with one another: threads, accumulation, batches of many sizes, the router
+ * alone; and what must be exactly zero. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "routing/routing.h"
+#include "support.h"
+#include "tgrmoe/measure.h"
+
+#define DIM 24
+
+static tgr_config *make_config(tgr_context *context, const char *method) {
+    const char *pairs[][2] = {{"experts", "6"},          {"top_k", "2"},       {"mlp_ratio", "2"},
+                              {"capacity_factor", "1"},  {"init_std", "0.2"},  {"router_init_std", "0.5"},
+                              {"switch_weight", "0.01"}, {"z_weight", "0.001"}};
+    tgr_config *config;
+    assert_status(TGR_OK, tgr_config_create(&config, context));
+    assert_status(TGR_OK, tgr_config_set(config, "method", method));
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_status(TGR_OK, tgr_config_set(config, pairs[i][0], pairs[i][1]));
+    return config;
+}
+
+static tgr_moe *make_moe(tgr_context *context, const char *method) {
+    tgr_moe *moe;
+    tgr_config *config = make_config(context, method);
+    assert_status(TGR_OK, tgr_moe_create(&moe, context, config, DIM));
+    tgr_config_free(config);
+    return moe;
+}
+
+/* Everything that a training pass over T tokens gives. */
+typedef struct results {
+    float *y, *x_gradient, *gradients;
+    int64_t tokens, gradient_count;
+} results;
+
+static tgr_parameters *parameters_of(tgr_moe *moe) {
+    tgr_parameters *parameters;
+    assert_status(TGR_OK, tgr_moe_parameters(moe, &parameters));
+    return parameters;
+}
+
+static const tgr_routing *routing_of(tgr_moe *moe) {
+    const tgr_routing *routing;
+    assert_status(TGR_OK, tgr_moe_routing(moe, &routing));
+    return routing;
+}
+
+static results train(tgr_moe *moe, int64_t tokens, uint64_t seed) {
+    test_random random = test_random_start(seed);
+    results r = {.tokens = tokens, .gradient_count = parameters_of(moe)->floats};
+    float *x = test_random_floats(&random, tokens * DIM), *dy = test_random_floats(&random, tokens * DIM);
+    r.y = malloc((size_t)(tokens * DIM) * sizeof(float));
+    r.x_gradient = malloc((size_t)(tokens * DIM) * sizeof(float));
+    r.gradients = malloc((size_t)r.gradient_count * sizeof(float));
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, tokens, r.y));
+    assert_status(TGR_OK, tgr_moe_guide(moe, routing_of(moe)->gate_probabilities, 2, NULL));
+    assert_status(TGR_OK, tgr_moe_backward(moe, dy, r.x_gradient));
+    memcpy(r.gradients, parameters_of(moe)->gradients, (size_t)r.gradient_count * sizeof(float));
+    free(x), free(dy);
+    return r;
+}
+
+static void free_results(results *r) {
+    free(r->y), free(r->x_gradient), free(r->gradients);
+}
+
+static void assert_same_results(const results *a, const results *b) {
+    assert_same_bytes(a->y, b->y, (size_t)(a->tokens * DIM) * sizeof(float));
+    assert_same_bytes(a->x_gradient, b->x_gradient, (size_t)(a->tokens * DIM) * sizeof(float));
+    assert_same_bytes(a->gradients, b->gradients, (size_t)a->gradient_count * sizeof(float));
+}
+
+static void threads_do_not_matter(void **state) {
+    (void)state;
+    results first = {0};
+    for (int threads = 1; threads <= 3; threads++) {
+        tgr_context *context = test_context(threads, 3);
+        tgr_moe *moe = make_moe(context, "vmoe");
+        results r = train(moe, 1003, 1);
+        if (threads == 1)
+            first = r;
+        else {
+            assert_same_results(&r, &first);
+            free_results(&r);
+        }
+        tgr_moe_free(moe);
+        tgr_context_free(context);
+    }
+    free_results(&first);
+}
+
+/* Gradients of two passes are the sum, and each pass draws its own noise. */
+static void gradients_accumulate(void **state) {
+    (void)state;
+    tgr_context *context = test_context(2, 3);
+    tgr_moe *moe = make_moe(context, "tgr");
+    tgr_parameters *parameters = parameters_of(moe);
+    int64_t micro;
+    parameters->micro = 1;
+    results second_alone = train(moe, 200, 2);
+    assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters));
+    results first = train(moe, 200, 1);
+    assert_status(TGR_OK, tgr_parameters_micro(parameters, &micro));
+    assert_int_equal(micro, 1);
+    results both = train(moe, 200, 2);
+    assert_status(TGR_OK, tgr_parameters_micro(parameters, &micro));
+    assert_int_equal(micro, 2);
+    assert_same_bytes(both.y, second_alone.y, 200 * DIM * sizeof(float));
+    for (int64_t i = 0; i < both.gradient_count; i++) first.gradients[i] += second_alone.gradients[i];
+    assert_all_close(both.gradients, first.gradients, both.gradient_count, 1e-4, 1e-5);
+    assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters));
+    results other_noise = train(moe, 200, 2);
+    assert_memory_not_equal(other_noise.y, second_alone.y, 200 * DIM * sizeof(float));
+    free_results(&first), free_results(&both), free_results(&second_alone), free_results(&other_noise);
+    tgr_moe_free(moe);
+    tgr_context_free(context);
+}
+
+/* Whatever was computed before, and however large the buffers are. */
+static void batches_of_any_size(void **state) {
+    (void)state;
+    tgr_context *context = test_context(2, 3);
+    tgr_moe *used = make_moe(context, "vmoe");
+    const int64_t sizes[] = {5, 300, 1, 65, 300, 64};
+    uint64_t before = 0, after;
+    for (int i = 0; i < 6; i++) {
+        tgr_moe *fresh = make_moe(context, "vmoe");
+        assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters_of(used)));
+        assert_status(TGR_OK, tgr_context_allocations(context, &before));
+        results a = train(used, sizes[i], (uint64_t)i);
+        assert_status(TGR_OK, tgr_context_allocations(context, &after));
+        assert_int_equal(after - before, i < 2);
+        results b = train(fresh, sizes[i], (uint64_t)i);
+        assert_same_results(&a, &b);
+        free_results(&a), free_results(&b);
+        tgr_moe_free(fresh);
+    }
+    tgr_moe_free(used);
+    tgr_context_free(context);
+}
+
+/* Without a limit on capacity a token's outcome does not depend on the others of its batch. */
+static void tokens_are_independent(void **state) {
+    (void)state;
+    tgr_context *context = test_context(2, 3);
+    tgr_moe *moe = make_moe(context, "vmoe");
+    test_random random = test_random_start(8);
+    float *x = test_random_floats(&random, 150 * DIM), *y = test_random_floats(&random, 150 * DIM), alone[DIM];
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 150, y));
+    for (int64_t t = 0; t < 150; t += 37) {
+        assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x + t * DIM, 1, alone));
+        assert_same_bytes(alone, y + t * DIM, sizeof alone);
+    }
+    free(x), free(y);
+    tgr_moe_free(moe);
+    tgr_context_free(context);
+}
+
+/* All tokens alike: two experts are chosen, the rest have nothing; all but the first tokens are dropped. */
+static void dropped_and_idle_are_exactly_zero(void **state) {
+    (void)state;
+    tgr_context *context = test_context(2, 3);
+    tgr_config *config = make_config(context, "tgr");
+    tgr_moe *moe;
+    assert_status(TGR_OK, tgr_config_set(config, "router_noise", "0"));
+    assert_status(TGR_OK, tgr_config_set(config, "switch_weight", "0"));
+    assert_status(TGR_OK, tgr_config_set(config, "z_weight", "0"));
+    assert_status(TGR_OK, tgr_moe_create(&moe, context, config, DIM));
+    float x[90 * DIM], y[90 * DIM], dx[90 * DIM];
+    for (int i = 0; i < 90 * DIM; i++) x[i] = (float)(i % DIM) / DIM;
+    memset(dx, 0x5a, sizeof dx);
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, 90, y));
+    assert_status(TGR_OK, tgr_moe_backward(moe, x, dx));
+    const tgr_routing *routing = routing_of(moe);
+    for (int64_t i = 0; i < 90 * DIM; i++) {
+        int kept = i / DIM < 30; /* ceil(90 · 2 · 1 / 6) */
+        assert_int_equal(y[i] != 0, kept);
+        assert_int_equal(dx[i] != 0, kept);
+    }
+    for (int64_t tensor = 1; tensor < 5; tensor++) {
+        float *gradient;
+        int64_t count = parameters_of(moe)->tensors[tensor].count / 6;
+        assert_status(TGR_OK, tgr_parameters_gradient(parameters_of(moe), tensor, &gradient));
+        for (int64_t i = 0; i < 6 * count; i++) {
+            if (routing->load[i / count] == 0) assert_true(gradient[i] == 0 && !signbit(gradient[i]));
+        }
+    }
+    int64_t dead;
+    double dropped;
+    assert_status(TGR_OK, tgr_measure_routing(routing, NULL, &dropped, &dead, NULL));
+    assert_int_equal(dead, 4);
+    assert_close(dropped, 2.0 / 3, 1e-12);
+    tgr_moe_free(moe);
+    tgr_config_free(config);
+    tgr_context_free(context);
+}
+
+/* The router alone does what the router of a layer does; gradients of dropped gates are ignored. */
+static void router_is_the_layers(void **state) {
+    (void)state;
+    enum { TOKENS = 120 };
+    tgr_context *context = test_context(2, 3);
+    tgr_config *config = make_config(context, "vmoe");
+    tgr_moe *moe = make_moe(context, "vmoe");
+    tgr_router *router;
+    const tgr_routing *mine, *layers = routing_of(moe);
+    tgr_parameters *parameters;
+    float x[TOKENS * DIM], y[TOKENS * DIM], gates_gradient[TOKENS * 2];
+    test_random random = test_random_start(9);
+    test_random_fill(&random, x, TOKENS * DIM, -1, 1);
+    assert_status(TGR_OK, tgr_router_create(&router, context, config, DIM));
+    assert_status(TGR_OK, tgr_router_routing(router, &mine));
+    assert_status(TGR_OK, tgr_router_parameters(router, &parameters));
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, TOKENS, y));
+    assert_status(TGR_OK, tgr_router_forward(router, TGR_TRAIN, x, TOKENS));
+    assert_same_bytes(mine->gates, layers->gates, TOKENS * 2 * sizeof(float));
+    assert_same_bytes(mine->kept, layers->kept, TOKENS * 2);
+    assert_status(TGR_OK, tgr_moe_backward(moe, y, NULL));
+    for (int i = 0; i < TOKENS * 2; i++) gates_gradient[i] = layers->kept[i] ? layers->gates_gradient[i] : 1e9f;
+    assert_status(TGR_OK, tgr_router_backward(router, gates_gradient, y));
+    assert_same_bytes(tgr_gradient(parameters, 0), tgr_gradient(parameters_of(moe), 0), 6 * DIM * sizeof(float));
+    tgr_router_free(router);
+    tgr_moe_free(moe);
+    tgr_config_free(config);
+    tgr_context_free(context);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(gradients_accumulate),
+        cmocka_unit_test(batches_of_any_size),
+        cmocka_unit_test(tokens_are_independent),
+        cmocka_unit_test(dropped_and_idle_are_exactly_zero),
+        cmocka_unit_test(router_is_the_layers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

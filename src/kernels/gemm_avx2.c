@@ -23,34 +23,31 @@ static inline __attribute__((always_inline)) void store(__m256 sum, const tgr_mi
     _mm256_maskstore_ps(c, mask, sum);
 }
 
-/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers once the loops over it
- * are unrolled; the last one the compiler would leave a loop. */
+/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers. */
 static inline __attribute__((always_inline)) void multiply(const int rows, const int vectors, int64_t columns,
                                                            const tgr_micro_tile *tile) {
     __m256 sum[ROWS][VECTORS];
     int64_t a_row = tile->a_row, a_col = tile->a_col, b_row = tile->b_row;
     const float *a[2], *b = tile->b; /* a[q] is at row 4·q */
-    for (int q = 0; q < 2; q++) a[q] = tile->a + (4 * q < rows ? 4 * q * a_row : 0);
-    for (int i = 0; i < rows; i++) {
+    TGR_UNROLL for (int q = 0; q < 2; q++) a[q] = tile->a + (4 * q < rows ? 4 * q * a_row : 0);
+    TGR_UNROLL for (int i = 0; i < rows; i++) {
         _mm_prefetch((const char *)(tile->c + i * tile->c_row), _MM_HINT_T0);
-        for (int v = 0; v < vectors; v++) sum[i][v] = _mm256_setzero_ps();
+        TGR_UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = _mm256_setzero_ps();
     }
     for (int64_t l = 0; l < tile->k; l++) {
         __m256 b_l[VECTORS];
-        for (int v = 0; v < vectors; v++) b_l[v] = _mm256_loadu_ps(b + LANES * v);
-        for (int i = 0; i < rows; i++) {
+        TGR_UNROLL for (int v = 0; v < vectors; v++) b_l[v] = _mm256_loadu_ps(b + LANES * v);
+        TGR_UNROLL for (int i = 0; i < rows; i++) {
             __m256 a_il = _mm256_broadcast_ss(a[i / 4] + i % 4 * a_row);
-            for (int v = 0; v < vectors; v++) sum[i][v] = _mm256_fmadd_ps(a_il, b_l[v], sum[i][v]);
+            TGR_UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = _mm256_fmadd_ps(a_il, b_l[v], sum[i][v]);
         }
-        for (int q = 0; q < 2; q++) a[q] += a_col;
+        TGR_UNROLL for (int q = 0; q < 2; q++) a[q] += a_col;
         _mm_prefetch((const char *)(b + AHEAD * b_row), _MM_HINT_T0);
         b += b_row;
     }
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++) {
+    TGR_UNROLL for (int v = 0; v < vectors; v++) {
         __m256i mask = first_lanes(columns - LANES * v);
-#pragma GCC unroll 6
-        for (int i = 0; i < rows; i++) store(sum[i][v], tile, i, LANES * v, mask);
+        TGR_UNROLL for (int i = 0; i < rows; i++) store(sum[i][v], tile, i, LANES * v, mask);
     }
 }
 

@@ -22,35 +22,33 @@ static inline __attribute__((always_inline)) void store(__m512 sum, const tgr_mi
     _mm512_mask_storeu_ps(c, mask, sum);
 }
 
-/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers once the loops over it
- * are unrolled; the last one the compiler would leave a loop. */
+/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers. */
 static inline __attribute__((always_inline)) void multiply(const int rows, const int vectors, int64_t columns,
                                                            const tgr_micro_tile *tile) {
     __m512 sum[ROWS][VECTORS];
     int64_t a_row = tile->a_row, a_col = tile->a_col, b_row = tile->b_row;
     const float *a[4], *b = tile->b; /* a[q] is at row 4·q */
-    for (int q = 0; q < 4; q++) a[q] = tile->a + (4 * q < rows ? 4 * q * a_row : 0);
-    for (int i = 0; i < rows; i++) {
+    TGR_UNROLL for (int q = 0; q < 4; q++) a[q] = tile->a + (4 * q < rows ? 4 * q * a_row : 0);
+    TGR_UNROLL for (int i = 0; i < rows; i++) {
         _mm_prefetch((const char *)(tile->c + i * tile->c_row), _MM_HINT_T0);
         if (vectors == 2) _mm_prefetch((const char *)(tile->c + i * tile->c_row + columns - 1), _MM_HINT_T0);
-        for (int v = 0; v < vectors; v++) sum[i][v] = _mm512_setzero_ps();
+        TGR_UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = _mm512_setzero_ps();
     }
     for (int64_t l = 0; l < tile->k; l++) {
         __m512 b_l[VECTORS];
-        for (int v = 0; v < vectors; v++) b_l[v] = _mm512_loadu_ps(b + LANES * v);
-        for (int i = 0; i < rows; i++) {
+        TGR_UNROLL for (int v = 0; v < vectors; v++) b_l[v] = _mm512_loadu_ps(b + LANES * v);
+        TGR_UNROLL for (int i = 0; i < rows; i++) {
             __m512 a_il = _mm512_set1_ps(a[i / 4][i % 4 * a_row]);
-            for (int v = 0; v < vectors; v++) sum[i][v] = _mm512_fmadd_ps(a_il, b_l[v], sum[i][v]);
+            TGR_UNROLL for (int v = 0; v < vectors; v++) sum[i][v] = _mm512_fmadd_ps(a_il, b_l[v], sum[i][v]);
         }
-        for (int q = 0; q < 4; q++) a[q] += a_col;
+        TGR_UNROLL for (int q = 0; q < 4; q++) a[q] += a_col;
         _mm_prefetch((const char *)(b + AHEAD * b_row), _MM_HINT_T0);
         if (vectors > 1) _mm_prefetch((const char *)(b + AHEAD * b_row + LANES), _MM_HINT_T0);
         b += b_row;
     }
-#pragma GCC unroll 14
-    for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) store(sum[i][v], tile, i, LANES * v, first_lanes(columns - LANES * v));
+    TGR_UNROLL for (int i = 0; i < rows; i++) {
+        TGR_UNROLL for (int v = 0; v < vectors; v++)
+            store(sum[i][v], tile, i, LANES * v, first_lanes(columns - LANES * v));
     }
 }
 

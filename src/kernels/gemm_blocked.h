@@ -41,6 +41,13 @@ typedef struct tgr_blocking {
     void (*pack)(const tgr_panel *panel);
 } tgr_blocking;
 
+/* Before a loop over vectors that must end up in registers. */
+#if defined(__clang__)
+#define TGR_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define TGR_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 void tgr_gemm_blocked(const tgr_blocking *blocking, const tgr_gemm *product, float *scratch);
 
 #endif

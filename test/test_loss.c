@@ -2,6 +2,7 @@
 /* Cross-entropy against plain double precision, and the loss handle on small real models: terms, order of calls, own
  * losses, failures. Guidance is tested with the teacher. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,33 +10,11 @@
 #include "base/parameters.h"
 #include "loss/cross_entropy.h"
 #include "loss/loss.h"
-#include "support.h"
+#include "model_support.h"
 
 enum { BATCH = 3, CLASSES = 5, IMAGE = 3 * 8 * 8, TOKENS = 5, DIM = 16 };
 
-static const char *const sizes[][2] = {{"image_size", "8"}, {"patch_size", "4"},  {"classes", "5"},
-                                       {"embed_dim", "16"}, {"depth", "2"},       {"heads", "2"},
-                                       {"experts", "4"},    {"moe_blocks", "1,2"}};
-
-/* `settings` is "key=value key=value …". */
-static tgr_status try_model(tgr_model **out, tgr_context *context, const char *settings) {
-    tgr_config *config = NULL;
-    tgr_status status = tgr_config_create(&config, context);
-    for (size_t i = 0; status == TGR_OK && i < sizeof sizes / sizeof *sizes; i++)
-        status = tgr_config_set(config, sizes[i][0], sizes[i][1]);
-    char text[256];
-    strncpy(text, settings, sizeof text - 1);
-    text[sizeof text - 1] = '\0';
-    char *rest = NULL;
-    for (char *word = strtok_r(text, " ", &rest); status == TGR_OK && word; word = strtok_r(NULL, " ", &rest)) {
-        char *value = strchr(word, '=');
-        *value = '\0';
-        status = tgr_config_set(config, word, value + 1);
-    }
-    if (status == TGR_OK) status = tgr_model_create(out, context, config);
-    tgr_config_free(config);
-    return status;
-}
+#define SIZES "image_size=8 patch_size=4 classes=5 embed_dim=16 depth=2 heads=2 experts=4 moe_blocks=1,2 "
 
 typedef struct scene {
     tgr_context *context;
@@ -48,7 +27,9 @@ typedef struct scene {
 static scene scene_make(int threads, const char *settings) {
     scene s = {.context = test_context(threads, 11)};
     test_random random = test_random_start(4);
-    assert_status(TGR_OK, try_model(&s.model, s.context, settings));
+    char options[256];
+    snprintf(options, sizeof options, SIZES "%s", settings);
+    assert_status(TGR_OK, test_model_create(&s.model, s.context, options));
     assert_status(TGR_OK, tgr_loss_create(&s.loss, s.model, NULL));
     assert_status(TGR_OK, tgr_model_parameters(s.model, &s.parameters));
     s.images = test_random_floats(&random, BATCH * IMAGE);
@@ -460,7 +441,7 @@ static tgr_status create_and_train(const tgr_allocator *allocator, void *user) {
     uint64_t before = 0, after = 0;
     tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = try_model(&model, context, "method=vmoe");
+    if (status == TGR_OK) status = test_model_create(&model, context, SIZES "method=vmoe");
     if (status == TGR_OK) status = tgr_loss_create(&loss, model, NULL);
     for (int64_t batch = 1; status == TGR_OK && batch <= BATCH; batch++) {
         status = tgr_model_forward(model, TGR_TRAIN, images, batch);

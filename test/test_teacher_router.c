@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* The teacher router alone: its probabilities and objective against plain double precision, its gradient against
+ * finite differences, and its misuse. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parameters.h"
+#include "support.h"
+#include "tgrmoe/optimizer.h"
+#include "tgrmoe/teacher.h"
+
+static tgr_status try_router(tgr_teacher_router **out, tgr_context *context, int64_t dim, int64_t experts) {
+    tgr_config *config = NULL;
+    tgr_status status = tgr_config_create(&config, context);
+    if (status == TGR_OK) status = tgr_config_set(config, "teacher_load_weight", "0.7");
+    if (status == TGR_OK) status = tgr_config_set(config, "teacher_entropy_weight", "0.3");
+    if (status == TGR_OK) status = tgr_teacher_router_create(out, context, config, dim, experts);
+    tgr_config_free(config);
+    return status;
+}
+
+/* The objective of Kada et al.. `logits` [tokens, experts]. */
+static double naive(const double *logits, int64_t tokens, int64_t experts, double *balance, double *entropy) {
+    double *importance = calloc((size_t)experts, sizeof *importance);
+    assert_non_null(importance);
+    *entropy = 0;
+    for (int64_t t = 0; t < tokens; t++) {
+        const double *l = logits + t * experts;
+        double most = l[0], sum = 0;
+        for (int64_t e = 0; e < experts; e++) most = fmax(most, l[e]);
+        for (int64_t e = 0; e < experts; e++) sum += exp(l[e] - most);
+        for (int64_t e = 0; e < experts; e++) {
+            double p = exp(l[e] - most) / sum;
+            importance[e] += p / (double)tokens;
+            if (p > 0) *entropy -= p * log(p) / (double)tokens;
+        }
+    }
+    double mean = 0, variance = 0;
+    for (int64_t e = 0; e < experts; e++) mean += importance[e] / (double)experts;
+    for (int64_t e = 0; e < experts; e++) variance += pow(importance[e] - mean, 2) / (double)experts;
+    *balance = variance / (mean * mean);
+    free(importance);
+    return 0.7 * *balance + 0.3 * *entropy;
+}
+
+static double naive_objective(const double *weight, const float *features, int64_t tokens, int64_t dim, int64_t experts,
+                              double *balance, double *entropy) {
+    double *logits = calloc((size_t)(tokens * experts), sizeof *logits);
+    assert_non_null(logits);
+    for (int64_t t = 0; t < tokens; t++)
+        for (int64_t e = 0; e < experts; e++)
+            for (int64_t d = 0; d < dim; d++) logits[t * experts + e] += weight[e * dim + d] * features[t * dim + d];
+    double value = naive(logits, tokens, experts, balance, entropy);
+    free(logits);
+    return value;
+}
+
+static void check_objective(int64_t tokens, int64_t dim, int64_t experts, double size) {
+    tgr_context *context = test_context(2, 1);
+    test_random random = test_random_start((uint64_t)(tokens + 100 * dim));
+    tgr_teacher_router *router = NULL;
+    tgr_parameters *parameters = NULL;
+    const float *p = NULL;
+    assert_status(TGR_OK, try_router(&router, context, dim, experts));
+    assert_status(TGR_OK, tgr_teacher_router_parameters(router, &parameters));
+    float *features = test_random_floats(&random, tokens * dim), *weight = tgr_value(parameters, 0);
+    float *expected = test_random_floats(&random, experts * dim);
+    double *wide = calloc((size_t)(experts * dim), sizeof *wide);
+    assert_non_null(wide);
+    test_random_fill(&random, weight, experts * dim, -size, size);
+    for (int64_t i = 0; i < experts * dim; i++) wide[i] = weight[i];
+
+    double objective, balance, entropy, right_balance, right_entropy;
+    assert_status(TGR_OK, tgr_teacher_router_forward(router, features, tokens, &p));
+    for (int64_t t = 0; t < tokens; t++) {
+        double sum = 0;
+        for (int64_t e = 0; e < experts; e++) sum += p[t * experts + e];
+        assert_close(sum, 1, 1e-5);
+    }
+    assert_status(TGR_OK, tgr_teacher_router_objective(router, &objective, &balance, &entropy));
+    double right = naive_objective(wide, features, tokens, dim, experts, &right_balance, &right_entropy);
+    assert_close(balance, right_balance, 2e-5 * (1 + right_balance));
+    assert_close(entropy, right_entropy, 2e-5 * (1 + right_entropy));
+    assert_close(objective, right, 2e-5 * (1 + right));
+
+    for (int64_t i = 0; i < experts * dim; i++) {
+        double kept = wide[i], step = 1e-5, up, down;
+        wide[i] = kept + step;
+        up = naive_objective(wide, features, tokens, dim, experts, &balance, &entropy);
+        wide[i] = kept - step;
+        down = naive_objective(wide, features, tokens, dim, experts, &balance, &entropy);
+        wide[i] = kept;
+        expected[i] = (float)((up - down) / (2 * step));
+    }
+    assert_status(TGR_OK, tgr_teacher_router_backward(router));
+    assert_int_equal(parameters->micro, 1);
+    assert_all_close(tgr_gradient(parameters, 0), expected, experts * dim, 3e-6, 3e-5);
+    free(wide);
+    free(expected);
+    free(features);
+    tgr_teacher_router_free(router);
+    tgr_context_free(context);
+}
+
+static void test_objective(void **unused) {
+    (void)unused;
+    check_objective(1, 3, 2, 1);
+    check_objective(7, 5, 4, 2);
+    check_objective(300, 6, 8, 2);
+    check_objective(513, 3, 5, 8);
+    check_objective(64, 4, 1, 1);
+    check_objective(256, 1, 16, 3);
+}
+
+/* Perfect balance, perfect confidence, an expert that nobody takes: all finite, all with known values. */
+static void test_edges(void **unused) {
+    (void)unused;
+    enum { TOKENS = 400, EXPERTS = 4 };
+    tgr_context *context = test_context(1, 1);
+    tgr_teacher_router *router = NULL;
+    tgr_parameters *parameters = NULL;
+    double balance, entropy, objective;
+    float *features = calloc(TOKENS * EXPERTS, sizeof *features); /* one-hot: token t is of kind t mod 4 */
+    assert_non_null(features);
+    for (int t = 0; t < TOKENS; t++) features[t * EXPERTS + t % EXPERTS] = 1;
+    assert_status(TGR_OK, try_router(&router, context, EXPERTS, EXPERTS));
+    assert_status(TGR_OK, tgr_teacher_router_parameters(router, &parameters));
+    float *weight = tgr_value(parameters, 0), *gradient = tgr_gradient(parameters, 0);
+
+    memset(weight, 0, EXPERTS * EXPERTS * sizeof *weight); /* uniform */
+    assert_status(TGR_OK, tgr_teacher_router_forward(router, features, TOKENS, NULL));
+    assert_status(TGR_OK, tgr_teacher_router_objective(router, &objective, &balance, &entropy));
+    assert_true(balance == 0);
+    assert_close(entropy, log(EXPERTS), 1e-7);
+    assert_status(TGR_OK, tgr_teacher_router_backward(router));
+    for (int i = 0; i < EXPERTS * EXPERTS; i++) assert_close(gradient[i], 0, 1e-9);
+
+    for (int e = 0; e < EXPERTS; e++) weight[e * EXPERTS + e] = 1000; /* sure and balanced: p is 0 and 1 */
+    assert_status(TGR_OK, tgr_teacher_router_forward(router, features, TOKENS, NULL));
+    assert_status(TGR_OK, tgr_teacher_router_objective(router, &objective, &balance, &entropy));
+    assert_true(balance == 0 && entropy == 0 && objective == 0);
+    assert_status(TGR_OK, tgr_teacher_router_backward(router));
+    for (int i = 0; i < EXPERTS * EXPERTS; i++) assert_close(gradient[i], 0, 1e-9);
+
+    for (int k = 0; k < EXPERTS; k++) weight[2 * EXPERTS + k] = 5000; /* all to expert 2: CV² = E - 1 */
+    assert_status(TGR_OK, tgr_teacher_router_forward(router, features, TOKENS, NULL));
+    assert_status(TGR_OK, tgr_teacher_router_objective(router, NULL, &balance, &entropy));
+    assert_close(balance, EXPERTS - 1, 1e-12);
+    assert_true(entropy == 0);
+    assert_status(TGR_OK, tgr_teacher_router_backward(router));
+    for (int i = 0; i < EXPERTS * EXPERTS; i++) assert_true(isfinite(gradient[i]));
+
+    weight[0] = NAN;
+    assert_status(TGR_OK, tgr_teacher_router_forward(router, features, TOKENS, NULL));
+    assert_status(TGR_OK, tgr_teacher_router_objective(router, &objective, NULL, NULL));
+    assert_true(isnan(objective));
+    free(features);
+    tgr_teacher_router_free(router);
+    tgr_context_free(context);
+}
+
+/* On a host's own features, with the library's optimizer: the objective falls, the same at any number of threads. */
+static void test_trains(void **unused) {
+    (void)unused;
+    enum { TOKENS = 700, DIM = 12, EXPERTS = 6 };
+    float first[EXPERTS * DIM];
+    test_random random = test_random_start(9);
+    float *features = test_random_floats(&random, TOKENS * DIM);
+    TEST_FOR_THREADS(threads) {
+        tgr_context *context = test_context(threads, 5);
+        tgr_config *config = NULL;
+        tgr_teacher_router *router = NULL;
+        tgr_parameters *parameters = NULL;
+        tgr_optimizer *optimizer = NULL;
+        double start = 0, end = 0;
+        uint64_t before = 0, after = 0;
+        assert_status(TGR_OK, tgr_config_create(&config, context));
+        assert_status(TGR_OK, tgr_config_set(config, "lr", "0.05"));
+        assert_status(TGR_OK, try_router(&router, context, DIM, EXPERTS));
+        assert_status(TGR_OK, tgr_teacher_router_parameters(router, &parameters));
+        assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
+        for (int step = 0; step < 40; step++) {
+            assert_status(TGR_OK, tgr_teacher_router_forward(router, features, TOKENS, NULL));
+            assert_status(TGR_OK, tgr_teacher_router_objective(router, &end, NULL, NULL));
+            if (step == 0) {
+                start = end;
+                assert_status(TGR_OK, tgr_context_allocations(context, &before));
+            }
+            assert_status(TGR_OK, tgr_teacher_router_backward(router));
+            assert_status(TGR_OK, tgr_optimizer_step(optimizer));
+        }
+        assert_status(TGR_OK, tgr_context_allocations(context, &after));
+        assert_int_equal(before, after);
+        assert_true(end < 0.8 * start);
+        if (threads == 1) memcpy(first, tgr_value(parameters, 0), sizeof first);
+        assert_same_bytes(tgr_value(parameters, 0), first, sizeof first);
+        tgr_optimizer_free(optimizer);
+        tgr_teacher_router_free(router);
+        tgr_config_free(config);
+        tgr_context_free(context);
+    }
+    free(features);
+}
+
+static void test_misuse(void **unused) {
+    (void)unused;
+    tgr_context *context = test_context(1, 1);
+    tgr_config *config = NULL;
+    tgr_teacher_router *router = NULL;
+    tgr_parameters *parameters = NULL;
+    const float features[2] = {1, 2}, *p = NULL;
+    double value = 42;
+    assert_status(TGR_OK, tgr_config_create(&config, context));
+    assert_fails(TGR_ERROR_ARGUMENT, "out", tgr_teacher_router_create(NULL, context, config, 2, 2));
+    assert_fails(TGR_ERROR_ARGUMENT, "context", tgr_teacher_router_create(&router, NULL, config, 2, 2));
+    assert_fails(TGR_ERROR_ARGUMENT, "config", tgr_teacher_router_create(&router, context, NULL, 2, 2));
+    const int64_t bad[] = {0, -1, INT64_MIN, INT64_MAX, 65537};
+    for (int i = 0; i < 5; i++) {
+        assert_fails(TGR_ERROR_RANGE, "'dim'", tgr_teacher_router_create(&router, context, config, bad[i], 2));
+        assert_fails(TGR_ERROR_RANGE, "'experts'", tgr_teacher_router_create(&router, context, config, 2, bad[i]));
+    }
+    assert_null(router);
+    assert_status(TGR_OK, tgr_teacher_router_create(&router, context, config, 2, 2));
+    assert_fails(TGR_ERROR_STATE, "no forward", tgr_teacher_router_objective(router, &value, NULL, NULL));
+    assert_fails(TGR_ERROR_STATE, "no forward", tgr_teacher_router_backward(router));
+    assert_fails(TGR_ERROR_ARGUMENT, "router", tgr_teacher_router_forward(NULL, features, 1, &p));
+    assert_fails(TGR_ERROR_ARGUMENT, "features", tgr_teacher_router_forward(router, NULL, 1, &p));
+    assert_fails(TGR_ERROR_RANGE, "'tokens'", tgr_teacher_router_forward(router, features, 0, &p));
+    assert_fails(TGR_ERROR_RANGE, "'tokens'", tgr_teacher_router_forward(router, features, -7, &p));
+    assert_status(TGR_ERROR_OVERFLOW, tgr_teacher_router_forward(router, features, INT64_MAX, &p));
+    assert_status(TGR_ERROR_OVERFLOW, tgr_teacher_router_forward(router, features, INT64_MAX / 8, &p));
+    assert_fails(TGR_ERROR_ARGUMENT, "router", tgr_teacher_router_objective(NULL, &value, NULL, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "router", tgr_teacher_router_backward(NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "router", tgr_teacher_router_parameters(NULL, &parameters));
+    assert_fails(TGR_ERROR_ARGUMENT, "parameters", tgr_teacher_router_parameters(router, NULL));
+    assert_true(value == 42 && p == NULL);
+    assert_status(TGR_OK, tgr_teacher_router_forward(router, features, 1, &p));
+    assert_status(TGR_OK, tgr_teacher_router_objective(router, NULL, NULL, NULL));
+    assert_status(TGR_OK, tgr_teacher_router_backward(router));
+    assert_fails(TGR_ERROR_STATE, "already", tgr_teacher_router_backward(router));
+    assert_status(TGR_OK, tgr_teacher_router_objective(router, &value, NULL, NULL));
+    tgr_teacher_router_free(NULL);
+    tgr_config_free(config);
+    tgr_context_free(context);
+    assert_status(TGR_OK, tgr_teacher_router_forward(router, features, 1, &p));
+    tgr_teacher_router_free(router);
+}
+
+static tgr_status create_and_run(const tgr_allocator *allocator, void *user) {
+    tgr_context *context = NULL;
+    tgr_teacher_router *router = NULL;
+    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
+    tgr_status status = tgr_context_create(&context, &options);
+    if (status == TGR_OK) status = try_router(&router, context, 3, 4);
+    for (int64_t tokens = 1; status == TGR_OK && tokens < 3; tokens++) {
+        status = tgr_teacher_router_forward(router, user, tokens, NULL);
+        if (status == TGR_OK) status = tgr_teacher_router_backward(router);
+    }
+    tgr_teacher_router_free(router);
+    tgr_context_free(context);
+    return status;
+}
+
+static void test_allocations_fail(void **unused) {
+    (void)unused;
+    float features[9] = {1, 2, 3};
+    assert_true(test_each_allocation_failing(create_and_run, features) >= 8);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_objective),        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_trains),           cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_allocations_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -20,12 +20,18 @@ static void start(const tgr_gemm *product) {
     }
 }
 
-/* c[j] += Σ_l a[l]·b[l][j], l ascending. */
+/* c[j] += Σ_l a[l]·b[l][j], one l after the other, four of them each time that c is read and written. */
 static void multiply_row(int64_t k, int64_t n, const float *a, int64_t a_col, const float *restrict b,
                          float *restrict c) {
-    for (int64_t l = 0; l < k; l++) {
-        float a_l = a[l * a_col];
-        for (int64_t j = 0; j < n; j++) c[j] += a_l * b[l * COLUMNS + j];
+    int64_t l = 0;
+    for (; l + 4 <= k; l += 4, b += 4 * COLUMNS) {
+        float a0 = a[l * a_col], a1 = a[(l + 1) * a_col], a2 = a[(l + 2) * a_col], a3 = a[(l + 3) * a_col];
+        for (int64_t j = 0; j < n; j++) {
+            c[j] = c[j] + a0 * b[j] + a1 * b[COLUMNS + j] + a2 * b[2 * COLUMNS + j] + a3 * b[3 * COLUMNS + j];
+        }
+    }
+    for (; l < k; l++, b += COLUMNS) {
+        for (int64_t j = 0; j < n; j++) c[j] += a[l * a_col] * b[j];
     }
 }
 

@@ -51,11 +51,7 @@ void tgr_checkpoint_free(tgr_checkpoint *checkpoint) {
 }
 
 static tgr_status check_name(const tgr_checkpoint *checkpoint, const char *name) {
-    const size_t length = strlen(name);
-    TGR_REQUIRE(length >= 1 && length < TGR_OBJECT_NAME_BYTES &&
-                    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length,
-                TGR_ERROR_RANGE, "argument 'name' is '%.60s'; allowed are 1 to %d of a-z, 0-9 and '_'", name,
-                TGR_OBJECT_NAME_BYTES - 1);
+    TGR_TRY(tgr_object_check_name(name));
     for (size_t i = 0; i < checkpoint->count; i++)
         TGR_REQUIRE(strcmp(checkpoint->objects[i].name, name) != 0, TGR_ERROR_ARGUMENT,
                     "argument 'name' is '%s', which is taken already", name);

@@ -5,11 +5,10 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "checkpoint/entry.h"
 #include "checkpoint/file_error.h"
+#include "checkpoint/object.h"
 #include "checkpoint/options_text.h"
 #include "model/model.h"
-#include "tgrmoe/checkpoint.h"
 
 static tgr_status read_config(tgr_config **out, tgr_entry_list *list, const char *path, const char *name, char *text) {
     char misfit[TGR_MISFIT_BYTES];
@@ -26,6 +25,7 @@ tgr_status tgr_config_load(tgr_config **out, tgr_context *context, const char *p
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(path);
     TGR_REQUIRE_ARGUMENT(name);
+    TGR_TRY(tgr_object_check_name(name));
     tgr_entry_list list = {.context = context};
     char *text = NULL;
     tgr_status status = tgr_allocate(context, (void **)&text, TGR_OPTIONS_TEXT_BYTES, 1);

@@ -12,6 +12,15 @@
 #include "optimizer/optimizer.h"
 #include "teacher/teacher.h"
 
+tgr_status tgr_object_check_name(const char *name) {
+    const size_t length = strlen(name);
+    TGR_REQUIRE(length >= 1 && length < TGR_OBJECT_NAME_BYTES &&
+                    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length,
+                TGR_ERROR_RANGE, "argument 'name' is '%.60s'; allowed are 1 to %d of a-z, 0-9 and '_'", name,
+                TGR_OBJECT_NAME_BYTES - 1);
+    return TGR_OK;
+}
+
 static uint64_t bits_of(double value) {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);

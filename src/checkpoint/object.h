@@ -43,6 +43,8 @@ typedef struct tgr_object {
     size_t first_entry, entry_count;
 } tgr_object;
 
+/* Fails unless an object may be called `name`. */
+tgr_status tgr_object_check_name(const char *name);
 /* Adds the object's tensors to `list`; `saving` or else loading. */
 tgr_status tgr_object_collect(tgr_object *object, tgr_entry_list *list, int saving);
 /* After reading: whether what stands in `state` and so on suits the object. */

@@ -169,7 +169,8 @@ static void getters(void **state) {
     assert_fails(TGR_ERROR_ARGUMENT, "'count'", tgr_routing_terms(routing, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_term(NULL, 0, &name, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_measure_routing(NULL, NULL, NULL, NULL, NULL));
-    assert_status(TGR_OK, tgr_routing_terms(routing, &count)); /* in evaluation, too */
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 9, y));
+    assert_status(TGR_OK, tgr_routing_terms(routing, &count)); /* in evaluation, too; of the last batch alone */
     assert_int_equal(count, 4);
     assert_fails(TGR_ERROR_RANGE, "4 terms", tgr_routing_term(routing, 4, &name, NULL));
     assert_fails(TGR_ERROR_RANGE, "-1", tgr_routing_term(routing, -1, &name, NULL));

@@ -45,7 +45,7 @@ static void plan(tgr_standalone *standalone) {
 /* Buffers for up to `tokens` tokens in new memory. */
 static tgr_status grow(const char *function, tgr_standalone *standalone, int64_t tokens) {
     tgr_arena count = {0};
-    void *memory;
+    void *memory = NULL;
     tgr_moe_layer_plan(standalone->layer, &count, tokens);
     tgr_status status = TGR_OK;
     if (count.overflow)

@@ -57,14 +57,16 @@ tgr_status tgr_feature_cache_create(tgr_feature_cache **out, tgr_context *contex
     return TGR_OK;
 }
 
-static size_t chunk_floats(const tgr_feature_cache *cache) {
-    return (size_t)(cache->chunk_entries * cache->entry_floats);
+/* The last chunk is as short as the capacity asks for. */
+static size_t chunk_floats(const tgr_feature_cache *cache, int64_t chunk) {
+    int64_t left = cache->capacity - chunk * cache->chunk_entries;
+    return (size_t)((left < cache->chunk_entries ? left : cache->chunk_entries) * cache->entry_floats);
 }
 
 void tgr_feature_cache_free(tgr_feature_cache *cache) {
     if (cache == NULL) return;
     for (int64_t i = 0; i < cache->chunks_made; i++)
-        tgr_release(cache->context, cache->chunks[i], chunk_floats(cache), sizeof(float));
+        tgr_release(cache->context, cache->chunks[i], chunk_floats(cache, i), sizeof(float));
     tgr_release(cache->context, cache->chunks, (size_t)cache->chunk_count, sizeof *cache->chunks);
     tgr_release(cache->context, cache->slots, (size_t)cache->slot_count, sizeof *cache->slots);
     tgr_release(cache->context, cache, 1, sizeof *cache);
@@ -95,8 +97,8 @@ const float *tgr_feature_cache_find(const tgr_feature_cache *cache, int64_t id) 
 tgr_status tgr_feature_cache_reserve(tgr_feature_cache *cache, int64_t entries) {
     int64_t wanted = cache->capacity - cache->entries < entries ? cache->capacity : cache->entries + entries;
     while (cache->chunks_made * cache->chunk_entries < wanted) {
-        TGR_TRY(tgr_allocate(cache->context, (void **)&cache->chunks[cache->chunks_made], chunk_floats(cache),
-                             sizeof(float)));
+        TGR_TRY(tgr_allocate(cache->context, (void **)&cache->chunks[cache->chunks_made],
+                             chunk_floats(cache, cache->chunks_made), sizeof(float)));
         cache->chunks_made++;
     }
     return TGR_OK;

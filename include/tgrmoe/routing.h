@@ -30,8 +30,8 @@ TGR_API tgr_status tgr_routing_choices(const tgr_routing *routing, const int32_t
 TGR_API tgr_status tgr_routing_kept(const tgr_routing *routing, const uint8_t **kept);
 /** How many tokens each expert computed: [experts]. */
 TGR_API tgr_status tgr_routing_load(const tgr_routing *routing, const int64_t **load);
-/** The number of auxiliary terms of the layer's method, and term `index`: its name ("importance", "load", "switch",
- *  "z"), and its value with its weight in it. Any output may be NULL. */
+/** The number of auxiliary terms of the last batch, in either mode: those whose weight is not 0. Term `index` has a name
+ *  ("importance", "load", "switch", "z") and a value with its weight in it; either output may be NULL. */
 TGR_API tgr_status tgr_routing_terms(const tgr_routing *routing, int64_t *count);
 TGR_API tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, const char **name, double *value);
 
@@ -43,7 +43,8 @@ TGR_API void tgr_router_free(tgr_router *router);
  */
 TGR_API tgr_status tgr_router_forward(tgr_router *router, tgr_mode mode, const float *x, int64_t tokens);
 /** From `gates_gradient` [tokens, top_k] (dropped choices are ignored) to `x_gradient` [tokens, dim] (overwritten; may
- *  be NULL), adding to the weight's gradient. Auxiliary terms and guidance are part of it. */
+ *  be NULL), adding to the weight's gradient. Needs a forward in TGR_TRAIN before, one for each backward; auxiliary
+ *  terms and guidance are part of it. */
 TGR_API tgr_status tgr_router_backward(tgr_router *router, const float *gates_gradient, float *x_gradient);
 TGR_API tgr_status tgr_router_routing(const tgr_router *router, const tgr_routing **routing);
 TGR_API tgr_status tgr_router_parameters(tgr_router *router, tgr_parameters **parameters);
@@ -60,7 +61,8 @@ TGR_API void tgr_moe_free(tgr_moe *moe);
 /** y [tokens, dim] from x [tokens, dim]; they must not overlap. In TGR_TRAIN, `x` must stay until backward. */
 TGR_API tgr_status tgr_moe_forward(tgr_moe *moe, tgr_mode mode, const float *x, int64_t tokens, float *y);
 /** x_gradient [tokens, dim] (overwritten; may be NULL) from y_gradient [tokens, dim], adding to the gradients of all
- *  parameters. Needs a forward in TGR_TRAIN before; auxiliary terms and guidance are part of it. */
+ *  parameters. Needs a forward in TGR_TRAIN before, one for each backward; auxiliary terms and guidance are part of
+ *  it. */
 TGR_API tgr_status tgr_moe_backward(tgr_moe *moe, const float *y_gradient, float *x_gradient);
 TGR_API tgr_status tgr_moe_routing(const tgr_moe *moe, const tgr_routing **routing);
 TGR_API tgr_status tgr_moe_parameters(tgr_moe *moe, tgr_parameters **parameters);

@@ -30,7 +30,8 @@ TGR_API tgr_status tgr_routing_choices(const tgr_routing *routing, const int32_t
 TGR_API tgr_status tgr_routing_kept(const tgr_routing *routing, const uint8_t **kept);
 /** How many tokens each expert computed: [experts]. */
 TGR_API tgr_status tgr_routing_load(const tgr_routing *routing, const int64_t **load);
-/** The number of auxiliary terms of the last batch, in either mode: those whose weight is not 0. Term `index` has a name
+/** The number of auxiliary terms of the last batch, in either mode: those whose weight is not 0. Term `index` has a
+ * name
  *  ("importance", "load", "switch", "z") and a value with its weight in it; either output may be NULL. */
 TGR_API tgr_status tgr_routing_terms(const tgr_routing *routing, int64_t *count);
 TGR_API tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, const char **name, double *value);

@@ -84,7 +84,7 @@ static void route(reference *r, double *selected) {
     const double *x = r->values, *router = r->values + r->start[1];
     const tgr_random random = {.seed = r->seed, .place = tgr_random_place(TGR_PLACE_ROUTER_NOISE, 0, 0)};
     FOR(t, r->tokens) {
-        double noisy[REFERENCE_EXPERTS], q[REFERENCE_EXPERTS], total = 0;
+        double noisy[REFERENCE_EXPERTS] = {0}, q[REFERENCE_EXPERTS] = {0}, total = 0;
         FOR(e, r->experts) {
             r->logits[t][e] = 0;
             FOR(i, r->dim) r->logits[t][e] += x[t * r->dim + i] * router[e * r->dim + i];

@@ -132,13 +132,13 @@ static void softmax_backward_reference(int64_t columns, double scale, const floa
 }
 
 static void test_softmax(void **state) {
-    static const float scales[] = {1.0f, 0.2f, -0.7f, 25.0f};
+    static const float scales[] = {1.0f, 0.2f, -0.7f, 25.0f, 0.0f};
     (void)state;
     test_random random = test_random_start(3);
     FOR_EACH_KERNELS(kernels) {
         FOR_EACH_SHAPE(rows, columns) {
             int64_t count = rows * columns;
-            float scale = scales[test_random_integer(&random, 0, 3)];
+            float scale = scales[test_random_integer(&random, 0, 4)];
             guarded x = guarded_make(&random, count, -6, 6), y = guarded_make(&random, count, 0, 0);
             guarded lse = guarded_make(&random, rows, 0, 0), dy = guarded_make(&random, count, -1, 1);
             double *expected = doubles(count), *expected_lse = doubles(rows), *slope = doubles(count);

@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#include "tgrmoe/common.h"
 #include "kernels/gemm.h"
+#include "tgrmoe/common.h"
 
 /* Row kernels work on `rows` rows of `columns` floats each, rows packed tightly unless a stride is given. */
 typedef struct tgr_kernels {

@@ -35,7 +35,9 @@ static inline int64_t vector_full(int64_t count) {
 /* Adds the lanes by halves: 16 to 8 to 4 to 2 to 1. */
 static inline float vector_lanes_sum(const float *lanes) {
     float eight[8], four[4];
+    VECTOR_EACH_LANE
     for (int j = 0; j < 8; j++) eight[j] = lanes[j] + lanes[j + 8];
+    VECTOR_EACH_LANE
     for (int j = 0; j < 4; j++) four[j] = eight[j] + eight[j + 4];
     return (four[0] + four[2]) + (four[1] + four[3]);
 }

@@ -40,6 +40,7 @@ static double fastest(const tgr_compute *compute, const tgr_attention *attention
 
 static int bench(tgr_context *context, const struct bench_shape *s) {
     int64_t rows = s->batch * s->heads * s->tokens, outs = rows * s->head_dim;
+    if (tgr_compute_reserve(&context->compute, tgr_attention_scratch(s->tokens, s->head_dim)) != TGR_OK) return 0;
     float *memory = malloc((size_t)(8 * outs + rows) * sizeof(float));
     if (!memory) return 0;
     for (int64_t i = 0; i < 8 * outs; i++) memory[i] = (float)(i * 17 % 61 - 30) / 30.0f;
@@ -50,7 +51,6 @@ static int bench(tgr_context *context, const struct bench_shape *s) {
                                .qkv = memory,
                                .out = memory + 3 * outs,
                                .lse = memory + 8 * outs};
-    if (tgr_compute_reserve(&context->compute, tgr_attention_scratch(s->tokens, s->head_dim)) != TGR_OK) return 0;
     double gflop = (double)outs * (double)s->tokens * 1e-9;
     double forward = fastest(&context->compute, &attention, NULL, NULL);
     double backward = fastest(&context->compute, &attention, memory + 4 * outs, memory + 5 * outs);

@@ -50,6 +50,6 @@ void tgr_gemm_blis(const tgr_gemm *product, float *scratch) {
     bli_rntm_set_num_threads(1, &runtime);
     bli_rntm_disable_l3_sup(&runtime); /* kernels for small matrices sum over k in another order */
     float one = 1.0f, beta = start(&p);
-    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, p.m, p.n, p.k, &one, (float *)(uintptr_t)p.a, p.a_row, p.a_col,
-                 (float *)(uintptr_t)p.b, p.b_row, p.b_col, &beta, p.c, p.c_row, 1, NULL, &runtime);
+    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, p.m, p.n, p.k, &one, (float *)p.a, p.a_row, p.a_col,
+                 (float *)p.b, p.b_row, p.b_col, &beta, p.c, p.c_row, 1, NULL, &runtime);
 }

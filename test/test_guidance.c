@@ -187,6 +187,9 @@ static void test_what_trains(void **unused) {
         tgr_parameters *backbone = test_model_parameters(s.backbone), *routers = NULL;
         tgr_optimizer *optimizer = student_optimizer(&s);
         uint32_t fingerprint = tgr_teacher_fingerprint(s.teacher);
+        double rate = 0;
+        assert_status(TGR_OK, tgr_optimizer_learning_rate(tgr_teacher_router_optimizer(s.teacher), &rate));
+        assert_true(rate == (frozen ? 0.01 : 0.02));
         assert_status(TGR_OK, tgr_teacher_parameters(s.teacher, &routers));
         float *before = copy_of(backbone->values, backbone->floats), *first = copy_of(routers->values, routers->floats);
         double distill[2] = {0}, objective[2] = {0}, total = 0;

@@ -82,7 +82,7 @@ static void check_cross_entropy(int64_t batch, int64_t classes, double smoothing
         hard[i] = (int32_t)test_random_integer(&random, 0, classes - 1);
         double share = test_random_uniform(&random, 0, 1);
         targets[i * classes + hard[i]] += (float)share; /* Mixup of two images, perhaps of one class */
-        targets[i * classes + test_random_integer(&random, 0, classes - 1)] += (float)(1 - share);
+        targets[i * classes + test_random_integer(&random, 0, classes - 1)] += (float)(1.0009 - share); /* about one */
         for (int64_t c = 0; c < classes; c++) {
             logits[i * classes + c] *= (float)size;
             wide[i * classes + c] = logits[i * classes + c];
@@ -367,6 +367,9 @@ static void test_own_loss(void **unused) {
     assert_fails(TGR_ERROR_NONFINITE, "'task'", tgr_loss_compute_own(s.loss, NAN, NULL, features_gradient, &total));
     assert_true(isnan(term(s.loss, "task")) && total == 0.5);
     assert_fails(TGR_ERROR_STATE, "no loss", tgr_loss_backward(s.loss));
+    assert_status(TGR_OK, tgr_loss_compute_own(s.loss, 1, NULL, features_gradient, &total));
+    assert_status(TGR_ERROR_NONFINITE, tgr_loss_compute_own(s.loss, NAN, NULL, features_gradient, &total));
+    assert_fails(TGR_ERROR_STATE, "no loss", tgr_loss_backward(s.loss)); /* the last compute counts */
     assert_status(TGR_OK, tgr_loss_compute_own(s.loss, 1, NULL, features_gradient, &total));
     assert_status(TGR_OK, tgr_loss_backward(s.loss));
     int64_t index = 0;

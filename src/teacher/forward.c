@@ -162,7 +162,6 @@ static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, 
         if (grows) tgr_teacher_release_buffers(teacher, &buffers);
         return status;
     }
-    tgr_oracle_end(teacher);
     if (grows) tgr_teacher_release_buffers(teacher, &teacher->buffers);
     teacher->buffers = buffers;
     teacher->batch = batch;

@@ -59,10 +59,12 @@ static int print_run(const char *path) {
     run_state state = {0};
     TRY(state_peek(&state, path));
     const int64_t per_epoch = state.images >= state.batch ? state.images / state.batch : 1;
-    printf("run: step %lld (epoch %lld, step %lld of %lld), seed %lld, batch %lld, %lld training images%s\n",
-           (long long)state.step, (long long)(state.step / per_epoch) + 1, (long long)(state.step % per_epoch),
-           (long long)per_epoch, (long long)state.seed, (long long)state.batch, (long long)state.images,
-           state.shuffle ? "" : ", not shuffled");
+    printf(
+        "run: step %lld (%lld epochs of %lld steps done, %lld into the next), seed %lld, batch %lld, %lld training "
+        "images%s\n",
+        (long long)state.step, (long long)(state.step / per_epoch), (long long)per_epoch,
+        (long long)(state.step % per_epoch), (long long)state.seed, (long long)state.batch, (long long)state.images,
+        state.shuffle ? "" : ", not shuffled");
 done:
     return result;
 }

@@ -513,6 +513,25 @@ static void test_steps_allocate_nothing(void **state) {
     tgr_context_free(context);
 }
 
+static uint64_t eval_activations(const char *options) {
+    tgr_context *context = test_context(1, 5);
+    tgr_model *model = test_model(context, options);
+    float *images = test_images(model, 16, 3);
+    uint64_t before = 0, after = 0;
+    assert_status(TGR_OK, tgr_context_memory(context, &before, NULL));
+    assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, 16));
+    assert_status(TGR_OK, tgr_context_memory(context, &after, NULL));
+    free(images);
+    tgr_model_free(model);
+    tgr_context_free(context);
+    return after - before;
+}
+
+static void test_eval_needs_memory_for_one_block(void **state) {
+    (void)state;
+    assert_int_equal(eval_activations("preset=fashion depth=9"), eval_activations("preset=fashion depth=1"));
+}
+
 static void check_estimate(const char *options, int64_t batch) {
     tgr_context *context = test_context(1, 5);
     tgr_config *config = NULL;
@@ -662,6 +681,7 @@ int main(void) {
         cmocka_unit_test(test_threads_give_same_bytes),
         cmocka_unit_test(test_capture_changes_nothing),
         cmocka_unit_test(test_steps_allocate_nothing),
+        cmocka_unit_test(test_eval_needs_memory_for_one_block),
         cmocka_unit_test(test_estimate),
         cmocka_unit_test(test_each_allocation_fails),
         cmocka_unit_test(test_failed_growth_keeps_state),

@@ -13,13 +13,13 @@
 
 tgr_status tgr_embed_add(tgr_embed *embed, tgr_parameters *parameters, const tgr_config *config,
                          const tgr_dimensions *dimensions) {
-    static const char *const token_names[] = {"cls_token", "dist_token"};
     const tgr_dimensions *d = dimensions;
     embed->dimensions = d;
     embed->positions_cover_prefix = tgr_option_i64(config, TGR_OPTION_POSITION_CLS) != 0;
     int64_t token_dims[] = {1, 1, d->dim};
-    for (int64_t i = 0; i < d->prefix_tokens; i++)
-        TGR_TRY(tgr_parameters_add(parameters, &embed->tokens[i], token_names[i], TGR_TENSOR_NO_DECAY, 3, token_dims));
+    TGR_TRY(tgr_parameters_add(parameters, &embed->tokens[0], "cls_token", TGR_TENSOR_NO_DECAY, 3, token_dims));
+    if (d->prefix_tokens > 1)
+        TGR_TRY(tgr_parameters_add(parameters, &embed->tokens[1], "dist_token", TGR_TENSOR_NO_DECAY, 3, token_dims));
     int64_t position_dims[] = {1, embed->positions_cover_prefix ? d->tokens : d->patches, d->dim};
     TGR_TRY(tgr_parameters_add(parameters, &embed->positions, "pos_embed", TGR_TENSOR_NO_DECAY, 3, position_dims));
 

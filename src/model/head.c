@@ -7,13 +7,13 @@
 
 tgr_status tgr_head_add(tgr_head *head, tgr_parameters *parameters, const tgr_config *config,
                         const tgr_dimensions *dimensions) {
-    static const char *const names[] = {"head", "head_dist"};
     TGR_TRY(tgr_norm_add(&head->norm, parameters, "norm", dimensions->dim,
                          tgr_option_f64(config, TGR_OPTION_NORM_EPSILON)));
     head->classes = dimensions->classes;
     head->count = head->classes > 0 ? dimensions->prefix_tokens : 0;
-    for (int64_t i = 0; i < head->count; i++)
-        TGR_TRY(tgr_linear_add(&head->linear[i], parameters, names[i], dimensions->dim, head->classes));
+    if (head->count > 0) TGR_TRY(tgr_linear_add(&head->linear[0], parameters, "head", dimensions->dim, head->classes));
+    if (head->count > 1)
+        TGR_TRY(tgr_linear_add(&head->linear[1], parameters, "head_dist", dimensions->dim, head->classes));
     return TGR_OK;
 }
 

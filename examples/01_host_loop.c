@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The host's loop: a dense teacher learns, then guides a sparse student (TGR-MoE). */
 #include <stdio.h>
+#include <string.h>
 
 #include "made_up_images.h"
 #include "tgrmoe/tgrmoe.h"
@@ -15,8 +16,8 @@ enum { BATCH = 32, TEACHER_STEPS = 60, STUDENT_STEPS = 60, TEST_IMAGES = 200 };
 
 static tgr_status make_model(tgr_model **out, tgr_context *context, const char *method) {
     static const char *const settings[][2] = {
-        {"image_size", "16"}, {"channels", "1"}, {"patch_size", "4"}, {"classes", "4"},      {"embed_dim", "32"},
-        {"depth", "2"},       {"heads", "2"},    {"experts", "4"},    {"moe_blocks", "1,2"}, {"lr", "0.003"},
+        {"image_size", "16"}, {"channels", "1"}, {"patch_size", "4"}, {"classes", "4"},
+        {"embed_dim", "32"},  {"depth", "2"},    {"heads", "2"},      {"lr", "0.003"},
     };
     tgr_config *config = NULL;
     tgr_status status = TGR_OK;
@@ -24,6 +25,10 @@ static tgr_status make_model(tgr_model **out, tgr_context *context, const char *
     CHECK(tgr_config_set(config, "method", method));
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         CHECK(tgr_config_set(config, settings[i][0], settings[i][1]));
+    }
+    if (strcmp(method, "dense") != 0) { /* which has no use for these */
+        CHECK(tgr_config_set(config, "experts", "4"));
+        CHECK(tgr_config_set(config, "moe_blocks", "1,2"));
     }
     CHECK(tgr_model_create(out, context, config));
 done:

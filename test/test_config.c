@@ -51,11 +51,12 @@ static void test_table_is_sound(void **state) {
     for (int64_t i = 0; i < count; i++) {
         tgr_option option, found;
         tgr_option_type type;
-        const char *key, *standard, *choices, *help;
+        const char *key, *standard, *choices, *methods, *help;
         double least, most;
         assert_status(TGR_OK, tgr_option_at(i, &option));
-        assert_status(TGR_OK, tgr_option_describe(option, &key, &type, &least, &most, &standard, &choices, &help));
-        assert_status(TGR_OK, tgr_option_describe(option, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+        assert_status(TGR_OK,
+                      tgr_option_describe(option, &key, &type, &least, &most, &standard, &choices, &methods, &help));
+        assert_status(TGR_OK, tgr_option_describe(option, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
         assert_status(TGR_OK, tgr_option_find(key, &found));
         assert_int_equal(found, option);
         assert_true(least < most && strlen(help) > 5);
@@ -285,7 +286,7 @@ static void test_misuse(void **state) {
     assert_fails(TGR_ERROR_ARGUMENT, "'option'", tgr_option_find("heads", NULL));
     assert_fails(TGR_ERROR_OPTION, "'head'", tgr_option_find("head", &option));
     assert_fails(TGR_ERROR_OPTION, "''", tgr_option_find("", &option));
-    assert_fails(TGR_ERROR_OPTION, "99", tgr_option_describe(none, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+    assert_fails(TGR_ERROR_OPTION, "99", tgr_option_describe(none, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_config_create(NULL, context));
     assert_fails(TGR_ERROR_ARGUMENT, "'context'", tgr_config_create(&out, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_config_copy(NULL, config));

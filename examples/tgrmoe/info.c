@@ -45,7 +45,7 @@ static int print_model(tgr_context *context, const char *path) {
         const char *key = NULL;
         char value[1024];
         LIBRARY(tgr_option_at(i, &option));
-        LIBRARY(tgr_option_describe(option, &key, NULL, NULL, NULL, NULL, NULL, NULL));
+        LIBRARY(tgr_option_describe(option, &key, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
         LIBRARY(tgr_config_get(config, key, value, sizeof value));
         printf("  %s=%s\n", key, value);
     }

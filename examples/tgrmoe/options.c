@@ -5,7 +5,7 @@
 #include "failure.h"
 
 typedef struct description {
-    const char *key, *standard, *choices, *help;
+    const char *key, *standard, *choices, *methods, *help;
     tgr_option_type type;
     double least, most;
 } description;
@@ -15,21 +15,26 @@ static int describe(int64_t index, description *out) {
     tgr_option option;
     LIBRARY(tgr_option_at(index, &option));
     LIBRARY(tgr_option_describe(option, &out->key, &out->type, &out->least, &out->most, &out->standard, &out->choices,
-                                &out->help));
+                                &out->methods, &out->help));
 done:
     return result;
+}
+
+/* Names between bars, with `bar` between them. */
+static void write_names(FILE *to, const char *names, const char *bar) {
+    for (const char *at = names; *at; at++) {
+        if (*at == '|') {
+            fputs(bar, to);
+        } else {
+            fputc(*at, to);
+        }
+    }
 }
 
 /* What may be set, such as "0 to 4096" or "dense|vmoe|tgr"; `bar` stands between choices. */
 static void write_allowed(FILE *to, const description *option, const char *bar) {
     if (option->type == TGR_TYPE_CHOICE) {
-        for (const char *at = option->choices; *at; at++) {
-            if (*at == '|') {
-                fputs(bar, to);
-            } else {
-                fputc(*at, to);
-            }
-        }
+        write_names(to, option->choices, bar);
     } else if (option->type == TGR_TYPE_BOOL) {
         fprintf(to, "0%s1", bar);
     } else {
@@ -46,7 +51,10 @@ int list_options(FILE *to) {
         TRY(describe(i, &option));
         fprintf(to, "  %-24s %s (", option.key, option.help);
         write_allowed(to, &option, "|");
-        fprintf(to, "; default %s)\n", *option.standard ? option.standard : "empty");
+        fprintf(to, "; default %s", *option.standard ? option.standard : "empty");
+        if (*option.methods) fputs("; methods ", to);
+        write_names(to, option.methods, ", ");
+        fputs(")\n", to);
     }
 done:
     return result;
@@ -68,14 +76,16 @@ static int list_markdown(FILE *to) {
         to,
         "# Options\n\nWritten by `tgrmoe options --markdown` from the table in `include/tgrmoe/options.h`. Each can "
         "be set with\n`tgr_config_set(config, \"key\", \"value\")` or `tgrmoe train --set key=value`. Presets and "
-        "methods replace some\ndefaults while the key is unset.\n\n"
-        "| key | what it is | allowed | default |\n|---|---|---|---|\n");
+        "methods replace some\ndefaults while the key is unset. Setting a key that the method does not use is an "
+        "error.\n\n| key | what it is | allowed | default | methods |\n|---|---|---|---|---|\n");
     for (int64_t i = 0; i < count; i++) {
         description option = {0};
         TRY(describe(i, &option));
         fprintf(to, "| `%s` | %s | ", option.key, option.help);
         write_allowed(to, &option, ", ");
-        fprintf(to, " | %s |\n", *option.standard ? option.standard : "empty");
+        fprintf(to, " | %s | ", *option.standard ? option.standard : "empty");
+        write_names(to, *option.methods ? option.methods : "any", ", ");
+        fputs(" |\n", to);
     }
     fprintf(to, "\n## Methods\n\n| method | defaults that it replaces | source |\n|---|---|---|\n");
     TRY(list_methods(to, "| `%s` | %s | %s |\n"));
@@ -91,7 +101,7 @@ int command_options(const tool_arguments *arguments) {
     } else {
         TRY(list_options(stdout));
         printf("\nMethods, the defaults that they replace, and their source:\n");
-        TRY(list_methods(stdout, "  %-8s %s\n           %s\n"));
+        TRY(list_methods(stdout, "  %-13s %s\n                %s\n"));
     }
 done:
     return result;

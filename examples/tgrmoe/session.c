@@ -103,7 +103,6 @@ static int open_training(tool_session *session) {
     if (method == TGR_METHOD_TGR && !session->backbone) {
         TRY(fail_usage("train: method tgr needs --teacher FILE, a dense model that train saved"));
     }
-    if (method != TGR_METHOD_TGR && session->backbone) TRY(fail_usage("train: --teacher needs --method tgr"));
     if (session->backbone) LIBRARY(tgr_teacher_create(&session->teacher, session->backbone, session->model));
     LIBRARY(tgr_loss_create(&session->loss, session->model, session->teacher));
     LIBRARY(tgr_model_parameters(session->model, &parameters));

@@ -7,7 +7,8 @@
  * CLS, then the distillation token if there is one, then the patches row by row. Parameters have timm's names:
  * cls_token, dist_token, pos_embed, patch_embed.proj.{weight,bias}, blocks.N.norm1.{weight,bias}, blocks.N.attn.qkv.…,
  * blocks.N.attn.proj.…, blocks.N.ls1.gamma, blocks.N.norm2.…, blocks.N.mlp.{fc1,fc2}.… or
- * blocks.N.moe.{router.weight, experts.fc1.…, experts.fc2.…}, blocks.N.ls2.gamma, norm.…, head.…, head_dist.….
+ * blocks.N.moe.{router.weight, experts.fc1.…, experts.fc2.…, shared.fc1.…, shared.fc2.…}, blocks.N.ls2.gamma, norm.…,
+ * head.…, head_dist.….
  */
 #ifndef TGRMOE_MODEL_H
 #define TGRMOE_MODEL_H

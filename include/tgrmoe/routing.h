@@ -36,9 +36,14 @@ TGR_API tgr_status tgr_routing_terms(const tgr_routing *routing, int64_t *count)
 TGR_API tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, const char **name, double *value);
 
 /** A gating network alone, for a host that runs its own experts. Reads experts, top_k, method and the router's options
- *  from the config. Parameter: "router.weight" [experts, dim]. @param dim 1 to 65536. */
+ *  from the config. Parameter: "router.weight" [experts, dim], with most methods. Methods that need images or
+ *  experts to route (stable, hash; expert-choice, soft, dense-train, evomoe) are TGR_ERROR_UNSUPPORTED.
+ *  @param dim 1 to 65536. */
 TGR_API tgr_status tgr_router_create(tgr_router **out, tgr_context *context, const tgr_config *config, int64_t dim);
 TGR_API void tgr_router_free(tgr_router *router);
+/** How many rows of a batch belong to one image or text, from the next batch on: its `tokens` must be a multiple. 0, as
+ *  at first: the whole batch is one. For methods to which it matters where a token stands, or with which others. */
+TGR_API tgr_status tgr_router_set_sequence(tgr_router *router, int64_t tokens_per_sequence);
 /** Routes `x` [tokens, dim]; read the outcome through tgr_router_routing(). In TGR_TRAIN, `x` must stay until backward.
  */
 TGR_API tgr_status tgr_router_forward(tgr_router *router, tgr_mode mode, const float *x, int64_t tokens);
@@ -55,9 +60,13 @@ TGR_API tgr_status tgr_router_guide(tgr_router *router, const float *teacher, do
 /** A whole MoE layer: router, experts (Linear dim→hidden, GELU, Linear hidden→dim; hidden = mlp_ratio·dim) and their
  *  weighted sum. No residual is added. Parameters: "router.weight" [experts, dim], "experts.fc1.weight" [experts,
  *  hidden, dim], "experts.fc1.bias" [experts, hidden], "experts.fc2.weight" [experts, dim, hidden], "experts.fc2.bias"
- *  [experts, dim]. @param dim 1 to 65536. */
+ *  [experts, dim], and with shared_experts s "shared.fc1.weight" [s*hidden, dim], "shared.fc1.bias" [s*hidden],
+ *  "shared.fc2.weight" [dim, s*hidden], "shared.fc2.bias" [dim]. Methods that need images to route (stable, hash) are
+ *  TGR_ERROR_UNSUPPORTED. @param dim 1 to 65536. */
 TGR_API tgr_status tgr_moe_create(tgr_moe **out, tgr_context *context, const tgr_config *config, int64_t dim);
 TGR_API void tgr_moe_free(tgr_moe *moe);
+/** See tgr_router_set_sequence(). */
+TGR_API tgr_status tgr_moe_set_sequence(tgr_moe *moe, int64_t tokens_per_sequence);
 /** y [tokens, dim] from x [tokens, dim]; they must not overlap. In TGR_TRAIN, `x` must stay until backward. */
 TGR_API tgr_status tgr_moe_forward(tgr_moe *moe, tgr_mode mode, const float *x, int64_t tokens, float *y);
 /** x_gradient [tokens, dim] (overwritten; may be NULL) from y_gradient [tokens, dim], adding to the gradients of all

@@ -322,3 +322,33 @@ const int64_t *tgr_option_list(const tgr_config *config, tgr_option option, int6
     *count = value->list_count;
     return value->list;
 }
+
+/* Whether `name` is one of the names between bars. */
+static int is_among(const char *names, const char *name) {
+    const size_t length = strlen(name);
+    while (*names) {
+        const size_t size = strcspn(names, "|");
+        if (size == length && memcmp(names, name, size) == 0) return 1;
+        names += size + (names[size] == '|');
+    }
+    return 0;
+}
+
+static int is_used(const tgr_option_row *row, const char *method) {
+    return *row->methods == '\0' || is_among(row->methods, method);
+}
+
+int tgr_option_is_used(const tgr_config *config, tgr_option option) {
+    return is_used(tgr_option_find_row(option), tgr_method_name(tgr_option_i64(config, TGR_OPTION_METHOD)));
+}
+
+tgr_status tgr_config_check_methods(const tgr_config *config) {
+    const char *method = tgr_method_name(tgr_option_i64(config, TGR_OPTION_METHOD));
+    for (int i = 0; i < TGR_OPTION_ROWS; i++) {
+        const tgr_option_row *row = &tgr_option_rows[i];
+        TGR_REQUIRE(!config->set[i] || is_used(row, method), TGR_ERROR_OPTION,
+                    "option '%s' is set, and method '%s' does not use it; these do: %s", row->key, method,
+                    row->methods);
+    }
+    return TGR_OK;
+}

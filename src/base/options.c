@@ -7,8 +7,8 @@
 #include "base/config.h"
 #include "base/status.h"
 
-#define ROW(number, NAME, key, type, least, most, standard, choices, help) \
-    {number, key, TGR_TYPE_##type, least, most, standard, choices, help},
+#define ROW(number, NAME, key, type, least, most, standard, choices, methods, help) \
+    {number, key, TGR_TYPE_##type, least, most, standard, choices, methods, help},
 const tgr_option_row tgr_option_rows[] = {TGR_OPTION_MAP(ROW)};
 #undef ROW
 _Static_assert(sizeof tgr_option_rows / sizeof *tgr_option_rows == TGR_OPTION_ROWS, "one row for each option");
@@ -49,6 +49,10 @@ const char *tgr_method_defaults(int64_t method) {
     return methods[method].defaults;
 }
 
+const char *tgr_method_name(int64_t method) {
+    return methods[method].name;
+}
+
 const char *tgr_option_key(tgr_option option) {
     const tgr_option_row *row = tgr_option_find_row(option);
     return row ? row->key : "unknown";
@@ -78,7 +82,8 @@ tgr_status tgr_option_find(const char *key, tgr_option *option) {
 }
 
 tgr_status tgr_option_describe(tgr_option option, const char **key, tgr_option_type *type, double *least, double *most,
-                               const char **standard, const char **choices, const char **help) {
+                               const char **standard, const char **choices, const char **methods_of,
+                               const char **help) {
     const tgr_option_row *row = tgr_option_find_row(option);
     TGR_REQUIRE(row, TGR_ERROR_OPTION, "there is no option number %d", (int)option);
     if (key) *key = row->key;
@@ -87,6 +92,7 @@ tgr_status tgr_option_describe(tgr_option option, const char **key, tgr_option_t
     if (most) *most = row->most;
     if (standard) *standard = row->standard;
     if (choices) *choices = row->choices;
+    if (methods_of) *methods_of = row->methods;
     if (help) *help = row->help;
     return TGR_OK;
 }

@@ -10,7 +10,7 @@ typedef struct tgr_option_row {
     const char *key;
     tgr_option_type type;
     double least, most;
-    const char *standard, *choices, *help;
+    const char *standard, *choices, *methods, *help;
 } tgr_option_row;
 
 #define TGR_OPTION_ONE(...) +1
@@ -24,5 +24,6 @@ const tgr_option_row *tgr_option_find_key(const char *key, size_t length);
 /* "key=value key=value …": the defaults that a preset or a method replaces. */
 const char *tgr_preset_defaults(int64_t preset);
 const char *tgr_method_defaults(int64_t method);
+const char *tgr_method_name(int64_t method);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "base/options.h"
 #include "base/status.h"
 
@@ -68,14 +69,16 @@ static tgr_status take_set(tgr_config *config, const option_line *line, const ch
     return line->set ? set_option(config, line, file) : TGR_OK;
 }
 
-/* Sets what was a default when the file was written and is another one now. Setting one option may move the defaults of
- * others (a preset), but never of those that are set; the caller repeats this until nothing changes. */
+/* Sets what was a default when the file was written and is another one now, where the method uses it. Setting one
+ * option may move the defaults of others (a preset), but never of those that are set; the caller repeats this until
+ * nothing changes. */
 static tgr_status keep_default(tgr_config *config, const option_line *line, const char *file, int *changed) {
     char value[VALUE_BYTES];
+    const tgr_option option = (tgr_option)tgr_option_find_key(line->key, strlen(line->key))->number;
     int set;
     TGR_TRY(tgr_config_get(config, line->key, value, sizeof value));
-    TGR_TRY(tgr_config_is_set(config, (tgr_option)tgr_option_find_key(line->key, strlen(line->key))->number, &set));
-    if (set || strcmp(value, line->value) == 0) return TGR_OK;
+    TGR_TRY(tgr_config_is_set(config, option, &set));
+    if (set || !tgr_option_is_used(config, option) || strcmp(value, line->value) == 0) return TGR_OK;
     *changed = 1;
     return set_option(config, line, file);
 }

@@ -39,8 +39,12 @@ static tgr_status add_ffn_branch(tgr_block *block, tgr_parameters *parameters, c
     TGR_TRY(tgr_norm_add(&block->norm2, parameters, name, dim, epsilon));
     if (with_experts) {
         snprintf(name, sizeof name, "blocks.%lld.moe.", (long long)index);
-        TGR_TRY(
-            tgr_moe_layer_create(&block->moe, parameters->context, config, parameters, name, dim, (uint32_t)index, 1));
+        const tgr_layer_shape shape = {.dim = dim,
+                                       .sequence = dimensions->tokens,
+                                       .prefix_tokens = dimensions->prefix_tokens,
+                                       .patch_dim = dimensions->patch_dim};
+        TGR_TRY(tgr_moe_layer_create(&block->moe, parameters->context, config, parameters, name, &shape,
+                                     (uint32_t)index, 1));
     } else {
         snprintf(name, sizeof name, "blocks.%lld.mlp", (long long)index);
         TGR_TRY(tgr_ffn_add(&block->ffn, parameters, name, dim, dimensions->hidden));
@@ -106,7 +110,9 @@ void tgr_block_forward(const tgr_block *block, const tgr_pass *pass) {
     tgr_norm_forward(&block->norm2, pass, block->middle, ffn_input);
     capture(block, pass, TGR_FEATURE_FFN_INPUT, ffn_input);
     if (block->moe != NULL)
-        tgr_moe_layer_forward(block->moe, pass->mode, ffn_input, pass->rows, branch);
+        tgr_moe_layer_forward(block->moe, pass->mode,
+                              &(tgr_layer_input){.x = ffn_input, .tokens = pass->rows, .patches = pass->patches},
+                              branch);
     else
         tgr_ffn_forward(&block->ffn, pass, ffn_input, branch);
     tgr_residual_forward(&block->ffn_residual, pass, block->middle, block->y);

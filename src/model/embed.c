@@ -90,6 +90,17 @@ static void assemble_task(void *data, int64_t image, int worker) {
                                      x + first * d->dim);
 }
 
+/* The raw patches of one image as MoE layers read them: a row for each token. */
+static void copy_patches_task(void *data, int64_t image, int worker) {
+    const embed_job *job = data;
+    const tgr_dimensions *d = job->embed->dimensions;
+    float *to = job->pass->patches + image * d->tokens * d->patch_dim;
+    size_t prefix = (size_t)(d->prefix_tokens * d->patch_dim), patches = (size_t)(d->patches * d->patch_dim);
+    (void)worker;
+    memset(to, 0, prefix * sizeof(float));
+    memcpy(to + prefix, job->embed->patches + image * d->patches * d->patch_dim, patches * sizeof(float));
+}
+
 void tgr_embed_forward(const tgr_embed *embed, const tgr_pass *pass, const float *images, float *x) {
     const tgr_dimensions *d = embed->dimensions;
     embed_job job = {.embed = embed, .pass = pass, .images = images, .x = x};
@@ -97,6 +108,7 @@ void tgr_embed_forward(const tgr_embed *embed, const tgr_pass *pass, const float
     tgr_linear_forward(&embed->projection, pass, pass->batch * d->patches, embed->patches, d->patch_dim,
                        embed->embedded, 0);
     tgr_parallel(pass->compute, pass->batch, assemble_task, &job);
+    if (pass->patches != NULL) tgr_parallel(pass->compute, pass->batch, copy_patches_task, &job);
 }
 
 /* Packs the patch tokens' gradient of one image. */

@@ -31,6 +31,7 @@ static tgr_status add_parts(tgr_model *model) {
 tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_config *config) {
     tgr_dimensions dimensions;
     TGR_TRY(tgr_dimensions_read(&dimensions, config));
+    TGR_TRY(tgr_config_check_methods(config));
     void *memory;
     TGR_TRY(tgr_allocate(context, &memory, 1, sizeof(tgr_model)));
     tgr_model *model = memory;

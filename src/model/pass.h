@@ -18,6 +18,7 @@ typedef struct tgr_pass {
     int64_t batch, tokens, dim;
     int64_t rows; /* batch · tokens */
 
+    float *patches;    /* [rows, patch_dim], raw, zero for prefix tokens; NULL when no MoE layer wants them */
     float *normalised; /* [rows, dim], output of a block's norm */
     float *branch;     /* [rows, dim], output of a residual branch, and its gradient on the way back */
     /* In TGR_TRAIN only: */

@@ -50,6 +50,11 @@ static void plan_blocks(tgr_model *model, tgr_arena *arena, float *x, int64_t *e
     }
 }
 
+/* One method for all layers. */
+static int wants_patches(tgr_model *model) {
+    return model->moe_count > 0 && tgr_moe_layer_wants_patches(tgr_model_layer(model, 0));
+}
+
 static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *arena) {
     const tgr_dimensions *d = &model->dimensions;
     tgr_pass *pass = &model->pass;
@@ -64,6 +69,7 @@ static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *a
     tgr_head_plan(&model->head, pass, arena);
     pass->gradient = train ? tgr_arena_floats(arena, pass->rows, d->dim) : NULL;
     pass->partial = train ? tgr_arena_floats(arena, partial_floats(model, pass), 1) : NULL;
+    pass->patches = wants_patches(model) ? tgr_arena_floats(arena, pass->rows, d->patch_dim) : NULL;
     for (int64_t i = 0; i < model->moe_count; i++) tgr_moe_layer_plan(tgr_model_layer(model, i), arena, pass->rows);
 
     int64_t end = 0;

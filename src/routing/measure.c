@@ -72,10 +72,11 @@ tgr_status tgr_measure_routing(const tgr_routing *routing, double *entropy, doub
     TGR_REQUIRE_ARGUMENT(routing);
     TGR_REQUIRE(routing->tokens > 0, TGR_ERROR_STATE, "a forward pass is needed before");
     double tokens = (double)routing->tokens, choices = tokens * (double)routing->options.top_k;
-    int64_t idle = 0;
+    int64_t idle = 0, skipped = 0;
     for (int64_t e = 0; e < routing->options.experts; e++) idle += routing->load[e] == 0;
+    for (int64_t i = 0; i < routing->tokens * routing->options.top_k; i++) skipped += !routing->kept[i];
     if (entropy != NULL) *entropy = total_entropy(routing) / tokens;
-    if (dropped != NULL) *dropped = (choices - (double)routing->slots) / choices;
+    if (dropped != NULL) *dropped = (double)skipped / choices;
     if (dead != NULL) *dead = idle;
     if (margin != NULL) *margin = total_margin(routing) / tokens;
     return TGR_OK;

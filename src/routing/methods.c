@@ -6,6 +6,7 @@
 #include "routing/balance.h"
 #include "routing/capacity.h"
 #include "routing/dispatch.h"
+#include "routing/linear_router.h"
 #include "routing/method.h"
 #include "routing/softmax_gate.h"
 
@@ -14,11 +15,15 @@
     .assign = tgr_assign_slots, .gather = tgr_gather_tokens, .combine = tgr_combine_tokens, \
     .combine_backward = tgr_combine_tokens_backward, .gather_backward = tgr_gather_tokens_backward
 
+#define LINEAR_ROUTER                                                                 \
+    .declare = tgr_linear_router_declare, .initialise = tgr_linear_router_initialise, \
+    .score = tgr_linear_router_score, .score_backward = tgr_linear_router_backward
+
 #define SOFTMAX_GATE .route = tgr_softmax_gate, .backward = tgr_softmax_gate_backward
 
 static const tgr_method methods[] = {
-    {.index = TGR_METHOD_VMOE, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
-    {.index = TGR_METHOD_TGR, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
+    {.index = TGR_METHOD_VMOE, LINEAR_ROUTER, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
+    {.index = TGR_METHOD_TGR, LINEAR_ROUTER, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
 };
 
 const tgr_method *tgr_method_find(int index) {

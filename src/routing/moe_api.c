@@ -46,8 +46,13 @@ tgr_status tgr_moe_forward(tgr_moe *moe, tgr_mode mode, const float *x, int64_t 
     TGR_REQUIRE(x == NULL || tokens < 1 || !overlap(x, y, tokens, moe->inside.dim), TGR_ERROR_ARGUMENT,
                 "arguments 'x' and 'y' overlap; two buffers are needed");
     TGR_TRY(tgr_standalone_prepare(__func__, &moe->inside, mode, x, tokens));
-    tgr_moe_layer_forward(moe->inside.layer, mode, x, tokens, y);
+    tgr_moe_layer_forward(moe->inside.layer, mode, &(tgr_layer_input){.x = x, .tokens = tokens}, y);
     return TGR_OK;
+}
+
+tgr_status tgr_moe_set_sequence(tgr_moe *moe, int64_t tokens_per_sequence) {
+    TGR_REQUIRE_ARGUMENT(moe);
+    return tgr_standalone_set_sequence(__func__, &moe->inside, tokens_per_sequence);
 }
 
 tgr_status tgr_moe_backward(tgr_moe *moe, const float *y_gradient, float *x_gradient) {

@@ -1,57 +1,70 @@
 /* SPDX-License-Identifier: MIT */
-/* A MoE layer put together: router, method, experts. */
+/* A MoE layer put together: method, experts, shared experts. */
 #include "routing/moe_layer.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/initialise.h"
+#include "base/options.h"
 #include "base/status.h"
-#include "kernels/linear_products.h"
-#include "kernels/parallel_rows.h"
 #include "routing/experts.h"
 #include "routing/method.h"
+#include "routing/shared_experts.h"
 
 struct tgr_moe_layer {
     tgr_context *context;
-    tgr_parameters *parameters;
-    const tgr_method *method;
     tgr_routing routing;
-    tgr_experts experts; /* count 0 without experts */
-    int64_t dim, router_weight;
+    tgr_experts experts;       /* count 0 without experts */
+    tgr_shared_experts shared; /* hidden 0 without */
     uint32_t layer;
-    double experts_init_std;
-    const float *x; /* [T, dim], of the last forward */
+    double init_std;
 };
 
+static const tgr_method *method_of(const tgr_moe_layer *layer) {
+    return layer->routing.method;
+}
+
 static tgr_status declare(tgr_moe_layer *layer, const tgr_config *config, const char *prefix, int with_experts) {
-    const tgr_method *method = layer->method;
-    int64_t experts = layer->routing.options.experts, dim = layer->dim;
-    char name[TGR_NAME_BYTES + 1];
-    snprintf(name, sizeof name, "%srouter.weight", prefix);
-    TGR_TRY(tgr_parameters_add(layer->parameters, &layer->router_weight, name, 0, 2, (int64_t[]){experts, dim}));
-    if (method->declare != NULL) TGR_TRY(method->declare(&layer->routing, layer->parameters, prefix, dim));
+    tgr_routing *routing = &layer->routing;
+    int64_t experts = routing->options.experts, dim = routing->shape.dim;
+    int64_t shared = tgr_option_i64(config, TGR_OPTION_SHARED_EXPERTS);
+    TGR_TRY(method_of(layer)->declare(routing, config, prefix));
     if (!with_experts) return TGR_OK;
     int64_t hidden = llround(tgr_option_f64(config, TGR_OPTION_MLP_RATIO) * (double)dim);
-    return tgr_experts_declare(&layer->experts, layer->parameters, prefix, experts, dim, hidden > 1 ? hidden : 1);
+    if (hidden < 1) hidden = 1;
+    TGR_TRY(tgr_experts_declare(&layer->experts, routing->parameters, prefix, experts, dim, hidden));
+    if (shared == 0) return TGR_OK;
+    return tgr_shared_experts_declare(&layer->shared, routing->parameters, prefix, dim, shared * hidden);
+}
+
+/* Whether such a layer can be without images, or without experts. */
+static tgr_status check_use(const tgr_method *method, const tgr_layer_shape *shape, int with_experts) {
+    TGR_REQUIRE(!method->reads_patches || shape->patch_dim > 0, TGR_ERROR_UNSUPPORTED,
+                "method '%s' reads the patches of images; it works within a model only",
+                tgr_method_name(method->index));
+    TGR_REQUIRE(!method->weighs_slots || with_experts, TGR_ERROR_UNSUPPORTED,
+                "method '%s' has no router without experts; a MoE layer or a model is needed",
+                tgr_method_name(method->index));
+    return TGR_OK;
 }
 
 tgr_status tgr_moe_layer_create(tgr_moe_layer **out, tgr_context *context, const tgr_config *config,
-                                tgr_parameters *parameters, const char *prefix, int64_t dim, uint32_t layer,
-                                int with_experts) {
+                                tgr_parameters *parameters, const char *prefix, const tgr_layer_shape *shape,
+                                uint32_t layer, int with_experts) {
     tgr_router_options options;
     void *memory;
     TGR_TRY(tgr_router_options_read(&options, config));
+    TGR_TRY(check_use(tgr_method_find(options.method), shape, with_experts));
     TGR_TRY(tgr_allocate(context, &memory, 1, sizeof(tgr_moe_layer)));
     tgr_moe_layer *made = memory;
     *made = (tgr_moe_layer){.context = context,
-                            .parameters = parameters,
-                            .method = tgr_method_find(options.method),
-                            .routing = {.options = options, .compute = &context->compute},
-                            .dim = dim,
+                            .routing = {.options = options,
+                                        .method = tgr_method_find(options.method),
+                                        .compute = &context->compute,
+                                        .parameters = parameters,
+                                        .shape = *shape},
                             .layer = layer,
-                            .experts_init_std = tgr_option_f64(config, TGR_OPTION_INIT_STD)};
+                            .init_std = tgr_option_f64(config, TGR_OPTION_INIT_STD)};
     tgr_status status = declare(made, config, prefix, with_experts);
     if (status != TGR_OK) {
         tgr_moe_layer_free(made);
@@ -63,71 +76,84 @@ tgr_status tgr_moe_layer_create(tgr_moe_layer **out, tgr_context *context, const
 
 void tgr_moe_layer_free(tgr_moe_layer *layer) {
     if (layer == NULL) return;
-    if (layer->method->release != NULL) layer->method->release(&layer->routing);
+    tgr_release(layer->context, layer->routing.method_state, layer->routing.method_state_bytes, 1);
     tgr_release(layer->context, layer, 1, sizeof *layer);
 }
 
 void tgr_moe_layer_initialise(tgr_moe_layer *layer) {
-    tgr_initialise_truncated(layer->parameters, layer->router_weight, layer->routing.options.init_std);
-    if (layer->method->initialise != NULL) layer->method->initialise(&layer->routing, layer->parameters);
-    if (layer->experts.count > 0) tgr_experts_initialise(&layer->experts, layer->experts_init_std);
+    if (method_of(layer)->initialise != NULL) method_of(layer)->initialise(&layer->routing);
+    if (layer->experts.count > 0) tgr_experts_initialise(&layer->experts, layer->init_std);
+    if (layer->shared.hidden > 0) tgr_shared_experts_initialise(&layer->shared, layer->init_std);
+}
+
+void tgr_moe_layer_set_sequence(tgr_moe_layer *layer, int64_t sequence) {
+    layer->routing.shape.sequence = sequence;
+}
+
+int tgr_moe_layer_wants_patches(const tgr_moe_layer *layer) {
+    return method_of(layer)->reads_patches;
 }
 
 void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_arena *arena, int64_t tokens) {
     tgr_routing_plan(&layer->routing, arena, tokens);
     if (arena->overflow) return;
-    if (layer->method->plan != NULL) layer->method->plan(&layer->routing, arena, tokens);
-    if (layer->experts.count > 0) tgr_experts_plan(&layer->experts, arena, tokens * layer->routing.options.top_k);
+    if (method_of(layer)->plan != NULL) method_of(layer)->plan(&layer->routing, arena, tokens);
+    if (layer->experts.count > 0)
+        tgr_experts_plan(&layer->experts, arena, tgr_routing_most_slots(&layer->routing, tokens));
+    if (layer->shared.hidden > 0) tgr_shared_experts_plan(&layer->shared, arena, tokens);
 }
 
-/* logits [T, E] = x [T, dim] · router.weight [E, dim]ᵀ, and all that the method makes of them. */
-static void route(tgr_moe_layer *layer, tgr_mode mode, const float *x, int64_t tokens) {
+/* All that is decided before experts run. */
+static void route(tgr_moe_layer *layer, tgr_mode mode, const tgr_layer_input *input) {
     tgr_routing *routing = &layer->routing;
-    const tgr_parameters *parameters = layer->parameters;
-    int64_t experts = routing->options.experts;
-    const float *weight = tgr_value(parameters, layer->router_weight);
-    tgr_gemm logits = tgr_linear_output(tokens, layer->dim, experts, x, weight, NULL, routing->logits);
+    const tgr_method *method = routing->method;
+    const tgr_parameters *parameters = routing->parameters;
     tgr_random random = {.seed = parameters->seed,
                          .step = (uint32_t)parameters->step,
                          .place = tgr_random_place(TGR_PLACE_ROUTER_NOISE, layer->layer, parameters->micro)};
-    layer->x = x;
     routing->mode = mode;
-    routing->tokens = tokens;
+    routing->input = *input;
+    routing->tokens = input->tokens;
+    routing->sequence = routing->shape.sequence > 0 ? routing->shape.sequence : input->tokens;
     routing->term_count = 0;
-    tgr_gemm_run(routing->compute, &logits, 1);
-    tgr_softmax_rows(routing->compute, tokens, experts, 1.0f, routing->logits, routing->probabilities, NULL);
-    layer->method->route(routing, &random);
-    layer->method->assign(routing);
-    if (mode == TGR_TRAIN) memset(routing->logits_gradient, 0, (size_t)(tokens * experts) * sizeof(float));
-    layer->method->auxiliary(routing);
+    method->score(routing);
+    method->route(routing, &random);
+    method->assign(routing);
+    if (mode == TGR_TRAIN)
+        memset(routing->logits_gradient, 0, (size_t)(input->tokens * routing->options.experts) * sizeof(float));
+    if (method->auxiliary != NULL) method->auxiliary(routing);
 }
 
-void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const float *x, int64_t tokens, float *y) {
-    route(layer, mode, x, tokens);
+void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const tgr_layer_input *input, float *y) {
+    const tgr_method *method = method_of(layer);
+    int64_t dim = layer->routing.shape.dim;
+    route(layer, mode, input);
     if (layer->experts.count == 0) return;
-    layer->method->gather(&layer->routing, layer->dim, x, layer->experts.input);
+    method->gather(&layer->routing, dim, input->x, layer->experts.input);
     tgr_experts_forward(&layer->experts, layer->routing.first_slot);
-    layer->method->combine(&layer->routing, layer->dim, layer->experts.output, y);
+    method->combine(&layer->routing, dim, layer->experts.output, y);
+    if (layer->shared.hidden > 0) tgr_shared_experts_forward(&layer->shared, input->tokens, input->x, y);
 }
 
-/* The router's weight gradient, and x_gradient [T, dim] = or += its part, unless NULL. */
+/* The gradients of the method's tensors, and x_gradient [T, dim] = or += their part, unless NULL. */
 static void router_backward(tgr_moe_layer *layer, float *x_gradient, int accumulate) {
     tgr_routing *routing = &layer->routing;
-    int64_t tokens = routing->tokens, dim = layer->dim, experts = routing->options.experts;
-    const float *weight = tgr_value(layer->parameters, layer->router_weight);
-    float *weight_gradient = tgr_gradient(layer->parameters, layer->router_weight);
-    if (routing->options.task_gradient) layer->method->backward(routing);
-    tgr_gemm products[] = {
-        tgr_linear_weight_gradient(tokens, dim, experts, layer->x, routing->logits_gradient, weight_gradient),
-        tgr_linear_input_gradient(tokens, dim, experts, routing->logits_gradient, weight, x_gradient, accumulate)};
-    tgr_gemm_run(routing->compute, products, x_gradient != NULL ? 2 : 1);
+    const tgr_method *method = routing->method;
+    if (routing->options.task_gradient && method->backward != NULL) method->backward(routing);
+    method->score_backward(routing, x_gradient, accumulate);
+    if (method->finish != NULL) method->finish(routing);
 }
 
 void tgr_moe_layer_backward(tgr_moe_layer *layer, const float *y_gradient, float *x_gradient) {
+    const tgr_method *method = method_of(layer);
     tgr_experts *experts = &layer->experts;
-    layer->method->combine_backward(&layer->routing, layer->dim, y_gradient, experts->output);
-    tgr_experts_backward(experts, layer->routing.first_slot, x_gradient != NULL);
-    if (x_gradient != NULL) layer->method->gather_backward(&layer->routing, layer->dim, experts->input, x_gradient);
+    tgr_routing *routing = &layer->routing;
+    int64_t dim = routing->shape.dim;
+    method->combine_backward(routing, dim, y_gradient, experts->output);
+    tgr_experts_backward(experts, routing->first_slot, x_gradient != NULL);
+    if (x_gradient != NULL) method->gather_backward(routing, dim, experts->input, x_gradient);
+    if (layer->shared.hidden > 0)
+        tgr_shared_experts_backward(&layer->shared, routing->tokens, routing->input.x, y_gradient, x_gradient);
     router_backward(layer, x_gradient, 1);
 }
 

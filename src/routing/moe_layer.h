@@ -10,22 +10,27 @@
 
 typedef struct tgr_moe_layer tgr_moe_layer;
 
-/* Adds "<prefix>router.weight" [E, dim] to `parameters`, which must outlive the layer, and with_experts also
- * "<prefix>experts.fc1.weight" [E, hidden, dim], "<prefix>experts.fc1.bias" [E, hidden], "<prefix>experts.fc2.weight"
- * [E, dim, hidden], "<prefix>experts.fc2.bias" [E, dim]. `layer` (below 4096) keys the random numbers of this layer.
- * Checks the routing options against each other. On failure some tensors may have been added. */
+/* Adds the tensors of the method, mostly "<prefix>router.weight" [E, dim], to `parameters`, which must outlive the
+ * layer, and with_experts also "<prefix>experts.fc1.weight" [E, hidden, dim], "<prefix>experts.fc1.bias" [E, hidden],
+ * "<prefix>experts.fc2.weight" [E, dim, hidden], "<prefix>experts.fc2.bias" [E, dim], and those of shared_experts.h.
+ * `layer` (below 4096) keys the random numbers of this layer. Checks the routing options against each other. On failure
+ * some tensors may have been added. */
 tgr_status tgr_moe_layer_create(tgr_moe_layer **out, tgr_context *context, const tgr_config *config,
-                                tgr_parameters *parameters, const char *prefix, int64_t dim, uint32_t layer,
-                                int with_experts);
+                                tgr_parameters *parameters, const char *prefix, const tgr_layer_shape *shape,
+                                uint32_t layer, int with_experts);
 void tgr_moe_layer_free(tgr_moe_layer *layer);
 /* Draws fresh weights, after the parameters are sealed: truncated normals, biases 0. */
 void tgr_moe_layer_initialise(tgr_moe_layer *layer);
+/* Tokens of an image from now on (0: the whole batch is one). The layer is to be planned again. */
+void tgr_moe_layer_set_sequence(tgr_moe_layer *layer, int64_t sequence);
+/* Whether the layer reads the raw patches of its input. */
+int tgr_moe_layer_wants_patches(const tgr_moe_layer *layer);
 /* Takes the layer's buffers for up to `tokens` tokens from the arena. When it only counts, the layer is without buffers
  * until it is planned again. */
 void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_arena *arena, int64_t tokens);
-/* y [tokens, dim] = Σ_k gate · expert(x), overwritten. x [tokens, dim] must stay until backward in TGR_TRAIN. Fills the
- * routing and its auxiliary terms. Without experts y is not touched. */
-void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const float *x, int64_t tokens, float *y);
+/* y [tokens, dim] = Σ_k gate · expert(x), overwritten. The input's buffers must stay until backward in TGR_TRAIN. Fills
+ * the routing and its auxiliary terms. Without experts y is not touched. */
+void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const tgr_layer_input *input, float *y);
 /* x_gradient [tokens, dim] is overwritten (NULL when not wanted); y_gradient [tokens, dim]. Once for each forward. */
 void tgr_moe_layer_backward(tgr_moe_layer *layer, const float *y_gradient, float *x_gradient);
 /* The same for a layer without experts, from gates_gradient [tokens, K]; what is there for dropped choices is ignored.

@@ -35,8 +35,13 @@ void tgr_router_free(tgr_router *router) {
 tgr_status tgr_router_forward(tgr_router *router, tgr_mode mode, const float *x, int64_t tokens) {
     TGR_REQUIRE_ARGUMENT(router);
     TGR_TRY(tgr_standalone_prepare(__func__, &router->inside, mode, x, tokens));
-    tgr_moe_layer_forward(router->inside.layer, mode, x, tokens, NULL);
+    tgr_moe_layer_forward(router->inside.layer, mode, &(tgr_layer_input){.x = x, .tokens = tokens}, NULL);
     return TGR_OK;
+}
+
+tgr_status tgr_router_set_sequence(tgr_router *router, int64_t tokens_per_sequence) {
+    TGR_REQUIRE_ARGUMENT(router);
+    return tgr_standalone_set_sequence(__func__, &router->inside, tokens_per_sequence);
 }
 
 tgr_status tgr_router_backward(tgr_router *router, const float *gates_gradient, float *x_gradient) {

@@ -2,6 +2,9 @@
 /* The routing record: its options, its buffers, its terms. */
 #include "routing/routing.h"
 
+#include <stdio.h>
+
+#include "base/options.h"
 #include "base/status.h"
 #include "routing/method.h"
 #include "routing/token_sum.h"
@@ -9,8 +12,10 @@
 tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config *config) {
     int method = (int)tgr_option_i64(config, TGR_OPTION_METHOD);
     int64_t experts = tgr_option_i64(config, TGR_OPTION_EXPERTS), top_k = tgr_option_i64(config, TGR_OPTION_TOP_K);
-    TGR_REQUIRE(tgr_method_find(method) != NULL, TGR_ERROR_RANGE,
+    TGR_REQUIRE(method != TGR_METHOD_DENSE, TGR_ERROR_RANGE,
                 "option 'method' is dense; a method with experts is needed, such as vmoe or tgr");
+    TGR_REQUIRE(tgr_method_find(method) != NULL, TGR_ERROR_UNSUPPORTED,
+                "option 'method' is %s, which this build does not have", tgr_method_name(method));
     TGR_REQUIRE(top_k <= experts, TGR_ERROR_RANGE, "option 'top_k' is %lld; at most 'experts', %lld, is allowed",
                 (long long)top_k, (long long)experts);
     *options = (tgr_router_options){
@@ -32,14 +37,38 @@ tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config
     return TGR_OK;
 }
 
+int64_t tgr_routing_most_slots(const tgr_routing *routing, int64_t tokens) {
+    int64_t slots;
+    if (routing->method != NULL && routing->method->most_slots != NULL)
+        return routing->method->most_slots(routing, tokens);
+    return tgr_multiply(tokens, routing->options.top_k, &slots) ? slots : -1;
+}
+
+static void plan_slots(tgr_routing *routing, tgr_arena *arena, int64_t tokens, int64_t slots) {
+    int weighed = routing->method != NULL && routing->method->weighs_slots;
+    int64_t weighed_slots = weighed ? slots : 0;
+    routing->token_of_slot = tgr_arena_take(arena, slots, 1, sizeof *routing->token_of_slot);
+    routing->gate_of_slot = tgr_arena_floats(arena, weighed_slots, 1);
+    routing->slot_gates_gradient = tgr_arena_floats(arena, weighed_slots, 1);
+    routing->slots_of_token = tgr_arena_take(arena, weighed_slots, 1, sizeof *routing->slots_of_token);
+    routing->first_slot_of_token =
+        tgr_arena_take(arena, weighed ? tokens + 1 : 0, 1, sizeof *routing->first_slot_of_token);
+}
+
 void tgr_routing_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens) {
-    int64_t experts = routing->options.experts, top_k = routing->options.top_k, choices;
+    int64_t experts = routing->options.experts, top_k = routing->options.top_k, choices, slots;
     int64_t noisy_tokens = routing->options.noise > 0 ? tokens : 0;
     /* Slots and tokens are numbered with 32 bits. */
     if (tokens < 0 || !tgr_multiply(tokens, top_k, &choices) || choices > INT32_MAX) {
         arena->overflow = 1;
         return;
     }
+    slots = tgr_routing_most_slots(routing, tokens);
+    if (slots < 0 || slots > INT32_MAX) {
+        arena->overflow = 1;
+        return;
+    }
+    plan_slots(routing, arena, tokens, slots);
     routing->logits = tgr_arena_floats(arena, tokens, experts);
     routing->probabilities = tgr_arena_floats(arena, tokens, experts);
     routing->noisy_logits = tgr_arena_floats(arena, noisy_tokens, experts);
@@ -50,7 +79,6 @@ void tgr_routing_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens) {
     routing->gates_gradient = tgr_arena_floats(arena, tokens, top_k);
     routing->kept = tgr_arena_take(arena, tokens, top_k, sizeof *routing->kept);
     routing->slot_of_choice = tgr_arena_take(arena, tokens, top_k, sizeof *routing->slot_of_choice);
-    routing->token_of_slot = tgr_arena_take(arena, tokens, top_k, sizeof *routing->token_of_slot);
     routing->load = tgr_arena_take(arena, experts, 1, sizeof *routing->load);
     routing->cursor = tgr_arena_take(arena, experts, 1, sizeof *routing->cursor);
     routing->first_slot = tgr_arena_take(arena, experts + 1, 1, sizeof *routing->first_slot);
@@ -64,4 +92,17 @@ void tgr_routing_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens) {
 
 void tgr_routing_add_term(tgr_routing *routing, const char *name, double value) {
     if (routing->term_count < TGR_MAX_TERMS) routing->terms[routing->term_count++] = (tgr_term){name, value};
+}
+
+tgr_status tgr_routing_declare(tgr_routing *routing, int64_t *index, const char *prefix, const char *name,
+                               unsigned flags, int ndim, const int64_t *dims) {
+    char full[TGR_NAME_BYTES + 1]; /* a name cut off here is still too long for tgr_parameters_add */
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    return tgr_parameters_add(routing->parameters, index, full, flags, ndim, dims);
+}
+
+tgr_status tgr_routing_keep(tgr_routing *routing, size_t bytes) {
+    TGR_TRY(tgr_allocate(routing->parameters->context, &routing->method_state, bytes, 1));
+    routing->method_state_bytes = bytes;
+    return TGR_OK;
 }

@@ -12,8 +12,9 @@ static tgr_status build(tgr_standalone *standalone, const tgr_config *config, in
     tgr_context *context = standalone->context;
     standalone->dim = dim;
     TGR_TRY(tgr_parameters_create(&standalone->parameters, context));
-    TGR_TRY(
-        tgr_moe_layer_create(&standalone->layer, context, config, standalone->parameters, "", dim, 0, with_experts));
+    TGR_TRY(tgr_moe_layer_create(&standalone->layer, context, config, standalone->parameters, "",
+                                 &(tgr_layer_shape){.dim = dim}, 0, with_experts));
+    TGR_TRY(tgr_config_check_methods(config));
     TGR_TRY(tgr_parameters_seal(standalone->parameters));
     tgr_moe_layer_initialise(standalone->layer);
     return TGR_OK;
@@ -36,16 +37,26 @@ void tgr_standalone_close(tgr_standalone *standalone) {
     tgr_parameters_release(standalone->parameters);
 }
 
+tgr_status tgr_standalone_set_sequence(const char *function, tgr_standalone *standalone, int64_t tokens_per_sequence) {
+    if (tokens_per_sequence < 0)
+        return tgr_fail_in(function, TGR_ERROR_RANGE,
+                           "argument 'tokens_per_sequence' is %lld; a number from 0, for the whole batch, is needed",
+                           (long long)tokens_per_sequence);
+    standalone->sequence = tokens_per_sequence;
+    return TGR_OK;
+}
+
 static void plan(tgr_standalone *standalone) {
     if (standalone->memory == NULL) return;
     tgr_arena arena = {.base = standalone->memory, .capacity = standalone->memory_bytes};
     tgr_moe_layer_plan(standalone->layer, &arena, standalone->tokens);
 }
 
-/* Buffers for up to `tokens` tokens in new memory. */
+/* Buffers for up to `tokens` tokens, of such images as are asked for, in new memory. */
 static tgr_status grow(const char *function, tgr_standalone *standalone, int64_t tokens) {
     tgr_arena count = {0};
     void *memory = NULL;
+    tgr_moe_layer_set_sequence(standalone->layer, standalone->sequence);
     tgr_moe_layer_plan(standalone->layer, &count, tokens);
     tgr_status status = TGR_OK;
     if (count.overflow)
@@ -58,7 +69,9 @@ static tgr_status grow(const char *function, tgr_standalone *standalone, int64_t
         standalone->memory = memory;
         standalone->memory_bytes = count.used;
         standalone->tokens = tokens;
+        standalone->planned_sequence = standalone->sequence;
     }
+    tgr_moe_layer_set_sequence(standalone->layer, standalone->planned_sequence);
     plan(standalone); /* counting took the layer's buffers away: give it new ones, or the old ones again */
     return status;
 }
@@ -72,7 +85,12 @@ tgr_status tgr_standalone_prepare(const char *function, tgr_standalone *standalo
     if (tokens < 1)
         return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed",
                            (long long)tokens);
-    if (tokens > standalone->tokens) TGR_TRY(grow(function, standalone, tokens));
+    if (standalone->sequence > 0 && tokens % standalone->sequence != 0)
+        return tgr_fail_in(function, TGR_ERROR_SHAPE,
+                           "argument 'tokens' is %lld; a multiple of the tokens of a sequence, %lld, is needed",
+                           (long long)tokens, (long long)standalone->sequence);
+    if (tokens > standalone->tokens || standalone->sequence != standalone->planned_sequence)
+        TGR_TRY(grow(function, standalone, tokens > standalone->tokens ? tokens : standalone->tokens));
     standalone->can_backward = mode == TGR_TRAIN;
     return TGR_OK;
 }

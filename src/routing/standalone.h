@@ -12,7 +12,8 @@ typedef struct tgr_standalone {
     int64_t dim;
     void *memory; /* the layer's buffers, for batches up to `tokens` */
     int64_t memory_bytes, tokens;
-    int can_backward; /* a forward in TGR_TRAIN is waiting for its backward */
+    int64_t sequence, planned_sequence; /* tokens of one image (0: the whole batch is one) to be had, and planned for */
+    int can_backward;                   /* a forward in TGR_TRAIN is waiting for its backward */
 } tgr_standalone;
 
 /* These check what the host gave; `function` is the public one, for messages. A standalone whose opening failed is
@@ -20,6 +21,8 @@ typedef struct tgr_standalone {
 tgr_status tgr_standalone_open(const char *function, tgr_standalone *standalone, tgr_context *context,
                                const tgr_config *config, int64_t dim, int with_experts);
 void tgr_standalone_close(tgr_standalone *standalone);
+/* Takes effect with the next batch. */
+tgr_status tgr_standalone_set_sequence(const char *function, tgr_standalone *standalone, int64_t tokens_per_sequence);
 /* Checks mode, x and tokens, and makes the memory large enough. When it fails, the last batch is still there. */
 tgr_status tgr_standalone_prepare(const char *function, tgr_standalone *standalone, tgr_mode mode, const float *x,
                                   int64_t tokens);

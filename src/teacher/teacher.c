@@ -81,6 +81,8 @@ static tgr_status set_up(tgr_teacher *teacher) {
     const tgr_config *config = NULL;
     TGR_TRY(tgr_model_config(teacher->student, &config));
     TGR_TRY(tgr_match_layers(&teacher->match, teacher->student, teacher->backbone));
+    TGR_REQUIRE(tgr_option_is_used(config, TGR_OPTION_DISTILL_WEIGHT), TGR_ERROR_UNSUPPORTED,
+                "argument 'student' has a method without a softmax router, which cannot be guided");
     TGR_TRY(tgr_match_images(tgr_model_dimensions(teacher->student), tgr_model_dimensions(teacher->backbone)));
     TGR_TRY(tgr_window_read(&teacher->window, config));
     read_sizes(teacher);

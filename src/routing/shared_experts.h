@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Experts that every token meets with weight 1, beside the routed ones (Dai et al., DeepSeekMoE, arXiv 2401.06066):
+ * y += Linear(GELU(Linear(x))). The sum of s FFNs of `hidden` is one FFN of s · hidden, which is what is computed. */
+#ifndef TGR_ROUTING_SHARED_EXPERTS_H
+#define TGR_ROUTING_SHARED_EXPERTS_H
+
+#include "base/context.h"
+#include "base/memory.h"
+#include "base/parameters.h"
+
+typedef struct tgr_shared_experts {
+    const tgr_compute *compute;
+    tgr_parameters *parameters;
+    int64_t dim, hidden;                                /* hidden: of all of them together */
+    int64_t fc1_weight, fc1_bias, fc2_weight, fc2_bias; /* tensors */
+    float *before_gelu;                                 /* [T, hidden] */
+    float *after_gelu;                                  /* [T, hidden]; becomes the gradient of before_gelu */
+    float *partial;                                     /* see tgr_column_sum */
+} tgr_shared_experts;
+
+/* Adds "<prefix>shared.fc1.weight" [hidden, dim], "<prefix>shared.fc1.bias" [hidden], "<prefix>shared.fc2.weight"
+ * [dim, hidden], "<prefix>shared.fc2.bias" [dim]. */
+tgr_status tgr_shared_experts_declare(tgr_shared_experts *shared, tgr_parameters *parameters, const char *prefix,
+                                      int64_t dim, int64_t hidden);
+void tgr_shared_experts_initialise(tgr_shared_experts *shared, double deviation);
+void tgr_shared_experts_plan(tgr_shared_experts *shared, tgr_arena *arena, int64_t tokens);
+/* y [tokens, dim] += FFN(x [tokens, dim]) */
+void tgr_shared_experts_forward(tgr_shared_experts *shared, int64_t tokens, const float *x, float *y);
+/* Adds to the gradients of the weights, and to x_gradient [tokens, dim] unless it is NULL. Once for each forward, with
+ * the same x. */
+void tgr_shared_experts_backward(tgr_shared_experts *shared, int64_t tokens, const float *x, const float *y_gradient,
+                                 float *x_gradient);
+
+#endif

@@ -72,6 +72,7 @@ typedef struct tgr_teacher_router tgr_teacher_router; /**< a teacher router for 
 typedef struct tgr_teacher tgr_teacher;               /**< a frozen dense model with its teacher routers */
 typedef struct tgr_loss tgr_loss;                     /**< the training objective and its terms */
 typedef struct tgr_optimizer tgr_optimizer;           /**< AdamW or SGD over parameters */
+typedef struct tgr_probe tgr_probe;                   /**< routings of one set of images, run after run */
 typedef struct tgr_checkpoint tgr_checkpoint;         /**< what is to be saved to, or restored from, one file */
 
 /** Whether a forward pass is for training (noise, stochastic depth, activations kept) or for evaluation. */

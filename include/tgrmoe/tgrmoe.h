@@ -15,6 +15,7 @@
 #include "tgrmoe/optimizer.h"
 #include "tgrmoe/options.h"
 #include "tgrmoe/parameters.h"
+#include "tgrmoe/probe.h"
 #include "tgrmoe/routing.h"
 #include "tgrmoe/teacher.h"
 

@@ -206,6 +206,20 @@ static void compare_routing(const golden_case *golden) {
     }
 }
 
+/* State that a pass changes: "student.after.<name>". */
+static void compare_state(const golden_case *golden, tgr_parameters *parameters) {
+    const char prefix[] = "student.after.";
+    for (int i = 0; i < golden->file.count; i++) {
+        const golden_record *record = &golden->file.records[i];
+        if (strncmp(record->name, prefix, strlen(prefix)) != 0) continue;
+        int64_t index = 0;
+        float *value = NULL;
+        assert_status(TGR_OK, tgr_parameters_find(parameters, record->name + strlen(prefix), &index));
+        assert_status(TGR_OK, tgr_parameters_value(parameters, index, &value));
+        compare(record, value, record->count);
+    }
+}
+
 static void test_golden(void **state) {
     TEST_FOR_THREADS(threads) {
         golden_case golden;
@@ -216,6 +230,7 @@ static void test_golden(void **state) {
         tgr_parameters *parameters = NULL;
         assert_status(TGR_OK, tgr_model_parameters(golden.student, &parameters));
         compare_gradients(&golden, "student.", parameters);
+        compare_state(&golden, parameters);
         if (golden.teacher) {
             assert_status(TGR_OK, tgr_teacher_parameters(golden.teacher, &parameters));
             compare_gradients(&golden, "teacher_router.", parameters);

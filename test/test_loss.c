@@ -14,7 +14,8 @@
 
 enum { BATCH = 3, CLASSES = 5, IMAGE = 3 * 8 * 8, TOKENS = 5, DIM = 16 };
 
-#define SIZES "image_size=8 patch_size=4 classes=5 embed_dim=16 depth=2 heads=2 experts=4 moe_blocks=1,2 "
+#define SIZES  "image_size=8 patch_size=4 classes=5 embed_dim=16 depth=2 heads=2 "
+#define SPARSE "experts=4 moe_blocks=1,2 "
 
 typedef struct scene {
     tgr_context *context;
@@ -28,7 +29,7 @@ static scene scene_make(int threads, const char *settings) {
     scene s = {.context = test_context(threads, 11)};
     test_random random = test_random_start(4);
     char options[256];
-    snprintf(options, sizeof options, SIZES "%s", settings);
+    snprintf(options, sizeof options, SIZES "%s%s", strstr(settings, "method=") ? SPARSE : "", settings);
     assert_status(TGR_OK, test_model_create(&s.model, s.context, options));
     assert_status(TGR_OK, tgr_loss_create(&s.loss, s.model, NULL));
     assert_status(TGR_OK, tgr_model_parameters(s.model, &s.parameters));
@@ -153,7 +154,7 @@ static void test_extreme_logits(void **unused) {
 
 static void test_value_is_of_the_models_logits(void **unused) {
     (void)unused;
-    static const char *const settings[] = {"method=dense", "label_smoothing=0.2", "distillation_token=1"};
+    static const char *const settings[] = {"depth=2", "label_smoothing=0.2", "distillation_token=1"};
     for (int k = 0; k < 3; k++) {
         scene s = scene_make(2, settings[k]);
         double smoothing = k == 1 ? 0.2 : 0, total = 0, soft_total = 0, wide[BATCH * CLASSES], q[BATCH * CLASSES];
@@ -220,7 +221,7 @@ static void test_terms(void **unused) {
 
 static void test_bad_labels(void **unused) {
     (void)unused;
-    scene s = scene_make(1, "method=dense");
+    scene s = scene_make(1, "");
     assert_status(TGR_OK, tgr_model_forward(s.model, TGR_TRAIN, s.images, BATCH));
     const int32_t high[BATCH] = {0, 5, 1}, low[BATCH] = {0, 1, -1};
     double total = 42;
@@ -351,7 +352,7 @@ static void test_gradient_by_differences(void **unused) {
 
 static void test_own_loss(void **unused) {
     (void)unused;
-    scene s = scene_make(1, "method=dense classes=0");
+    scene s = scene_make(1, "classes=0");
     float *features_gradient = calloc(BATCH * TOKENS * DIM, sizeof(float));
     assert_non_null(features_gradient);
     features_gradient[3] = 1;
@@ -406,7 +407,7 @@ static void test_nonfinite(void **unused) {
 
 static void test_misuse(void **unused) {
     (void)unused;
-    scene s = scene_make(1, "method=dense");
+    scene s = scene_make(1, "");
     tgr_loss *loss = NULL;
     double value = 42;
     int64_t count = 42;
@@ -444,7 +445,7 @@ static tgr_status create_and_train(const tgr_allocator *allocator, void *user) {
     uint64_t before = 0, after = 0;
     tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = test_model_create(&model, context, SIZES "method=vmoe");
+    if (status == TGR_OK) status = test_model_create(&model, context, SIZES SPARSE "method=vmoe");
     if (status == TGR_OK) status = tgr_loss_create(&loss, model, NULL);
     for (int64_t batch = 1; status == TGR_OK && batch <= BATCH; batch++) {
         status = tgr_model_forward(model, TGR_TRAIN, images, batch);

@@ -42,7 +42,8 @@ static void measures_of_a_routing(void **state) {
     (void)state;
     float p[] = {0.5f, 0.5f, 0, 0.125f, 0.125f, 0.75f};
     int64_t load[] = {2, 0, 1};
-    tgr_routing routing = {.tokens = 2, .probabilities = p, .load = load, .slots = 3};
+    uint8_t kept[] = {1, 1, 0, 1};
+    tgr_routing routing = {.tokens = 2, .probabilities = p, .load = load, .kept = kept};
     routing.options.experts = 3;
     routing.options.top_k = 2;
     double entropy, dropped, margin;

@@ -252,10 +252,17 @@ static void test_too_large_models(void **state) {
     tgr_context_free(context);
 }
 
-static void test_dense_ignores_moe_blocks(void **state) {
+static void test_unused_options_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
-    tgr_model *model = test_model(context, SMALL "moe_blocks=1,1000 experts=2 top_k=1");
+    tgr_model *model = NULL;
+    assert_fails(TGR_ERROR_OPTION, "'experts' is set, and method 'dense' does not use it; these do: vmoe|tgr",
+                 test_model_create(&model, context, SMALL "experts=2"));
+    assert_fails(TGR_ERROR_OPTION, "'moe_blocks'", test_model_create(&model, context, SMALL "moe_blocks=1"));
+    assert_fails(TGR_ERROR_OPTION, "'bias_rate' is set, and method 'tgr' does not use it; these do: loss-free",
+                 test_model_create(&model, context, SMALL "method=tgr moe_blocks=2 bias_rate=0.1"));
+    assert_null(model);
+    model = test_model(context, SMALL "preset=fashion"); /* whose experts and moe_blocks nobody set */
     int64_t count = -1;
     assert_status(TGR_OK, tgr_model_moe_layers(model, &count));
     assert_int_equal(count, 0);
@@ -673,7 +680,7 @@ int main(void) {
         cmocka_unit_test(test_seed_decides_weights),
         cmocka_unit_test(test_refused_configs),
         cmocka_unit_test(test_too_large_models),
-        cmocka_unit_test(test_dense_ignores_moe_blocks),
+        cmocka_unit_test(test_unused_options_are_refused),
         cmocka_unit_test(test_refused_arguments),
         cmocka_unit_test(test_backward_out_of_order),
         cmocka_unit_test(test_batch_independence),

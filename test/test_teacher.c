@@ -23,16 +23,17 @@ static void test_mismatches(void **unused) {
     check_refused(TGR_ERROR_SHAPE, "student has 1 patches (1 by 1), the teacher 4 (2 by 2)", "", "patch_size=8");
     check_refused(TGR_ERROR_SHAPE, "3 channels and size 8, the teacher of 3 and 16", "image_size=16 patch_size=8", "");
     check_refused(TGR_ERROR_SHAPE, "3 channels and size 8, the teacher of 1 and 8", "channels=1", "");
-    check_refused(TGR_ERROR_ARGUMENT, "no MoE layer", "", "method=dense");
     check_refused(TGR_ERROR_RANGE, "MoE layer 1 is guided by teacher block 4; the teacher has 3", "depth=3", "");
     check_refused(TGR_ERROR_RANGE, "teacher block 5; the teacher has 4", "", "teacher_layers=5");
     check_refused(TGR_ERROR_RANGE, "3 numbers", "", "teacher_layers=1,2,3");
     check_refused(TGR_ERROR_RANGE, "0.5", "", "guidance_start=0.5 guidance_end=0.25 total_steps=10");
     check_refused(TGR_ERROR_RANGE, "total_steps", "", "guidance_end=0.5");
     tgr_context *context = test_context(1, 1);
-    tgr_model *model = test_model_with(context, STUDENT, "");
+    tgr_model *model = test_model_with(context, STUDENT, ""), *dense = test_model_with(context, BACKBONE, "");
     tgr_teacher *teacher = NULL;
+    assert_fails(TGR_ERROR_ARGUMENT, "no MoE layer", tgr_teacher_create(&teacher, model, dense));
     assert_fails(TGR_ERROR_ARGUMENT, "same model", tgr_teacher_create(&teacher, model, model));
+    tgr_model_free(dense);
     tgr_model_free(model);
     tgr_context_free(context);
 }

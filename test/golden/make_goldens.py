@@ -59,25 +59,23 @@ def number(text):
 
 
 class Config(dict):
-    """What a case sets, over the defaults that matter here."""
+    """What a case sets, over the defaults that matter here: a model's, and those of its method (see METHODS)."""
 
-    DEFAULTS = dict(
+    MODEL = dict(
         image_size=8, channels=3, patch_size=4, classes=5, embed_dim=12, depth=3, heads=3, mlp_ratio=2,
-        distillation_token=0, layer_scale=0, drop_path=0, position_cls=1, method="dense", experts=4, top_k=1,
-        moe_blocks="2,3", capacity_factor=0, batch_prioritized=1, router_noise=0, renormalize=0, importance_weight=0,
-        load_weight=0, switch_weight=0, z_weight=0, router_task_gradient=1, distill_weight=5,
-        teacher_load_weight=0.005, teacher_entropy_weight=0.005, teacher_layers="", teacher_feature="ffn_input",
-        label_smoothing=0)
+        distillation_token=0, layer_scale=0, drop_path=0, position_cls=1, label_smoothing=0)
 
-    def __init__(self, **given):
-        super().__init__(self.DEFAULTS, **given)
+    def __init__(self, method, **given):
+        known = self.MODEL | (METHODS[method].OPTIONS if method != "dense" else {})
+        assert given.keys() <= known.keys(), given.keys() - known.keys()
+        super().__init__(known, method=method, **given)
         self.__dict__ = self
 
     def text(self):
         return "".join(f"{k}={v}\n" for k, v in self.items())
 
     def blocks(self, key):
-        return [int(b) - 1 for b in str(self[key]).split(",") if b]
+        return [int(b) - 1 for b in str(self.get(key, "")).split(",") if b]
 
 
 def make_weights(config, generator):
@@ -91,7 +89,8 @@ def make_weights(config, generator):
     shapes["pos_embed"] = (1, patches + (prefix if config.position_cls else 0), d)
     shapes["patch_embed.proj.weight"] = (d, config.channels, config.patch_size, config.patch_size)
     shapes["patch_embed.proj.bias"] = (d,)
-    moe = config.blocks("moe_blocks") if config.method != "dense" else []
+    moe = config.blocks("moe_blocks")
+    special = {}
     for b in range(config.depth):
         p = f"blocks.{b}."
         shapes |= {p + "norm1.weight": (d,), p + "norm1.bias": (d,), p + "attn.qkv.weight": (3 * d, d),
@@ -101,9 +100,15 @@ def make_weights(config, generator):
             shapes |= {p + "ls1.gamma": (d,), p + "ls2.gamma": (d,)}
         if b in moe:
             e = config.experts
-            shapes |= {p + "moe.router.weight": (e, d), p + "moe.experts.fc1.weight": (e, hidden, d),
-                       p + "moe.experts.fc1.bias": (e, hidden), p + "moe.experts.fc2.weight": (e, d, hidden),
-                       p + "moe.experts.fc2.bias": (e, d)}
+            tensors = METHODS[config.method].tensors(config)
+            shapes |= {p + "moe." + name: shape for name, (shape, _) in tensors.items()}
+            special |= {p + "moe." + name: make for name, (_, make) in tensors.items() if make}
+            shapes |= {p + "moe.experts.fc1.weight": (e, hidden, d), p + "moe.experts.fc1.bias": (e, hidden),
+                       p + "moe.experts.fc2.weight": (e, d, hidden), p + "moe.experts.fc2.bias": (e, d)}
+            if config.shared_experts:
+                h = hidden * config.shared_experts
+                shapes |= {p + "moe.shared.fc1.weight": (h, d), p + "moe.shared.fc1.bias": (h,),
+                           p + "moe.shared.fc2.weight": (d, h), p + "moe.shared.fc2.bias": (d,)}
         else:
             shapes |= {p + "mlp.fc1.weight": (hidden, d), p + "mlp.fc1.bias": (hidden,),
                        p + "mlp.fc2.weight": (d, hidden), p + "mlp.fc2.bias": (d,)}
@@ -112,7 +117,7 @@ def make_weights(config, generator):
         shapes |= {"head_dist.weight": (config.classes, d), "head_dist.bias": (config.classes,)}
     weights = {}
     for name, shape in shapes.items():
-        value = torch.randn(shape, generator=generator) * 0.3
+        value = special[name](generator) if name in special else torch.randn(shape, generator=generator) * 0.3
         if "norm" in name and name.endswith("weight"):
             value = 1 + value
         weights[name] = value.float().double().requires_grad_()
@@ -124,43 +129,101 @@ def squared_cv(values):
     return values.var(unbiased=False) / values.mean() ** 2
 
 
-class Router:
-    """One layer's decisions and its auxiliary losses (methods: V-MoE, Switch)."""
+def ffn(x, w1, b1, w2, b2):
+    return F.gelu(x @ w1.T + b1) @ w2.T + b2
 
-    def __init__(self, config, x, weight, seed, layer):
+
+class Layer:
+    """What a method sees of a MoE layer: T tokens x [T, d], image after image, and the tensors below `prefix`."""
+
+    def __init__(self, config, x, weights, prefix, seed, index, sequence, patches):
+        self.config, self.x, self.weights, self.prefix, self.seed, self.index = config, x, weights, prefix, seed, index
+        self.tokens, self.sequence = x.shape[0], sequence
+        self.prefix_tokens = 1 + config.distillation_token
+        self.patches = patches  # [T, patch_dim], zero for prefix tokens
+
+    def tensor(self, name):
+        return self.weights[self.prefix + name]
+
+    def expert(self, e, rows):
+        """rows [n, d] -> [n, d]"""
+        parts = ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")
+        return ffn(rows, *(self.tensor(f"experts.{part}")[e] for part in parts))
+
+    def shared(self):
+        return ffn(self.x, *(self.tensor(f"shared.{part}") for part in ("fc1.weight", "fc1.bias", "fc2.weight",
+                                                                        "fc2.bias")))
+
+
+class Method:
+    """One layer's decisions and auxiliary losses. A method sets, in its constructor: logits and p [T, E], choices, gates
+    and kept [T, K], terms {name: value}; and after {tensor name: value}, where a pass changes its state."""
+
+    OPTIONS = dict(experts=4, moe_blocks="2,3", shared_experts=0)
+
+    @staticmethod
+    def tensors(config):
+        """{name below the layer: (shape, None for random numbers or a function of the generator)}"""
+        return {"router.weight": ((config.experts, config.embed_dim), None)}
+
+    def __init__(self, layer):
+        self.layer, self.terms, self.after = layer, {}, {}
+
+    def output(self):
+        """y [T, d], from choices, gates and kept."""
+        layer = self.layer
+        outputs = torch.stack([layer.expert(e, layer.x) for e in range(layer.config.experts)], dim=1)
+        picked = outputs.gather(1, self.choices[..., None].expand(-1, -1, layer.x.shape[1]))
+        return (picked * (self.gates * self.kept)[..., None]).sum(1)
+
+
+class SoftmaxTopK(Method):
+    """V-MoE, TGR-MoE (whose guidance is added outside) and Switch."""
+
+    TEACHER = dict(distill_weight=5, teacher_load_weight=0.005, teacher_entropy_weight=0.005, teacher_layers="",
+                   teacher_feature="ffn_input")
+    BALANCE = dict(importance_weight=0, switch_weight=0, z_weight=0, router_task_gradient=1)
+    OPTIONS = Method.OPTIONS | TEACHER | BALANCE | dict(
+        top_k=1, capacity_factor=0, batch_prioritized=1, router_noise=0, renormalize=0, load_weight=0)
+
+    def __init__(self, layer):
+        super().__init__(layer)
+        config = layer.config
         e, k = config.experts, config.top_k
-        tokens = x.shape[0]
-        self.logits = x @ weight.T
+        self.score()
+        noise = normal(layer.seed, 0, ROUTER_NOISE, layer.index, layer.tokens * e).reshape(layer.tokens, e)
+        self.noisy = self.logits + torch.from_numpy(noise * config.get("router_noise", 0) / e)
+        self.take(self.noisy.softmax(-1), self.select(k))
+        self.kept = self.dispatch(self.gates.detach())
+        self.balance()
+
+    def score(self):
+        self.logits = self.layer.x @ self.layer.tensor("router.weight").T
         self.p = self.logits.softmax(-1)
-        noise = normal(seed, 0, ROUTER_NOISE, layer, tokens * e).reshape(tokens, e) * config.router_noise / e
-        noisy = self.logits + torch.from_numpy(noise)
-        gates, self.choices = noisy.softmax(-1).topk(k, dim=-1)
+
+    def select(self, k):
+        """The choices [T, K]."""
+        return self.noisy.topk(k, dim=-1).indices
+
+    def take(self, probabilities, choices):
+        """Gates: the probabilities of the choices."""
+        config = self.layer.config
+        self.choices = choices
+        gates = probabilities.gather(-1, choices)
         if config.renormalize:
             gates = gates / gates.sum(-1, keepdim=True)
         self.gates = gates if config.router_task_gradient else gates.detach()
-        self.kept = self.dispatch(config, self.gates.detach(), tokens)
-        self.terms = {}
-        if config.importance_weight:
-            self.terms["importance"] = config.importance_weight * squared_cv(self.p.sum(0))
-        if config.load_weight:
-            threshold = noisy.topk(k, dim=-1).values[:, -1:]
-            winning = 1 - torch.special.ndtr((threshold - self.logits) * e)
-            self.terms["load"] = config.load_weight * squared_cv(winning.mean(0))
-        if config.switch_weight:
-            share = F.one_hot(self.choices, e).sum((0, 1)).double() / (tokens * k)
-            self.terms["switch"] = config.switch_weight * e * (share * self.p.mean(0)).sum()
-        if config.z_weight:
-            self.terms["z"] = config.z_weight * (self.logits.logsumexp(-1) ** 2).mean()
 
-    def dispatch(self, config, gates, tokens):
+    def dispatch(self, gates):
         """Which choices get a slot: all first choices before any second, by largest gate or by position."""
+        config, tokens = self.layer.config, self.layer.tokens
         kept = torch.ones_like(self.choices, dtype=torch.bool)
         if not config.capacity_factor:
             return kept
         capacity = math.ceil(tokens * config.top_k * config.capacity_factor / config.experts)
         order = range(tokens)
         if config.batch_prioritized:
-            order = sorted(order, key=lambda t: (-gates[t].max().item(), t))
+            order = sorted(order, key=lambda t: (-gates[t, 0].item(), t))
         used = [0] * config.experts
         for k in range(config.top_k):
             for t in order:
@@ -169,19 +232,32 @@ class Router:
                 used[expert] += 1
         return kept
 
+    def balance(self):
+        config, tokens = self.layer.config, self.layer.tokens
+        e, k = config.experts, config.top_k
+        if config.importance_weight:
+            self.terms["importance"] = config.importance_weight * squared_cv(self.p.sum(0))
+        if config.get("load_weight"):
+            threshold = self.noisy.topk(k, dim=-1).values[:, -1:]
+            winning = 1 - torch.special.ndtr((threshold - self.logits) * e)
+            self.terms["load"] = config.load_weight * squared_cv(winning.mean(0))
+        if config.switch_weight:
+            share = F.one_hot(self.choices, e).sum((0, 1)).double() / (tokens * k)
+            self.terms["switch"] = config.switch_weight * e * (share * self.p.mean(0)).sum()
+        if config.z_weight:
+            self.terms["z"] = config.z_weight * (self.logits.logsumexp(-1) ** 2).mean()
 
-def ffn(x, w1, b1, w2, b2):
-    return F.gelu(x @ w1.T + b1) @ w2.T + b2
+
+METHODS = {"vmoe": SoftmaxTopK, "tgr": SoftmaxTopK, "switch": SoftmaxTopK}
 
 
-def moe(config, x, weights, prefix, seed, layer):
-    """x [tokens, d] -> y [tokens, d] and the router."""
-    router = Router(config, x, weights[prefix + "router.weight"], seed, layer)
-    outputs = torch.stack([ffn(x, *(weights[prefix + f"experts.{part}"][e] for part in
-                                    ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")))
-                           for e in range(config.experts)], dim=1)
-    picked = outputs.gather(1, router.choices[..., None].expand(-1, -1, x.shape[1]))
-    return (picked * (router.gates * router.kept)[..., None]).sum(1), router
+def moe(layer):
+    """-> y [T, d] and the layer's method"""
+    method = METHODS[layer.config.method](layer)
+    y = method.output()
+    if layer.config.shared_experts:
+        y = y + layer.shared()
+    return y, method
 
 
 def drop_path(config, x, block, branch, seed, training):
@@ -195,6 +271,9 @@ def drop_path(config, x, block, branch, seed, training):
 def vit(config, weights, images, seed=0, training=True):
     """-> logits, final features, routers, {(block, feature): [batch, tokens, d]}"""
     batch, d = images.shape[0], config.embed_dim
+    size = config.patch_size
+    patches = F.unfold(images, size, stride=size).transpose(1, 2)  # [batch, patches, channel · row · column]
+    patches = F.pad(patches, (0, 0, 1 + config.distillation_token, 0)).flatten(0, 1)
     x = F.conv2d(images, weights["patch_embed.proj.weight"], weights["patch_embed.proj.bias"], stride=config.patch_size)
     x = x.flatten(2).transpose(1, 2)
     tokens = [weights["cls_token"].expand(batch, -1, -1)]
@@ -205,7 +284,7 @@ def vit(config, weights, images, seed=0, training=True):
     else:
         x = torch.cat(tokens + [x + weights["pos_embed"]], 1)
     n = x.shape[1]
-    moe_blocks = config.blocks("moe_blocks") if config.method != "dense" else []
+    moe_blocks = config.blocks("moe_blocks")
     routers, features = [], {}
     for b in range(config.depth):
         p = f"blocks.{b}."
@@ -220,7 +299,7 @@ def vit(config, weights, images, seed=0, training=True):
         h = norm(x, "norm2")
         features[b, "ffn_input"] = h
         if b in moe_blocks:
-            y, router = moe(config, h.reshape(-1, d), weights, p + "moe.", seed, b)
+            y, router = moe(Layer(config, h.reshape(-1, d), weights, p + "moe.", seed, b, n, patches))
             y = y.reshape(batch, n, d)
             routers.append(router)
         else:
@@ -324,6 +403,8 @@ def make_case(folder, name, student, teacher=None, soft=False, batch=3, seed=123
         file.put(f"probabilities.{i}", router.p)
         file.put(f"choices.{i}", router.choices.int())
         file.put(f"kept.{i}", router.kept.int())
+        for key, value in router.after.items():
+            file.put("student.after." + router.layer.prefix + key, value.float())
     for key, value in weights.items():
         file.put("student.value." + key, value.float())
         gradient = value.grad if value.grad is not None else torch.zeros_like(value)

@@ -63,32 +63,45 @@ done:
     return result;
 }
 
-/* Shares of the probe's tokens, by layer and expert. */
-static void add_load(cJSON *object, const tool_evaluation *seen) {
-    cJSON *layers = cJSON_AddArrayToObject(object, "load");
-    for (int64_t layer = 0; layer < seen->layers; layer++) {
-        const int64_t *load = seen->load + layer * seen->experts;
-        int64_t sum = 0;
-        for (int64_t e = 0; e < seen->experts; e++) sum += load[e];
-        cJSON *shares = cJSON_CreateArray();
-        for (int64_t e = 0; e < seen->experts; e++) {
-            cJSON_AddItemToArray(shares, cJSON_CreateNumber(sum > 0 ? (double)load[e] / (double)sum : 0));
-        }
-        cJSON_AddItemToArray(layers, shares);
+/* Shares of the probe's tokens in its latest run, [layers, experts]. */
+static int add_load(cJSON *object, const tgr_probe *probe, int64_t run) {
+    int result = 0;
+    cJSON *rows = cJSON_AddArrayToObject(object, "load");
+    int64_t layers = 0, experts = 0;
+    double *shares = NULL;
+    if (!probe) goto done;
+    LIBRARY(tgr_probe_shape(probe, &layers, NULL, &experts, NULL));
+    shares = calloc((size_t)experts, sizeof *shares);
+    if (!shares) TRY(fail_with("no memory for the loads of %lld experts", (long long)experts));
+    for (int64_t layer = 0; layer < layers; layer++) {
+        LIBRARY(tgr_probe_load(probe, layer, run, shares));
+        cJSON_AddItemToArray(rows, cJSON_CreateDoubleArray(shares, (int)experts));
     }
+done:
+    free(shares);
+    return result;
 }
 
-static void add_routing(cJSON *object, const tool_epoch *epoch, const tool_evaluation *seen) {
-    const int sparse = seen->layers > 0;
+static int add_routing(cJSON *object, const tgr_probe *probe, const tool_epoch *epoch) {
+    int result = 0;
+    int64_t runs = 0, dead = 0;
+    double entropy = NAN, dropped = NAN, margin = NAN;
+    if (probe) {
+        LIBRARY(tgr_probe_runs(probe, &runs));
+        LIBRARY(tgr_probe_measure(probe, -1, runs - 1, NULL, &entropy, &dropped, &dead, &margin));
+    }
     cJSON_AddNumberToObject(object, "adjacent_consistency", epoch->adjacent_consistency);
-    add_load(object, seen);
-    cJSON_AddNumberToObject(object, "load_cv", sparse ? seen->load_cv : NAN);
-    cJSON_AddNumberToObject(object, "entropy", sparse ? seen->entropy : NAN);
-    cJSON_AddNumberToObject(object, "dropped", sparse ? seen->dropped : NAN);
-    cJSON_AddNumberToObject(object, "dead_experts", sparse ? (double)seen->dead : NAN);
+    TRY(add_load(object, probe, runs - 1));
+    cJSON_AddNumberToObject(object, "load_cv", epoch->load_cv);
+    cJSON_AddNumberToObject(object, "entropy", entropy);
+    cJSON_AddNumberToObject(object, "dropped", dropped);
+    cJSON_AddNumberToObject(object, "dead_experts", probe ? (double)dead : NAN);
+    cJSON_AddNumberToObject(object, "margin", margin);
+done:
+    return result;
 }
 
-int epoch_log_write(FILE *log, const tool_session *session, const tool_epoch *epoch, const tool_evaluation *seen) {
+int epoch_log_write(FILE *log, const tool_session *session, const tool_epoch *epoch) {
     static const char *const terms[LOSS_TERM_COUNT] = {LOSS_TERMS};
     int result = 0;
     const tgr_config *config = NULL;
@@ -105,8 +118,8 @@ int epoch_log_write(FILE *log, const tool_session *session, const tool_epoch *ep
         snprintf(name, sizeof name, "loss_%s", terms[i]);
         cJSON_AddNumberToObject(object, name, epoch->terms[i]);
     }
-    cJSON_AddNumberToObject(object, "top1", seen->top1);
-    add_routing(object, epoch, seen);
+    cJSON_AddNumberToObject(object, "top1", epoch->top1);
+    TRY(add_routing(object, session->probe, epoch));
     cJSON_AddNumberToObject(object, "img_per_s", epoch->images_per_second);
     cJSON_AddNumberToObject(object, "sec", epoch->seconds);
     TRY(write_line(log, object));
@@ -115,7 +128,31 @@ done:
     return result;
 }
 
-int epoch_log_finish(FILE *log, const tool_session *session, double top1, const double *consistency, int64_t epochs) {
+/* How each epoch's routing agrees with the final one, and what share of the tokens changes expert after it once more.
+ */
+static int add_consistency(cJSON *object, const tool_session *session, int64_t epochs) {
+    int result = 0;
+    const tgr_probe *probe = session->probe;
+    int64_t runs = 0;
+    double share = NAN;
+    cJSON *agreements = cJSON_AddArrayToObject(object, "final_consistency");
+    cJSON *curve = cJSON_AddArrayToObject(object, "fluctuating");
+    if (!probe) goto done;
+    LIBRARY(tgr_probe_runs(probe, &runs));
+    for (int64_t i = 0; i < epochs; i++) {
+        LIBRARY(tgr_probe_agreement(probe, -1, session->state.first_run + i, runs - 1, &share));
+        cJSON_AddItemToArray(agreements, cJSON_CreateNumber(share));
+        LIBRARY(tgr_probe_fluctuating(probe, -1, session->state.first_run + i, &share));
+        cJSON_AddItemToArray(curve, cJSON_CreateNumber(share));
+    }
+    if (session->state.first_run == 0) goto done;
+    LIBRARY(tgr_probe_agreement(probe, -1, 0, runs - 1, &share));
+    cJSON_AddNumberToObject(object, "init_consistency", share);
+done:
+    return result;
+}
+
+int epoch_log_finish(FILE *log, const tool_session *session, double top1, int64_t epochs) {
     int result = 0;
     int64_t total = 0, active = 0;
     struct rusage usage = {0};
@@ -124,7 +161,7 @@ int epoch_log_finish(FILE *log, const tool_session *session, double top1, const 
     getrusage(RUSAGE_SELF, &usage);
     cJSON_AddBoolToObject(object, "final", 1);
     cJSON_AddNumberToObject(object, "top1", top1);
-    cJSON_AddItemToObject(object, "final_consistency", cJSON_CreateDoubleArray(consistency, (int)epochs));
+    TRY(add_consistency(object, session, epochs));
     cJSON_AddNumberToObject(object, "params", (double)total);
     cJSON_AddNumberToObject(object, "active_params", (double)active);
     cJSON_AddNumberToObject(object, "peak_rss_mb", (double)usage.ru_maxrss / 1024);

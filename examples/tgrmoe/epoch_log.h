@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 
-#include "evaluation.h"
 #include "session.h"
 
 /* How the epoch went that ends now. */
@@ -15,13 +14,15 @@ typedef struct tool_epoch {
     double seconds;           /* with evaluation */
     double loss;              /* mean over steps */
     double terms[LOSS_TERM_COUNT];
+    double top1;                 /* percent */
     double adjacent_consistency; /* NAN for the first epoch and for a dense model */
+    double load_cv;              /* of the probe; NAN for a dense model */
 } tool_epoch;
 
 /* Opens `path` for writing. The lines of the first `keep` epochs, written before the run paused, stay. */
 int epoch_log_open(FILE **out, const char *path, int64_t keep);
-int epoch_log_write(FILE *log, const tool_session *session, const tool_epoch *epoch, const tool_evaluation *seen);
-/* `consistency` [epochs]: agreement of each epoch's routing with the final one. */
-int epoch_log_finish(FILE *log, const tool_session *session, double top1, const double *consistency, int64_t epochs);
+int epoch_log_write(FILE *log, const tool_session *session, const tool_epoch *epoch);
+/* The probe's latest run is the final routing, which each of the `epochs` is compared with. */
+int epoch_log_finish(FILE *log, const tool_session *session, double top1, int64_t epochs);
 
 #endif

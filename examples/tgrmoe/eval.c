@@ -15,6 +15,7 @@ typedef struct tool_subject {
     tgr_context *context;
     tgr_model *model, *backbone;
     tgr_teacher *oracle;
+    tgr_probe *probe; /* NULL for a model without MoE layers */
     dataset data;
     tool_batch batch;
     double mean[DATASET_CHANNELS_MAX], deviation[DATASET_CHANNELS_MAX];
@@ -101,6 +102,7 @@ done:
 }
 
 static void close_subject(tool_subject *subject) {
+    tgr_probe_free(subject->probe);
     tgr_teacher_free(subject->oracle);
     tgr_model_free(subject->backbone);
     tgr_model_free(subject->model);
@@ -127,39 +129,68 @@ done:
     return result;
 }
 
-static void print_routing(const tool_evaluation *seen) {
-    printf("routing entropy %.4f nats, dropped %.4f, load cv %.3f, dead experts %lld\n", seen->entropy, seen->dropped,
-           seen->load_cv, (long long)seen->dead);
-    for (int64_t layer = 0; layer < seen->layers; layer++) {
+static int print_routing(const tgr_probe *probe) {
+    int result = 0;
+    double entropy = 0, dropped = 0, cv = 0, *shares = NULL;
+    int64_t dead = 0, layers = 0, experts = 0;
+    LIBRARY(tgr_probe_shape(probe, &layers, NULL, &experts, NULL));
+    LIBRARY(tgr_probe_measure(probe, -1, 0, &cv, &entropy, &dropped, &dead, NULL));
+    shares = calloc((size_t)experts, sizeof *shares);
+    if (!shares) TRY(fail_with("no memory for the loads of %lld experts", (long long)experts));
+    printf("routing entropy %.4f nats, dropped %.4f, load cv %.3f, dead experts %lld\n", entropy, dropped, cv,
+           (long long)dead);
+    for (int64_t layer = 0; layer < layers; layer++) {
+        LIBRARY(tgr_probe_load(probe, layer, 0, shares));
         printf("load of MoE layer %lld:", (long long)layer + 1);
-        for (int64_t e = 0; e < seen->experts; e++) printf(" %lld", (long long)seen->load[layer * seen->experts + e]);
+        for (int64_t e = 0; e < experts; e++) printf(" %.4f", shares[e]);
         printf("\n");
     }
+done:
+    free(shares);
+    return result;
+}
+
+static int write_choices(const char *path, const tgr_probe *probe) {
+    int result = 0;
+    const int32_t *choices = NULL;
+    int64_t layers = 0, tokens = 0;
+    LIBRARY(tgr_probe_shape(probe, &layers, &tokens, NULL, NULL));
+    LIBRARY(tgr_probe_choices(probe, 0, 0, &choices));
+    TRY(write_numbers("routing", path, choices, (size_t)(layers * tokens)));
+done:
+    return result;
+}
+
+static int open_probe(tool_subject *subject) {
+    int result = 0;
+    int64_t layers = 0;
+    LIBRARY(tgr_model_moe_layers(subject->model, &layers));
+    if (layers > 0) LIBRARY(tgr_probe_create(&subject->probe, subject->model, NULL, subject->count, 1));
+done:
+    return result;
 }
 
 int command_eval(const tool_arguments *arguments) {
     int result = 0;
     tool_subject subject = {0};
-    tool_evaluation seen = {0};
+    double top1 = 0;
     float *logits = NULL;
     TRY(check_arguments(arguments));
     TRY(open_subject(&subject, arguments));
+    TRY(open_probe(&subject));
+    if (arguments->routing && !subject.probe) TRY(fail_with("--routing: the model has no MoE layer"));
     logits = calloc((size_t)subject.count, (size_t)subject.classes * sizeof *logits);
     if (!logits) TRY(fail_with("no memory for the logits of %lld images", (long long)subject.count));
-    TRY(evaluate(&seen, subject.model, subject.oracle, &subject.data.test, subject.count, subject.count, &subject.batch,
-                 logits));
-    if (arguments->routing && seen.layers == 0) TRY(fail_with("--routing: the model has no MoE layer"));
-    printf("top-1 %.2f %% of %lld images\n", seen.top1, (long long)subject.count);
-    if (seen.layers > 0) print_routing(&seen);
+    TRY(evaluate(&top1, subject.model, subject.oracle, &subject.data.test, subject.count, subject.probe, subject.count,
+                 &subject.batch, logits));
+    printf("top-1 %.2f %% of %lld images\n", top1, (long long)subject.count);
+    if (subject.probe) TRY(print_routing(subject.probe));
     if (arguments->logits) {
         TRY(write_numbers("logits", arguments->logits, logits, (size_t)(subject.count * subject.classes)));
     }
-    if (arguments->routing) {
-        TRY(write_numbers("routing", arguments->routing, seen.routing, (size_t)(seen.layers * seen.choices)));
-    }
+    if (arguments->routing) TRY(write_choices(arguments->routing, subject.probe));
 done:
     free(logits);
-    evaluation_free(&seen);
     close_subject(&subject);
     return result;
 }

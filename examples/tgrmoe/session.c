@@ -92,10 +92,10 @@ done:
     return result;
 }
 
-/* What trains the model: teacher, loss, optimizer. */
+/* What trains the model and looks at it: teacher, loss, optimizer, probe. */
 static int open_training(tool_session *session) {
     int result = 0;
-    int64_t method = 0;
+    int64_t method = 0, layers = 0;
     const tgr_config *config = NULL;
     tgr_parameters *parameters = NULL;
     LIBRARY(tgr_model_config(session->model, &config));
@@ -107,6 +107,8 @@ static int open_training(tool_session *session) {
     LIBRARY(tgr_loss_create(&session->loss, session->model, session->teacher));
     LIBRARY(tgr_model_parameters(session->model, &parameters));
     LIBRARY(tgr_optimizer_create(&session->optimizer, config, parameters));
+    LIBRARY(tgr_model_moe_layers(session->model, &layers));
+    if (layers > 0) LIBRARY(tgr_probe_create(&session->probe, session->model, NULL, session->state.probe, 1));
 done:
     return result;
 }
@@ -180,12 +182,12 @@ done:
 }
 
 void session_close(tool_session *session) {
+    tgr_probe_free(session->probe);
     tgr_optimizer_free(session->optimizer);
     tgr_loss_free(session->loss);
     tgr_teacher_free(session->teacher);
     tgr_model_free(session->backbone);
     tgr_model_free(session->model);
     tgr_context_free(session->context);
-    history_free(&session->history);
     dataset_free(&session->data);
 }

@@ -5,7 +5,6 @@
 
 #include "arguments.h"
 #include "dataset.h"
-#include "history.h"
 #include "tgrmoe/tgrmoe.h"
 
 /* The terms of the loss that an epoch's line shows, as the library names them. */
@@ -22,10 +21,11 @@ typedef struct run_state {
     double mean[DATASET_CHANNELS_MAX], deviation[DATASET_CHANNELS_MAX];
     int64_t step;                                /* optimizer steps since the start of training */
     double loss_sum, term_sums[LOSS_TERM_COUNT]; /* over the steps of the epoch that is under way */
-    int64_t history_epochs, history_choices;     /* the shape of the part "history" */
+    int64_t probe_runs;                          /* how many runs the part "probe" holds */
+    int64_t first_run; /* the probe's run after epoch 1: 1 if it ran before training too (--init), else 0 */
 } run_state;
 
-enum { RUN_STATE_VERSION = 1 };
+enum { RUN_STATE_VERSION = 2 };
 
 typedef struct tool_session {
     const tool_arguments *arguments;
@@ -35,8 +35,8 @@ typedef struct tool_session {
     tgr_teacher *teacher;        /* NULL unless the method is tgr */
     tgr_loss *loss;
     tgr_optimizer *optimizer;
+    tgr_probe *probe; /* NULL for a model without MoE layers */
     run_state state;
-    tool_history history;
     int64_t steps_per_epoch, end_step;
 } tool_session;
 
@@ -54,7 +54,7 @@ int session_take_weights(tool_session *session, const char *path);
 int state_save(tool_session *session, const char *path);
 /* Reads "host" alone. */
 int state_peek(run_state *state, const char *path);
-/* Fills model, optimizer, teacher routers, state and history. */
+/* Fills model, optimizer, teacher routers, state and probe. */
 int state_load(tool_session *session, const char *path);
 
 /* same_settings.c: fails when a setting on the command line, or the data, differ from those of the saved run. */

@@ -18,7 +18,7 @@ typedef struct tool_training {
     tool_batch batch;
     int64_t *order; /* [images], of epoch `order_epoch` */
     int64_t order_epoch;
-    tool_evaluation seen; /* after step `seen_step` */
+    double top1; /* after step `seen_step` */
     int64_t seen_step, saved_step;
     FILE *log;
     tool_progress progress;
@@ -77,11 +77,50 @@ done:
 static void print_epoch(const tool_training *training, const tool_epoch *epoch) {
     progress_clear(&training->progress);
     printf("epoch %lld  step %lld  loss %.4f  top-1 %.2f %%", (long long)epoch->number,
-           (long long)training->session.state.step, epoch->loss, training->seen.top1);
+           (long long)training->session.state.step, epoch->loss, epoch->top1);
     if (!isnan(epoch->adjacent_consistency)) printf("  adjacent %.3f", epoch->adjacent_consistency);
-    if (training->seen.layers > 0) printf("  load cv %.2f", training->seen.load_cv);
+    if (!isnan(epoch->load_cv)) printf("  load cv %.2f", epoch->load_cv);
     printf("  %.0f images/s  %.1f s\n", epoch->images_per_second, epoch->seconds);
     fflush(stdout);
+}
+
+/* Evaluates on all test images; the routing of the first is the next run of the probe. */
+static int look(tool_training *training) {
+    int result = 0;
+    const tool_session *session = &training->session;
+    const image_set *test = &session->data.test;
+    TRY(evaluate(&training->top1, session->model, NULL, test, test->count, session->probe, session->state.probe,
+                 &training->batch, NULL));
+    training->seen_step = session->state.step;
+done:
+    return result;
+}
+
+/* A run of the probe before the first step, so that fine-tuning can be compared with what it started from. */
+static int look_before_training(tool_training *training) {
+    int result = 0;
+    tool_session *session = &training->session;
+    run_state *state = &session->state;
+    double top1 = 0;
+    if (!session->probe || !session->arguments->init || state->step > 0) goto done;
+    TRY(evaluate(&top1, session->model, NULL, &session->data.test, state->probe, session->probe, state->probe,
+                 &training->batch, NULL));
+    state->first_run = 1;
+done:
+    return result;
+}
+
+/* What the probe says of the epoch. */
+static int measure_epoch(const tool_session *session, tool_epoch *epoch) {
+    int result = 0;
+    int64_t runs = 0;
+    if (!session->probe) goto done;
+    LIBRARY(tgr_probe_runs(session->probe, &runs));
+    LIBRARY(tgr_probe_measure(session->probe, -1, runs - 1, &epoch->load_cv, NULL, NULL, NULL, NULL));
+    if (runs - session->state.first_run < 2) goto done;
+    LIBRARY(tgr_probe_agreement(session->probe, -1, runs - 2, runs - 1, &epoch->adjacent_consistency));
+done:
+    return result;
 }
 
 /* Evaluates and writes the epoch's line; the run may have stopped in the middle of it. */
@@ -89,34 +128,28 @@ static int report_epoch(tool_training *training) {
     int result = 0;
     tool_session *session = &training->session;
     const run_state *state = &session->state;
-    const image_set *test = &session->data.test;
     const int64_t inside = (state->step - 1) % session->steps_per_epoch + 1;
     tool_epoch epoch = {.number = (state->step - 1) / session->steps_per_epoch + 1,
                         .loss = state->loss_sum / (double)inside,
-                        .adjacent_consistency = NAN};
-    tool_evaluation *seen = &training->seen;
-    TRY(evaluate(seen, session->model, NULL, test, test->count, state->probe, &training->batch, NULL));
-    training->seen_step = state->step;
-    if (seen->layers > 0 && session->history.epochs > 0) {
-        const int64_t last = session->history.epochs - 1;
-        TRY(history_agreement(&session->history, last, seen->routing, &epoch.adjacent_consistency));
-    }
+                        .adjacent_consistency = NAN,
+                        .load_cv = NAN};
+    TRY(look(training));
+    epoch.top1 = training->top1;
+    TRY(measure_epoch(session, &epoch));
     for (int i = 0; i < LOSS_TERM_COUNT; i++) epoch.terms[i] = state->term_sums[i] / (double)inside;
     epoch.images_per_second = (double)training->step_images / training->step_seconds;
     epoch.seconds = clock_seconds() - training->epoch_start;
-    if (training->log) TRY(epoch_log_write(training->log, session, &epoch, seen));
+    if (training->log) TRY(epoch_log_write(training->log, session, &epoch));
     print_epoch(training, &epoch);
 done:
     return result;
 }
 
-/* A whole epoch is done: its routing joins the history, and the next one starts from zero. */
+/* A whole epoch is done, and the next one starts from zero. */
 static int finish_epoch(tool_training *training) {
     int result = 0;
     tool_session *session = &training->session;
-    const tool_evaluation *seen = &training->seen;
     TRY(report_epoch(training));
-    TRY(history_append(&session->history, seen->routing, seen->layers * seen->choices));
     session->state.loss_sum = 0;
     memset(session->state.term_sums, 0, sizeof session->state.term_sums);
     training->epoch_start = clock_seconds();
@@ -171,22 +204,13 @@ done:
 static int finish(tool_training *training) {
     int result = 0;
     tool_session *session = &training->session;
-    const tool_history *history = &session->history;
-    const tool_evaluation *seen = &training->seen;
-    const int stopped_inside = session->state.step % session->steps_per_epoch != 0;
-    const int64_t epochs = seen->layers > 0 ? history->epochs + stopped_inside : 0;
-    double *consistency = calloc((size_t)epochs + 1, sizeof *consistency);
-    if (!consistency) TRY(fail_with("no memory for %lld epochs", (long long)epochs));
-    for (int64_t i = 0; i < epochs; i++) {
-        consistency[i] = 1;
-        if (i < history->epochs) TRY(history_agreement(history, i, seen->routing, &consistency[i]));
-    }
-    if (training->log) TRY(epoch_log_finish(training->log, session, seen->top1, consistency, epochs));
-    printf("top-1 %.2f %% after step %lld", seen->top1, (long long)session->state.step);
+    const int64_t step = session->state.step, per_epoch = session->steps_per_epoch;
+    const int64_t epochs = (step + per_epoch - 1) / per_epoch; /* the last one may have stopped inside */
+    if (training->log) TRY(epoch_log_finish(training->log, session, training->top1, epochs));
+    printf("top-1 %.2f %% after step %lld", training->top1, (long long)step);
     if (session->arguments->save) printf(", saved in %s", session->arguments->save);
     printf("\n");
 done:
-    free(consistency);
     return result;
 }
 
@@ -199,7 +223,7 @@ static int open_training(tool_training *training) {
     TRY(batch_create(&training->batch, train, state->batch, state->mean, state->deviation));
     training->order = calloc((size_t)state->images, sizeof *training->order);
     if (!training->order) TRY(fail_with("no memory for the order of %lld images", (long long)state->images));
-    if (json) TRY(epoch_log_open(&training->log, json, session->history.epochs));
+    if (json) TRY(epoch_log_open(&training->log, json, state->step / session->steps_per_epoch));
 done:
     return result;
 }
@@ -210,20 +234,18 @@ int command_train(const tool_arguments *arguments) {
     const run_state *state = &training.session.state;
     TRY(session_open(&training.session, arguments));
     TRY(open_training(&training));
+    TRY(look_before_training(&training));
     TRY(run_steps(&training));
     if (training.seen_step != state->step && state->step % training.session.steps_per_epoch != 0) {
         TRY(report_epoch(&training));
     } else if (training.seen_step != state->step) {
-        const image_set *test = &training.session.data.test;
-        TRY(evaluate(&training.seen, training.session.model, NULL, test, test->count, state->probe, &training.batch,
-                     NULL));
+        TRY(look(&training));
     }
     TRY(finish(&training));
 done:
     if (training.log) fclose(training.log);
     free(training.order);
     batch_free(&training.batch);
-    evaluation_free(&training.seen);
     session_close(&training.session);
     return result;
 }

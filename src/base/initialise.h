@@ -5,11 +5,14 @@
 #define TGR_BASE_INITIALISE_H
 
 #include "base/parameters.h"
+#include "base/random.h"
 
 /* Fills the tensor from Normal(0, deviation²) cut at ±2, as timm's trunc_normal_. */
 void tgr_initialise_truncated(tgr_parameters *parameters, int64_t index, double deviation);
 /* Fills the tensor from Normal(0, deviation²). */
 void tgr_initialise_normal(tgr_parameters *parameters, int64_t index, double deviation);
+/* The tensor's random numbers, for another kind of draw. */
+tgr_random tgr_initialise_stream(const tgr_parameters *parameters, int64_t index);
 void tgr_initialise_constant(tgr_parameters *parameters, int64_t index, float value);
 
 #endif

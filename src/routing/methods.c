@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of routing methods.
  *
- * TGR-MoE routes as V-MoE does. What sets it apart is the teacher's guidance, which comes from outside through
+ * Switch is V-MoE's gate with K = 1, without noise, and with one loss, all by the option table. TGR-MoE routes as V-MoE
+ * does. What sets it apart is the teacher's guidance, which comes from outside through
  * tgr_routing_guide, and that its balance losses have weight 0 by the option table. */
 #include "routing/balance.h"
 #include "routing/capacity.h"
 #include "routing/dispatch.h"
+#include "routing/hash.h"
 #include "routing/linear_router.h"
+#include "routing/loss_free.h"
 #include "routing/method.h"
 #include "routing/softmax_gate.h"
 
@@ -24,6 +27,25 @@
 static const tgr_method methods[] = {
     {.index = TGR_METHOD_VMOE, LINEAR_ROUTER, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
     {.index = TGR_METHOD_TGR, LINEAR_ROUTER, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
+    {.index = TGR_METHOD_SWITCH, LINEAR_ROUTER, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
+    {.index = TGR_METHOD_HASH,
+     TOKEN_CHOICE,
+     .declare = tgr_hash_declare,
+     .initialise = tgr_hash_initialise,
+     .score = tgr_hash_score,
+     .route = tgr_hash_route,
+     .score_backward = tgr_hash_score_backward},
+    {.index = TGR_METHOD_LOSS_FREE,
+     TOKEN_CHOICE,
+     .declare = tgr_loss_free_declare,
+     .initialise = tgr_linear_router_initialise,
+     .plan = tgr_loss_free_plan,
+     .score = tgr_linear_router_score,
+     .route = tgr_loss_free_route,
+     .auxiliary = tgr_balance_losses,
+     .backward = tgr_softmax_gate_backward,
+     .score_backward = tgr_linear_router_backward,
+     .finish = tgr_loss_free_finish},
 };
 
 const tgr_method *tgr_method_find(int index) {

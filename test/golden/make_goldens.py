@@ -248,7 +248,46 @@ class SoftmaxTopK(Method):
             self.terms["z"] = config.z_weight * (self.logits.logsumexp(-1) ** 2).mean()
 
 
-METHODS = {"vmoe": SoftmaxTopK, "tgr": SoftmaxTopK, "switch": SoftmaxTopK}
+class Hash(Method):
+    """A fixed expert for each position."""
+
+    @staticmethod
+    def tensors(config):
+        tokens = (config.image_size // config.patch_size) ** 2 + 1 + config.distillation_token
+        return {"router.hash": ((tokens,), lambda g: torch.randint(config.experts, (tokens,), generator=g).double())}
+
+    def __init__(self, layer):
+        super().__init__(layer)
+        table = layer.tensor("router.hash").detach().long()
+        self.choices = table[torch.arange(layer.tokens) % layer.sequence][:, None]
+        self.logits = torch.zeros(layer.tokens, layer.config.experts)
+        self.p = F.one_hot(self.choices[:, 0], layer.config.experts).double()
+        self.gates, self.kept = torch.ones_like(self.choices).double(), torch.ones_like(self.choices)
+
+
+class LossFree(SoftmaxTopK):
+    """Selects by p + b and weighs by p; the loads of a step taken (number 9, here at step 0) move b first."""
+
+    OPTIONS = Method.OPTIONS | SoftmaxTopK.TEACHER | SoftmaxTopK.BALANCE | dict(
+        top_k=1, capacity_factor=0, batch_prioritized=1, renormalize=0, bias_rate=0.1)
+
+    @staticmethod
+    def tensors(config):
+        loads = torch.arange(config.experts) * 5 % config.experts
+        return Method.tensors(config) | {
+            "router.bias": ((config.experts,), None),
+            "router.load": ((config.experts + 1,), lambda _: torch.cat([loads, torch.tensor([9])]).double())}
+
+    def select(self, k):
+        load = self.layer.tensor("router.load").detach()[:-1]
+        bias = self.layer.tensor("router.bias").detach() + self.layer.config.bias_rate * (load.mean() - load).sign()
+        choices = (self.p + bias).topk(k, dim=-1).indices
+        counts = F.one_hot(choices, self.layer.config.experts).sum((0, 1)).double()
+        self.after = {"router.bias": bias, "router.load": torch.cat([counts, torch.zeros(1)])}
+        return choices
+
+
+METHODS = {"vmoe": SoftmaxTopK, "tgr": SoftmaxTopK, "switch": SoftmaxTopK, "hash": Hash, "loss-free": LossFree}
 
 
 def moe(layer):
@@ -427,6 +466,10 @@ def main(folder):
                                          teacher_load_weight=0.4, teacher_entropy_weight=0.6), teacher)
     make_case(folder, "tgr_last_layer", Config(method="tgr", teacher_layers="3", teacher_feature="block_output",
                                                router_task_gradient=0, z_weight=0.1), teacher)
+    make_case(folder, "switch", Config(method="switch", switch_weight=0.5, capacity_factor=0.9, z_weight=0.1))
+    make_case(folder, "hash", Config(method="hash", experts=3, distillation_token=1))
+    make_case(folder, "loss_free", Config(method="loss-free", top_k=2, experts=5, renormalize=1, switch_weight=0.2))
+    make_case(folder, "shared", Config(method="vmoe", shared_experts=2, router_noise=1, capacity_factor=0.7), batch=4)
 
 
 if __name__ == "__main__":

@@ -43,12 +43,13 @@ static inline tgr_parameters *test_model_parameters(tgr_model *model) {
     return parameters;
 }
 
-/* Moves every weight so far that all parts of the model matter: fresh ones are close to zero. */
+/* Moves every weight (not the state) so far that all parts of the model matter: fresh ones are close to zero. */
 static inline void test_model_enliven(tgr_model *model, uint64_t seed) {
     tgr_parameters *parameters = test_model_parameters(model);
     test_random random = test_random_start(seed);
     for (int64_t t = 0; t < parameters->tensor_count; t++) {
         const tgr_tensor *tensor = &parameters->tensors[t];
+        if (tensor->flags & TGR_TENSOR_STATE) continue;
         float *value = tgr_value(parameters, t);
         int64_t inputs = tensor->dims[tensor->ndim - 1];
         if (tensor->ndim == 4) inputs *= tensor->dims[1] * tensor->dims[2];

@@ -13,7 +13,7 @@
 #include "routing/routing.h"
 
 /* Adds, to the linear router, the state "<prefix>router.bias" [E], b as of the last step seen in training, and
- * "<prefix>router.load" [E + 1]: the loads of the step under way, and its number. */
+ * "<prefix>router.load" [E + 1]: the loads of the step under way (exact up to 2^24), and its number. */
 tgr_status tgr_loss_free_declare(tgr_routing *routing, const tgr_config *config, const char *prefix);
 void tgr_loss_free_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens);
 void tgr_loss_free_route(tgr_routing *routing, const tgr_random *random);

@@ -2,8 +2,8 @@
 /* The table of routing methods.
  *
  * Switch is V-MoE's gate with K = 1, without noise, and with one loss, all by the option table. TGR-MoE routes as V-MoE
- * does. What sets it apart is the teacher's guidance, which comes from outside through
- * tgr_routing_guide, and that its balance losses have weight 0 by the option table. */
+ * does. What sets it apart is the teacher's guidance, which comes from outside through tgr_routing_guide, and that its
+ * balance losses have weight 0 by the option table. */
 #include "routing/balance.h"
 #include "routing/capacity.h"
 #include "routing/dispatch.h"

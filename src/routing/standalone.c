@@ -11,6 +11,7 @@
 static tgr_status build(tgr_standalone *standalone, const tgr_config *config, int64_t dim, int with_experts) {
     tgr_context *context = standalone->context;
     standalone->dim = dim;
+    standalone->can_be_guided = tgr_option_is_used(config, TGR_OPTION_DISTILL_WEIGHT);
     TGR_TRY(tgr_parameters_create(&standalone->parameters, context));
     TGR_TRY(tgr_moe_layer_create(&standalone->layer, context, config, standalone->parameters, "",
                                  &(tgr_layer_shape){.dim = dim}, 0, with_experts));
@@ -113,6 +114,8 @@ tgr_status tgr_standalone_guide(const char *function, tgr_standalone *standalone
     if (!(isfinite(weight) && weight >= 0))
         return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'weight' is %g; a finite number from 0 is needed",
                            weight);
+    if (!standalone->can_be_guided)
+        return tgr_fail_in(function, TGR_ERROR_UNSUPPORTED, "a method without a softmax router cannot be guided");
     TGR_TRY(tgr_standalone_check_backward(function, standalone));
     tgr_routing_guide(tgr_moe_layer_routing(standalone->layer), teacher, weight, divergence);
     return TGR_OK;

@@ -13,6 +13,7 @@ typedef struct tgr_standalone {
     void *memory; /* the layer's buffers, for batches up to `tokens` */
     int64_t memory_bytes, tokens;
     int64_t sequence, planned_sequence; /* tokens of one image (0: the whole batch is one) to be had, and planned for */
+    int can_be_guided;                  /* the method has a softmax router */
     int can_backward;                   /* a forward in TGR_TRAIN is waiting for its backward */
 } tgr_standalone;
 

@@ -2,6 +2,8 @@
 /* Fresh weights, drawn from counter-based random numbers. */
 #include "base/initialise.h"
 
+#include <math.h>
+
 /* FNV-1a of the name: the "step" of a tensor's stream. */
 static uint32_t hash_name(const char *name) {
     uint32_t hash = 2166136261u;
@@ -34,4 +36,33 @@ void tgr_initialise_normal(tgr_parameters *parameters, int64_t index, double dev
 void tgr_initialise_constant(tgr_parameters *parameters, int64_t index, float value) {
     float *values = tgr_value(parameters, index);
     for (int64_t i = 0; i < parameters->tensors[index].count; i++) values[i] = value;
+}
+
+/* Σ_i a[i·stride] · b[i·stride] */
+static double strided_dot(int64_t count, int64_t stride, const float *a, const float *b) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += (double)a[i * stride] * b[i * stride];
+    return sum;
+}
+
+/* Gram and Schmidt's way, each vector cleared of those before it twice: what rounding leaves after the first time is
+ * gone after the second. */
+void tgr_initialise_orthogonal(tgr_parameters *parameters, int64_t index, double gain) {
+    int64_t rows = parameters->tensors[index].dims[0], columns = parameters->tensors[index].dims[1];
+    int by_row = rows <= columns;
+    int64_t vectors = by_row ? rows : columns, length = by_row ? columns : rows;
+    int64_t step = by_row ? columns : 1, stride = by_row ? 1 : columns;
+    float *value = tgr_value(parameters, index);
+    tgr_initialise_normal(parameters, index, 1);
+    for (int64_t v = 0; v < vectors; v++) {
+        float *vector = value + v * step;
+        for (int64_t before = 0; before < 2 * v; before++) {
+            const float *other = value + before % v * step;
+            double along = strided_dot(length, stride, vector, other);
+            for (int64_t i = 0; i < length; i++) vector[i * stride] -= (float)(along * other[i * stride]);
+        }
+        double norm = sqrt(strided_dot(length, stride, vector, vector));
+        for (int64_t i = 0; i < length; i++) vector[i * stride] = (float)(vector[i * stride] / norm);
+    }
+    for (int64_t i = 0; i < rows * columns; i++) value[i] = (float)(gain * value[i]);
 }

@@ -11,6 +11,9 @@
 void tgr_initialise_truncated(tgr_parameters *parameters, int64_t index, double deviation);
 /* Fills the tensor from Normal(0, deviation²). */
 void tgr_initialise_normal(tgr_parameters *parameters, int64_t index, double deviation);
+/* Fills the matrix [rows, columns] with orthogonal rows of length `gain`, or orthogonal columns where there are more
+ * rows than columns; all directions are equally likely. */
+void tgr_initialise_orthogonal(tgr_parameters *parameters, int64_t index, double gain);
 /* The tensor's random numbers, for another kind of draw. */
 tgr_random tgr_initialise_stream(const tgr_parameters *parameters, int64_t index);
 void tgr_initialise_constant(tgr_parameters *parameters, int64_t index, float value);

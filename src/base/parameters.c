@@ -86,7 +86,7 @@ tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const 
     TGR_REQUIRE(ndim >= 1 && ndim <= TGR_MAX_DIMS, TGR_ERROR_RANGE, "'%s' has %d dimensions; 1 to %d are allowed", name,
                 ndim, TGR_MAX_DIMS);
 
-    tgr_tensor tensor = {.ndim = ndim, .flags = flags};
+    tgr_tensor tensor = {.ndim = ndim, .flags = flags, .frozen_from = TGR_NEVER_FROZEN};
     int64_t floats = 0;
     memcpy(tensor.name, name, length);
     memcpy(tensor.dims, dims, (size_t)ndim * sizeof *dims);

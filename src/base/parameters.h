@@ -10,7 +10,7 @@
 
 #include "tgrmoe/parameters.h"
 
-#define TGR_MAX_DIMS 4
+#define TGR_MAX_DIMS   4
 #define TGR_NAME_BYTES 64
 
 typedef struct tgr_tensor {
@@ -20,7 +20,12 @@ typedef struct tgr_tensor {
     int64_t count;  /* elements */
     int64_t offset; /* into values and gradients, in floats, a multiple of 16 */
     unsigned flags; /* TGR_TENSOR_… */
+    /* From this step on the optimizer leaves the tensor alone: no gradient, no decay, no momentum moves it. A number of
+     * the step, not a flag, so that it holds after a checkpoint is loaded in the midst of a step. */
+    uint64_t frozen_from;
 } tgr_tensor;
+
+#define TGR_NEVER_FROZEN UINT64_MAX
 
 enum {
     TGR_TENSOR_NO_DECAY = 1, /* biases, norms, tokens, positions, LayerScale */
@@ -32,12 +37,12 @@ struct tgr_parameters {
     tgr_context *context; /* retained */
     tgr_tensor *tensors;
     int64_t tensor_count, tensor_capacity;
-    int64_t floats;    /* in each arena */
-    float *values;     /* [floats], NULL until sealed */
-    float *gradients;  /* [floats] */
-    uint64_t seed;     /* of every random number drawn for this object */
-    uint64_t step;     /* optimizer steps taken */
-    uint32_t micro;    /* training backwards since the last step: gradients hold the sum over that many */
+    int64_t floats;   /* in each arena */
+    float *values;    /* [floats], NULL until sealed */
+    float *gradients; /* [floats] */
+    uint64_t seed;    /* of every random number drawn for this object */
+    uint64_t step;    /* optimizer steps taken */
+    uint32_t micro;   /* training backwards since the last step: gradients hold the sum over that many */
 };
 
 tgr_status tgr_parameters_create(tgr_parameters **out, tgr_context *context);

@@ -24,6 +24,7 @@ static void cut_into_blocks(tgr_optimizer *optimizer) {
             block->offset = tensor->offset + b * BLOCK_FLOATS;
             block->count = left < BLOCK_FLOATS ? left : BLOCK_FLOATS;
             block->decayed = (tensor->flags & TGR_TENSOR_NO_DECAY) == 0;
+            block->frozen_from = tensor->frozen_from;
         }
     }
 }

@@ -13,6 +13,7 @@
 typedef struct tgr_optimizer_block {
     int64_t offset, count; /* floats in the arena */
     int decayed;
+    uint64_t frozen_from; /* of the tensor */
 } tgr_optimizer_block;
 
 struct tgr_optimizer {

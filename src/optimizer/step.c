@@ -19,12 +19,18 @@ typedef struct step_job {
     float momentum;                                        /* SGD */
 } step_job;
 
+/* Whether the block has no part in this step: its gradient, finite or not, is ignored. */
+static int is_frozen(const tgr_optimizer *optimizer, const tgr_optimizer_block *block) {
+    return optimizer->parameters->step >= block->frozen_from;
+}
+
 static void sum_squares_task(void *data, int64_t task, int worker) {
     const step_job *job = data;
     const tgr_optimizer_block *block = &job->optimizer->blocks[task];
+    const float *gradient = job->optimizer->parameters->gradients + block->offset;
     (void)worker;
     job->optimizer->partial[task] =
-        job->kernels->sum_squares(block->count, job->optimizer->parameters->gradients + block->offset);
+        is_frozen(job->optimizer, block) ? 0 : job->kernels->sum_squares(block->count, gradient);
 }
 
 static void adamw_block(const step_job *job, const tgr_optimizer_block *block) {
@@ -51,8 +57,9 @@ static void (*const update_block[])(const step_job *job, const tgr_optimizer_blo
 
 static void update_task(void *data, int64_t task, int worker) {
     const step_job *job = data;
+    const tgr_optimizer_block *block = &job->optimizer->blocks[task];
     (void)worker;
-    update_block[job->optimizer->kind](job, &job->optimizer->blocks[task]);
+    if (!is_frozen(job->optimizer, block)) update_block[job->optimizer->kind](job, block);
 }
 
 /* The norm of the mean gradient. Squares are summed in double, where those of floats cannot overflow: the norm is

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Shares of training in whole steps. */
+#include "base/step_share.h"
+
+#include <float.h>
+#include <math.h>
+
+uint64_t tgr_step_of_share(double share, int64_t total) {
+    double product = share * (double)total, nearest = round(product);
+    return (uint64_t)(fabs(product - nearest) <= 4 * DBL_EPSILON * product ? nearest : ceil(product));
+}

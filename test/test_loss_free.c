@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Loss-free balance on a standalone layer: selected by p + b, weighed by p; the bias moves once for each step, by the
+ * loads of all its micro-batches; a skewed stream becomes balanced. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parameters.h"
+#include "support.h"
+#include "tgrmoe/measure.h"
+#include "tgrmoe/optimizer.h"
+#include "tgrmoe/routing.h"
+
+enum { TOKENS = 64, DIM = 6, EXPERTS = 4 };
+
+typedef struct scene {
+    tgr_context *context;
+    tgr_router *router;
+    const tgr_routing *routing;
+    tgr_parameters *parameters;
+    tgr_optimizer *optimizer;
+    float *weight, *bias, *load;
+    float x[TOKENS * DIM];
+} scene;
+
+static float *tensor(tgr_parameters *parameters, const char *name) {
+    int64_t index;
+    float *value;
+    assert_status(TGR_OK, tgr_parameters_find(parameters, name, &index));
+    assert_status(TGR_OK, tgr_parameters_value(parameters, index, &value));
+    return value;
+}
+
+/* A learning rate of 0: nothing but the bias moves. */
+static scene scene_make(const char *top_k, const char *rate) {
+    scene s = {.context = test_context(1, 5)};
+    const char *const settings[][2] = {{"method", "loss-free"}, {"experts", "4"},         {"top_k", top_k},
+                                       {"bias_rate", rate},     {"router_init_std", "1"}, {"lr", "0"}};
+    tgr_config *config;
+    assert_status(TGR_OK, tgr_config_create(&config, s.context));
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        assert_status(TGR_OK, tgr_config_set(config, settings[i][0], settings[i][1]));
+    assert_status(TGR_OK, tgr_router_create(&s.router, s.context, config, DIM));
+    assert_status(TGR_OK, tgr_router_routing(s.router, &s.routing));
+    assert_status(TGR_OK, tgr_router_parameters(s.router, &s.parameters));
+    assert_status(TGR_OK, tgr_optimizer_create(&s.optimizer, config, s.parameters));
+    s.weight = tensor(s.parameters, "router.weight");
+    s.bias = tensor(s.parameters, "router.bias");
+    s.load = tensor(s.parameters, "router.load");
+    tgr_config_free(config);
+    return s;
+}
+
+static void scene_free(scene *s) {
+    tgr_optimizer_free(s->optimizer);
+    tgr_router_free(s->router);
+    tgr_context_free(s->context);
+}
+
+static void fill(scene *s, uint64_t seed) {
+    test_random random = test_random_start(seed);
+    test_random_fill(&random, s->x, TOKENS * DIM, -1, 1);
+    for (int64_t t = 0; t < TOKENS; t++) s->x[t * DIM] += 1; /* one direction is in all tokens: some experts win */
+}
+
+static void pass(scene *s, tgr_mode mode, uint64_t seed) {
+    float gates_gradient[TOKENS * EXPERTS] = {0};
+    fill(s, seed);
+    assert_status(TGR_OK, tgr_router_forward(s->router, mode, s->x, TOKENS));
+    if (mode == TGR_TRAIN) assert_status(TGR_OK, tgr_router_backward(s->router, gates_gradient, NULL));
+}
+
+static void count(const scene *s, int64_t *loads) {
+    const int32_t *choices;
+    int64_t tokens, top_k;
+    assert_status(TGR_OK, tgr_routing_choices(s->routing, &choices, NULL));
+    assert_status(TGR_OK, tgr_routing_shape(s->routing, &tokens, NULL, &top_k));
+    for (int64_t i = 0; i < tokens * top_k; i++) loads[choices[i]]++;
+}
+
+static void selects_with_bias_and_weighs_without(void **state) {
+    (void)state;
+    scene s = scene_make("2", "0.1");
+    const float *p, *gates;
+    const int32_t *choices;
+    const float bias[EXPERTS] = {-0.4f, 0.3f, 0, 0.1f};
+    memcpy(s.bias, bias, sizeof bias);
+    pass(&s, TGR_EVAL, 1);
+    assert_status(TGR_OK, tgr_routing_probabilities(s.routing, NULL, &p));
+    assert_status(TGR_OK, tgr_routing_choices(s.routing, &choices, &gates));
+    int64_t moved = 0;
+    for (int64_t t = 0; t < TOKENS; t++, p += EXPERTS) {
+        for (int64_t k = 0; k < 2; k++) {
+            int64_t chosen = choices[t * 2 + k], before = 0, before_without = 0;
+            for (int64_t e = 0; e < EXPERTS; e++) {
+                before += p[e] + bias[e] > p[chosen] + bias[chosen];
+                before_without += p[e] > p[chosen];
+            }
+            assert_int_equal(before, k);
+            moved += before_without != k;
+            assert_true(gates[t * 2 + k] == p[chosen]);
+        }
+    }
+    assert_true(moved > 0);
+    scene_free(&s);
+}
+
+static void moves_once_for_each_step(void **state) {
+    (void)state;
+    const float rate = 0.25f;
+    scene s = scene_make("1", "0.25");
+    int64_t loads[EXPERTS] = {0};
+    float expected[EXPERTS];
+    pass(&s, TGR_TRAIN, 1);
+    count(&s, loads);
+    pass(&s, TGR_TRAIN, 2);
+    count(&s, loads);
+    for (int64_t e = 0; e < EXPERTS; e++) {
+        assert_true(s.bias[e] == 0 && s.load[e] == (float)loads[e]);
+        expected[e] = rate * (float)((2 * TOKENS > loads[e] * EXPERTS) - (2 * TOKENS < loads[e] * EXPERTS));
+    }
+    assert_status(TGR_OK, tgr_optimizer_step(s.optimizer));
+    assert_true(expected[0] != 0 || expected[1] != 0);
+
+    float kept[EXPERTS + 1];
+    memcpy(kept, s.load, sizeof kept);
+    pass(&s, TGR_EVAL, 3); /* routes by the new bias, writes nothing */
+    int64_t evaluated[EXPERTS] = {0}, trained[EXPERTS] = {0};
+    count(&s, evaluated);
+    assert_same_bytes(s.load, kept, sizeof kept);
+    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.bias[e] == 0);
+    pass(&s, TGR_TRAIN, 3);
+    count(&s, trained);
+    assert_same_bytes(s.bias, expected, sizeof expected);
+    assert_same_bytes(evaluated, trained, sizeof trained);
+    assert_true(s.load[EXPERTS] == 1);
+    pass(&s, TGR_TRAIN, 4); /* the same step: the bias stays */
+    assert_same_bytes(s.bias, expected, sizeof expected);
+
+    /* Gradients thrown away: so are the loads. */
+    assert_status(TGR_OK, tgr_parameters_zero_gradients(s.parameters));
+    memset(trained, 0, sizeof trained);
+    pass(&s, TGR_TRAIN, 5);
+    count(&s, trained);
+    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == (float)trained[e]);
+    scene_free(&s);
+}
+
+static void perfect_balance_moves_nothing(void **state) {
+    (void)state;
+    scene s = scene_make("4", "0.25"); /* every token goes to every expert */
+    for (int step = 0; step < 3; step++) {
+        pass(&s, TGR_TRAIN, (uint64_t)step);
+        assert_status(TGR_OK, tgr_optimizer_step(s.optimizer));
+    }
+    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.bias[e] == 0);
+    scene_free(&s);
+}
+
+static double load_cv(const scene *s) {
+    int64_t loads[EXPERTS] = {0};
+    double cv;
+    count(s, loads);
+    assert_status(TGR_OK, tgr_measure_load_cv(loads, EXPERTS, &cv));
+    return cv;
+}
+
+static void balances_a_skewed_stream(void **state) {
+    (void)state;
+    scene s = scene_make("1", "0.01");
+    pass(&s, TGR_EVAL, 1);
+    const double before = load_cv(&s);
+    for (int step = 0; step < 200; step++) {
+        pass(&s, TGR_TRAIN, (uint64_t)(10 + step));
+        assert_status(TGR_OK, tgr_optimizer_step(s.optimizer));
+    }
+    double after = 0;
+    for (int i = 0; i < 8; i++) {
+        pass(&s, TGR_EVAL, (uint64_t)(1000 + i));
+        after += load_cv(&s) / 8;
+    }
+    assert_true(before > 0.5);
+    assert_true(after < 0.5 * before);
+    scene_free(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(selects_with_bias_and_weighs_without),
+        cmocka_unit_test(moves_once_for_each_step),
+        cmocka_unit_test(perfect_balance_moves_nothing),
+        cmocka_unit_test(balances_a_skewed_stream),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

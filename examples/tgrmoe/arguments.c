@@ -28,36 +28,48 @@ typedef struct tool_flag {
 } tool_flag;
 
 #define AT(member) offsetof(tool_arguments, member)
-enum { BOTH = COMMAND_TRAIN | COMMAND_EVAL };
+enum { TRAINING = COMMAND_TRAIN | COMMAND_COMPARE, ALL = TRAINING | COMMAND_EVAL };
 
 static const tool_flag flags[] = {
-    {"data", "DIR", BOTH, FLAG_TEXT, AT(data), 0, "folder with the images (IDX, packed or not, or CIFAR binary)"},
-    {"dataset", "KIND", BOTH, FLAG_TEXT, AT(dataset), 0, "idx, cifar10 or cifar100; by the files there if not given"},
+    {"data", "DIR", ALL, FLAG_TEXT, AT(data), 0, "folder with the images (IDX, packed or not, or CIFAR binary)"},
+    {"dataset", "KIND", ALL, FLAG_TEXT, AT(dataset), 0, "idx, cifar10 or cifar100; by the files there if not given"},
     {"method", "NAME", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "dense, vmoe or tgr"},
-    {"teacher", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(teacher), 0, "a dense model that guides (method tgr)"},
+    {"teacher", "FILE", TRAINING, FLAG_TEXT, AT(teacher), 0, "a dense model that guides (method tgr)"},
     {"init", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(init), 0, "take weights of the same name and shape from there"},
-    {"epochs", "N", COMMAND_TRAIN, FLAG_NUMBER, AT(epochs), 1,
+    {"epochs", "N", TRAINING, FLAG_NUMBER, AT(epochs), 1,
      "train until N epochs are done; the learning rate falls over them"},
     {"steps", "N", COMMAND_TRAIN, FLAG_NUMBER, AT(steps), 1,
      "train until N steps are done since the start; the rate is constant unless total_steps is set"},
-    {"limit", "N", BOTH, FLAG_NUMBER, AT(limit), 1, "take only the first N images (train: of the training set)"},
-    {"batch", "B", BOTH, FLAG_NUMBER, AT(batch), 1, "images in a batch; 128 if not given"},
-    {"lr", "X", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "learning rate at its highest"},
-    {"optimizer", "NAME", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "adamw or sgd"},
-    {"seed", "S", COMMAND_TRAIN, FLAG_NUMBER, AT(seed), 0, "of all random numbers; 1 if not given"},
-    {"threads", "T", BOTH, FLAG_NUMBER, AT(threads), 1, "threads; as many as there are processors if not given"},
-    {"mean", "X[,X,X]", BOTH, FLAG_TEXT, AT(mean), 0, "what is subtracted from pixel/255, by channel"},
-    {"std", "X[,X,X]", BOTH, FLAG_TEXT, AT(deviation), 0, "what the difference is divided by, by channel"},
-    {"set", "KEY=VALUE", COMMAND_TRAIN, FLAG_SET, 0, 0, "set one of the options below; may be repeated"},
+    {"limit", "N", ALL, FLAG_NUMBER, AT(limit), 1, "take only the first N images (train: of the training set)"},
+    {"batch", "B", ALL, FLAG_NUMBER, AT(batch), 1, "images in a batch; 128 if not given"},
+    {"lr", "X", TRAINING, FLAG_OPTION, 0, 0, "learning rate at its highest"},
+    {"optimizer", "NAME", TRAINING, FLAG_OPTION, 0, 0, "adamw or sgd"},
+    {"seed", "S", TRAINING, FLAG_NUMBER, AT(seed), 0, "of all random numbers; 1 if not given"},
+    {"threads", "T", ALL, FLAG_NUMBER, AT(threads), 1, "threads; as many as there are processors if not given"},
+    {"mean", "X[,X,X]", ALL, FLAG_TEXT, AT(mean), 0, "what is subtracted from pixel/255, by channel"},
+    {"std", "X[,X,X]", ALL, FLAG_TEXT, AT(deviation), 0, "what the difference is divided by, by channel"},
+    {"set", "KEY=VALUE", TRAINING, FLAG_SET, 0, 0, "set one of the options below; may be repeated"},
     {"save", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(save), 0,
      "write the model and the state of training there at the end"},
     {"save-every", "STEPS", COMMAND_TRAIN, FLAG_NUMBER, AT(save_every), 1, "and every so many steps"},
     {"resume", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(resume), 0, "go on from there, to the bit"},
-    {"no-shuffle", NULL, COMMAND_TRAIN, FLAG_SWITCH, AT(no_shuffle), 0,
-     "take the images in their order in every epoch"},
-    {"probe", "N", COMMAND_TRAIN, FLAG_NUMBER, AT(probe), 1,
+    {"no-shuffle", NULL, TRAINING, FLAG_SWITCH, AT(no_shuffle), 0, "take the images in their order in every epoch"},
+    {"probe", "N", TRAINING, FLAG_NUMBER, AT(probe), 1,
      "measure routing on the first N test images; 1000 if not given"},
-    {"json", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(json), 0, "write an object for each epoch there, and a final one"},
+    {"json", "FILE", COMMAND_TRAIN | COMMAND_EVAL, FLAG_TEXT, AT(json), 0,
+     "write an object for each epoch there, and a final one (eval: this one alone)"},
+    {"labels", "A-B", COMMAND_TRAIN | COMMAND_EVAL, FLAG_TEXT, AT(labels), 0, "take only images with labels A to B"},
+    {"methods", "A,B,...", COMMAND_COMPARE, FLAG_TEXT, AT(methods), 0,
+     "what to compare, dense,vmoe,tgr if not given; NAME+guided adds a teacher, NAME+upcycled starts from one"},
+    {"seeds", "N", COMMAND_COMPARE, FLAG_NUMBER, AT(seeds), 1,
+     "train each with so many seeds, from --seed on; 3 if not given"},
+    {"sweep", "experts=N,N,...", COMMAND_COMPARE, FLAG_TEXT, AT(sweep), 0, "and with so many experts"},
+    {"ablation", "NAME,...", COMMAND_COMPARE, FLAG_TEXT, AT(ablation), 0,
+     "guidance-window, teacher-layer, oracle, distill-only, finetune: the TGR-MoE paper's own"},
+    {"finetune-data", "DIR", COMMAND_COMPARE, FLAG_TEXT, AT(finetune_data), 0,
+     "what --ablation finetune goes on with; if not given, one half of the classes after the other"},
+    {"out", "DIR", COMMAND_COMPARE, FLAG_TEXT, AT(out), 0,
+     "folder for report.html, report.csv and the runs; finished runs there are not trained again"},
     {"model", "FILE", COMMAND_EVAL, FLAG_TEXT, AT(model), 0, "a file that train saved"},
     {"oracle", "FILE", COMMAND_EVAL, FLAG_TEXT, AT(oracle), 0,
      "route as this dense teacher's routers say (method tgr)"},
@@ -66,7 +78,7 @@ static const tool_flag flags[] = {
      "write the first choices: int32 [MoE layers, n * tokens], little-endian"},
     {"markdown", NULL, COMMAND_OPTIONS, FLAG_SWITCH, AT(markdown), 0, "as a page in Markdown"},
     {"svg", "FILE", COMMAND_REPORT, FLAG_TEXT, AT(svg), 0, "draw routing consistency over epochs"},
-    {"help", NULL, 31, FLAG_SWITCH, AT(help), 0, "show this"},
+    {"help", NULL, 63, FLAG_SWITCH, AT(help), 0, "show this"},
 };
 
 enum { FLAGS = sizeof flags / sizeof *flags };
@@ -133,6 +145,7 @@ int arguments_parse(tool_arguments *out, tool_command command, int argc, char **
                             .limit = UNSET,
                             .batch = UNSET,
                             .seed = UNSET,
+                            .seeds = UNSET,
                             .threads = UNSET,
                             .save_every = UNSET,
                             .probe = UNSET};
@@ -159,6 +172,18 @@ void arguments_help(FILE *to, tool_command command) {
         const int width = fprintf(to, "  --%s %s", flags[i].name, value);
         fprintf(to, "%*s%s\n", width < 22 ? 22 - width : 1, "", flags[i].help);
     }
+}
+
+int arguments_labels(const char *text, int64_t *first, int64_t *last) {
+    char *dash = NULL, *end = NULL;
+    const long long from = strtoll(text, &dash, 10);
+    const long long to = *dash == '-' ? strtoll(dash + 1, &end, 10) : -1;
+    if (dash == text || from < 0 || to < from || !end || end == dash + 1 || *end != '\0') {
+        return fail_usage("--labels is '%s'; two labels with a dash between are needed, such as 0-4", text);
+    }
+    *first = from;
+    *last = to;
+    return 0;
 }
 
 int arguments_numbers(const char *flag, const char *text, int64_t channels, double *numbers) {

@@ -11,7 +11,8 @@ typedef enum tool_command {
     COMMAND_EVAL = 2,
     COMMAND_INFO = 4,
     COMMAND_OPTIONS = 8,
-    COMMAND_REPORT = 16
+    COMMAND_REPORT = 16,
+    COMMAND_COMPARE = 32
 } tool_command;
 
 enum { SETTINGS_MAX = 128, UNSET = -1 };
@@ -22,22 +23,31 @@ typedef struct tool_setting {
     const char *value;
 } tool_setting;
 
+/* One training among others, for what is shown of the time left. */
+typedef struct tool_plan {
+    double later_seconds;  /* that trainings after this one will take */
+    int64_t later_unknown; /* and how many more there are of which nothing is known */
+} tool_plan;
+
 /* Texts that were not given are NULL, numbers UNSET, switches 0. */
 typedef struct tool_arguments {
     const char *data, *dataset, *teacher, *init, *save, *resume, *json, *model, *logits, *routing, *oracle, *svg;
-    const char *mean, *deviation;
-    int64_t epochs, steps, limit, batch, seed, threads, save_every, probe;
+    const char *mean, *deviation, *labels, *methods, *sweep, *ablation, *out, *finetune_data;
+    int64_t epochs, steps, limit, batch, seed, seeds, threads, save_every, probe;
     int no_shuffle, markdown, help;
     tool_setting settings[SETTINGS_MAX]; /* in the order of the command line */
     int setting_count;
     char **files; /* what is no flag */
     int file_count;
+    const tool_plan *plan; /* NULL, or what train is part of: then it saves after each epoch too */
 } tool_arguments;
 
 /* Reads argv[1 …] of one command; argv[0] is its name. */
 int arguments_parse(tool_arguments *out, tool_command command, int argc, char **argv);
 /* Writes the flags of one command, a line each. */
 void arguments_help(FILE *to, tool_command command);
+/* Reads "0-4" as the first and the last of some labels. */
+int arguments_labels(const char *text, int64_t *first, int64_t *last);
 /* Reads "0.5" or "0.1,0.2,0.3" into `numbers` [channels]; one number stands for all. */
 int arguments_numbers(const char *flag, const char *text, int64_t channels, double *numbers);
 

@@ -153,6 +153,25 @@ done:
     return result;
 }
 
+static void keep_labels(image_set *set, int64_t first, int64_t last) {
+    const size_t image = (size_t)(set->channels * set->size * set->size);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < set->count; i++) {
+        if (set->labels[i] < first || set->labels[i] > last) continue;
+        memmove(set->pixels + (size_t)kept * image, set->pixels + (size_t)i * image, image);
+        set->labels[kept++] = set->labels[i];
+    }
+    set->count = kept;
+}
+
+int dataset_keep_labels(dataset *data, int64_t first, int64_t last) {
+    const int has_training = data->train.count > 0;
+    keep_labels(&data->train, first, last);
+    keep_labels(&data->test, first, last);
+    if (data->test.count > 0 && (data->train.count > 0 || !has_training)) return 0;
+    return fail_with("there is no image with a label from %lld to %lld", (long long)first, (long long)last);
+}
+
 int dataset_check_labels(const image_set *set, const char *what, int64_t classes) {
     for (int64_t i = 0; i < set->count; i++) {
         if (set->labels[i] >= classes) {

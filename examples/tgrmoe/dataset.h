@@ -25,6 +25,8 @@ typedef struct dataset {
  * the training set out, for evaluation. On failure nothing is kept. */
 int dataset_load(dataset *out, const char *folder, const char *name, int train);
 void dataset_free(dataset *data);
+/* Leaves only the images with labels `first` to `last`, in their order. Labels keep their numbers. */
+int dataset_keep_labels(dataset *data, int64_t first, int64_t last);
 /* Every label below `classes`, or a failure that names the first that is not. `what` is "training" or "test". */
 int dataset_check_labels(const image_set *set, const char *what, int64_t classes);
 /* Mean and standard deviation of pixel/255 for each channel, as they are known for this kind of data. */

@@ -170,3 +170,18 @@ done:
     cJSON_Delete(object);
     return result;
 }
+
+int json_write_final(const char *path, const char *const *keys, const double *values, int count) {
+    int result = 0;
+    FILE *file = NULL;
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddBoolToObject(object, "final", 1);
+    for (int i = 0; i < count; i++) cJSON_AddNumberToObject(object, keys[i], values[i]);
+    file = fopen(path, "w");
+    if (!file) TRY(fail_with("--json %s: %s", path, strerror(errno)));
+    TRY(write_line(file, object));
+done:
+    cJSON_Delete(object);
+    if (file) fclose(file);
+    return result;
+}

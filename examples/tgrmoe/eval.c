@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* tgrmoe eval: a saved model on the test images. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
+#include "epoch_log.h"
 #include "evaluation.h"
 #include "failure.h"
 #include "session.h"
@@ -89,7 +91,7 @@ static int open_subject(tool_subject *subject, const tool_arguments *arguments) 
                                                                           : (int)threads};
     LIBRARY(tgr_context_create(&subject->context, &options));
     LIBRARY(tgr_model_load(&subject->model, subject->context, arguments->model, "model"));
-    TRY(dataset_load(&subject->data, arguments->data, arguments->dataset, 0));
+    TRY(session_load_data(&subject->data, arguments, 0));
     TRY(fit_data(subject));
     TRY(find_statistics(subject, arguments));
     subject->count = subject->data.test.count;
@@ -161,6 +163,18 @@ done:
     return result;
 }
 
+/* A line like the last one of train --json. */
+static int write_json(const char *path, double top1, const tgr_probe *probe) {
+    int result = 0;
+    double entropy = NAN, dropped = NAN, cv = NAN;
+    if (probe) LIBRARY(tgr_probe_measure(probe, -1, 0, &cv, &entropy, &dropped, NULL, NULL));
+    const char *const keys[] = {"top1", "load_cv", "entropy", "dropped"};
+    const double values[] = {top1, cv, entropy, dropped};
+    TRY(json_write_final(path, keys, values, 4));
+done:
+    return result;
+}
+
 static int open_probe(tool_subject *subject) {
     int result = 0;
     int64_t layers = 0;
@@ -188,6 +202,7 @@ int command_eval(const tool_arguments *arguments) {
     if (arguments->logits) {
         TRY(write_numbers("logits", arguments->logits, logits, (size_t)(subject.count * subject.classes)));
     }
+    if (arguments->json) TRY(write_json(arguments->json, top1, subject.probe));
     if (arguments->routing) TRY(write_choices(arguments->routing, subject.probe));
 done:
     free(logits);

@@ -16,13 +16,32 @@ double clock_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-void progress_start(tool_progress *progress, int64_t steps_per_epoch, int64_t end_step, int64_t batch) {
+void progress_start(tool_progress *progress, int64_t steps_per_epoch, int64_t end_step, int64_t batch,
+                    const tool_plan *plan) {
     *progress = (tool_progress){.terminal = isatty(STDERR_FILENO),
                                 .shown = clock_seconds(),
                                 .epochs = (end_step + steps_per_epoch - 1) / steps_per_epoch,
                                 .steps_per_epoch = steps_per_epoch,
                                 .end_step = end_step,
-                                .batch = batch};
+                                .batch = batch,
+                                .plan = plan};
+}
+
+static void show_time(double seconds, const char *what) {
+    const long long whole = (long long)seconds, hours = whole / 3600;
+    if (hours > 0) fprintf(stderr, "  %lld:%02lld:%02lld %s", hours, whole / 60 % 60, whole % 60, what);
+    if (hours == 0) fprintf(stderr, "  %lld:%02lld %s", whole / 60, whole % 60, what);
+}
+
+/* Of later trainings about which nothing is known, this one is taken as the measure. */
+static void show_time_left(const tool_progress *progress, int64_t step, double speed) {
+    const tool_plan *plan = progress->plan;
+    const double step_seconds = speed > 0 ? (double)progress->batch / speed : 0;
+    const double left = (double)(progress->end_step - step) * step_seconds;
+    show_time(left, "left");
+    if (!plan || (plan->later_seconds <= 0 && plan->later_unknown == 0)) return;
+    const double unknown = (double)(plan->later_unknown * progress->end_step) * step_seconds;
+    show_time(left + plan->later_seconds + unknown, "left of all");
 }
 
 void progress_show(tool_progress *progress, int64_t step, double loss, double speed) {
@@ -30,7 +49,6 @@ void progress_show(tool_progress *progress, int64_t step, double loss, double sp
     if (now - progress->shown < (progress->terminal ? BAR_SECONDS : LINE_SECONDS)) return;
     progress->shown = now;
     const int64_t epoch = (step - 1) / progress->steps_per_epoch, inside = step - epoch * progress->steps_per_epoch;
-    const int64_t left = speed > 0 ? (int64_t)((double)((progress->end_step - step) * progress->batch) / speed) : 0;
     const int filled = (int)(BAR_WIDTH * inside / progress->steps_per_epoch);
     char bar[BAR_WIDTH + 1];
     memset(bar, '.', BAR_WIDTH);
@@ -40,8 +58,9 @@ void progress_show(tool_progress *progress, int64_t step, double loss, double sp
     fprintf(stderr, "%sepoch %lld/%lld ", progress->terminal ? "\r" : "", (long long)epoch + 1,
             (long long)progress->epochs);
     if (progress->terminal) fprintf(stderr, "[%s] ", bar);
-    fprintf(stderr, "%3d %%  loss %.4f  %.0f images/s  %lld:%02lld left%s", percent, loss, speed, (long long)left / 60,
-            (long long)left % 60, progress->terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%3d %%  loss %.4f  %.0f images/s", percent, loss, speed);
+    show_time_left(progress, step, speed);
+    fputs(progress->terminal ? "\033[K" : "\n", stderr);
     fflush(stderr);
 }
 

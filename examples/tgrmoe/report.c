@@ -29,10 +29,10 @@ static void print_table(const run_record *runs, int count) {
         const run_record *run = &runs[i];
         printf("%-*s  %-6s  %6lld  %6lld", width, run->name, run->method, (long long)run->seed, (long long)run->epochs);
         print_cell(run->top1, 7, 2);
-        print_cell(mean_of(run->adjacent, run->epochs), 8, 3);
+        print_cell(mean_of(run->series[RECORD_ADJACENT], run->epochs), 8, 3);
         /* The last epoch agrees with itself, which says nothing. */
-        print_cell(mean_of(run->final_consistency, run->epochs - 1), 5, 3);
-        print_cell(run->images_per_second, 8, 0);
+        print_cell(mean_of(run->series[RECORD_FINAL], run->epochs - 1), 5, 3);
+        print_cell(mean_of(run->series[RECORD_SPEED], run->epochs), 8, 0);
         print_cell(run->parameters, 13, 0);
         print_cell(run->active_parameters, 13, 0);
         printf("%s\n", run->ended ? "" : "  (did not end)");
@@ -48,7 +48,7 @@ static int write_plot(const char *path, const run_record *runs, int count) {
     plot_line *lines = calloc((size_t)count * 2, sizeof *lines);
     if (!lines) TRY(fail_with("no memory for a plot of %d runs", count));
     for (int i = 0; i < count; i++) {
-        const double *values[2] = {runs[i].adjacent, runs[i].final_consistency};
+        const double *values[2] = {runs[i].series[RECORD_ADJACENT], runs[i].series[RECORD_FINAL]};
         static const char *const names[2] = {"with the epoch before", "with the final routing"};
         for (int k = 0; k < 2; k++) {
             if (!isfinite(mean_of(values[k], runs[i].epochs))) continue;

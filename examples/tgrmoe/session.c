@@ -125,6 +125,7 @@ static int open_fresh(tool_session *session) {
     LIBRARY(tgr_model_create(&session->model, session->context, config));
     if (session->arguments->init) TRY(session_take_weights(session, session->arguments->init));
     TRY(open_training(session));
+    if (session->arguments->init && session->teacher) TRY(session_take_teacher(session, session->arguments->init));
 done:
     tgr_config_free(config);
     return result;
@@ -167,13 +168,23 @@ done:
     return result;
 }
 
+int session_load_data(dataset *data, const tool_arguments *arguments, int train) {
+    int result = 0;
+    int64_t first = 0, last = 0;
+    if (arguments->labels) TRY(arguments_labels(arguments->labels, &first, &last));
+    TRY(dataset_load(data, arguments->data, arguments->dataset, train));
+    if (arguments->labels) TRY(dataset_keep_labels(data, first, last));
+done:
+    return result;
+}
+
 int session_open(tool_session *session, const tool_arguments *arguments) {
     int result = 0;
     image_set *train = &session->data.train;
     *session = (tool_session){.arguments = arguments};
     TRY(check_arguments(arguments));
     if (arguments->resume) TRY(state_peek(&session->state, arguments->resume));
-    TRY(dataset_load(&session->data, arguments->data, arguments->dataset, 1));
+    TRY(session_load_data(&session->data, arguments, 1));
     if (arguments->limit != UNSET) train->count = smaller(arguments->limit, train->count);
     if (arguments->resume && arguments->limit == UNSET) train->count = smaller(session->state.images, train->count);
     TRY(arguments->resume ? open_resumed(session) : open_fresh(session));

@@ -40,6 +40,9 @@ typedef struct tool_session {
     int64_t steps_per_epoch, end_step;
 } tool_session;
 
+/* Loads arguments->data, the images with arguments->labels alone if those are given. */
+int session_load_data(dataset *data, const tool_arguments *arguments, int train);
+
 /* A run from the start, or one that goes on from arguments->resume. Close it in either case. */
 int session_open(tool_session *session, const tool_arguments *arguments);
 void session_close(tool_session *session);
@@ -49,6 +52,9 @@ int session_configure(const tool_session *session, tgr_config **out);
 
 /* initial.c: copies weights of the same name and shape from the model in `path`, and says what was taken. */
 int session_take_weights(tool_session *session, const char *path);
+
+/* initial_teacher.c: the same for the teacher routers, if the file has any. */
+int session_take_teacher(tool_session *session, const char *path);
 
 /* state.c: the run as a file. */
 int state_save(tool_session *session, const char *path);

@@ -186,13 +186,17 @@ static int run_steps(tool_training *training) {
     const run_state *state = &session->state;
     const int64_t every = session->arguments->save_every;
     training->epoch_start = clock_seconds();
-    progress_start(&training->progress, session->steps_per_epoch, session->end_step, state->batch);
+    progress_start(&training->progress, session->steps_per_epoch, session->end_step, state->batch,
+                   session->arguments->plan);
     while (state->step < session->end_step) {
         double loss = 0;
         if (take_step(training, &loss) != 0) TRY(explain_stop(training));
         progress_show(&training->progress, state->step, loss, (double)training->step_images / training->step_seconds);
         if (state->step % session->steps_per_epoch == 0) TRY(finish_epoch(training));
-        if (every != UNSET && state->step % every == 0) TRY(save(training));
+        const int epoch_ends = state->step % session->steps_per_epoch == 0;
+        if ((every != UNSET && state->step % every == 0) || (session->arguments->plan && epoch_ends)) {
+            TRY(save(training));
+        }
     }
     TRY(save(training));
 done:

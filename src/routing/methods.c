@@ -12,6 +12,7 @@
 #include "routing/loss_free.h"
 #include "routing/method.h"
 #include "routing/softmax_gate.h"
+#include "routing/stable.h"
 
 /* Token choice: capacity, gather, weighted sum. */
 #define TOKEN_CHOICE                                                                        \
@@ -28,6 +29,17 @@ static const tgr_method methods[] = {
     {.index = TGR_METHOD_VMOE, LINEAR_ROUTER, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
     {.index = TGR_METHOD_TGR, LINEAR_ROUTER, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
     {.index = TGR_METHOD_SWITCH, LINEAR_ROUTER, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
+    {.index = TGR_METHOD_STABLE,
+     TOKEN_CHOICE,
+     .reads_patches = 1,
+     .declare = tgr_stable_declare,
+     .initialise = tgr_stable_initialise,
+     .plan = tgr_stable_plan,
+     .score = tgr_stable_score,
+     .route = tgr_stable_route,
+     .auxiliary = tgr_stable_losses,
+     .backward = tgr_stable_gate_backward,
+     .score_backward = tgr_stable_score_backward},
     {.index = TGR_METHOD_HASH,
      TOKEN_CHOICE,
      .declare = tgr_hash_declare,

@@ -109,6 +109,15 @@ static void test_values_outlive_defaults(void **state) {
     check_value(config, "method", "vmoe", 1);
     check_value(config, "router_noise", "0", 1);
     tgr_config_free(config);
+    /* What the method does not use would be refused if it were set. */
+    config = load_sound(context, "default method=dense\ndefault experts=9\ndefault bias_rate=0.5\n");
+    check_value(config, "experts", "8", 0);
+    check_value(config, "bias_rate", "0.001", 0);
+    tgr_config_free(config);
+    config = load_sound(context, "default bias_rate=0.5\ndefault z_weight=0.5\ndefault method=vmoe\n");
+    check_value(config, "z_weight", "0.5", 1);
+    check_value(config, "bias_rate", "0.001", 0);
+    tgr_config_free(config);
     config = load_sound(context, "default heads=4\ndefault heads=5\nset depth=2\ndefault depth=3\nset depth=1\n");
     check_value(config, "heads", "4", 1); /* contradictions come to an end */
     check_value(config, "depth", "1", 1);

@@ -43,6 +43,18 @@ static int is_integer(const tgr_option_row *row) {
     return row->type == TGR_TYPE_I64 || row->type == TGR_TYPE_BOOL || row->type == TGR_TYPE_CHOICE;
 }
 
+/* Names of methods between bars, each once and in the order of their table. */
+static void check_methods(const char *methods) {
+    char *copy = strdup(methods), *rest;
+    int64_t last = -1;
+    for (char *name = strtok_r(copy, "|", &rest); name != NULL; name = strtok_r(NULL, "|", &rest)) {
+        const char *known;
+        do assert_status(TGR_OK, tgr_method_describe(++last, &known, NULL, NULL));
+        while (strcmp(known, name) != 0);
+    }
+    free(copy);
+}
+
 static void test_table_is_sound(void **state) {
     (void)state;
     int64_t count;
@@ -61,6 +73,7 @@ static void test_table_is_sound(void **state) {
         assert_int_equal(found, option);
         assert_true(least < most && strlen(help) > 5);
         assert_int_equal(choices != NULL, type == TGR_TYPE_CHOICE);
+        check_methods(methods);
         if (i > 0) assert_true(tgr_option_rows[i].number > tgr_option_rows[i - 1].number);
         if (choices != NULL) { /* as many names as the range has numbers */
             int64_t bars = 0;
@@ -97,12 +110,28 @@ static void check_defaults(const char *chooser, const char *name, const char *de
     tgr_config_free(config);
 }
 
+/* A method's own defaults are of options that it uses. */
+static void check_used(const char *method, const char *defaults) {
+    tgr_config *config = make();
+    assert_status(TGR_OK, tgr_config_set(config, "method", method));
+    char *copy = strdup(defaults);
+    for (char *pair = strtok(copy, " "); pair != NULL; pair = strtok(NULL, " ")) {
+        char *value = strchr(pair, '=');
+        *value++ = '\0';
+        assert_status(TGR_OK, tgr_config_set(config, pair, value));
+    }
+    assert_status(TGR_OK, tgr_config_check_methods(config));
+    free(copy);
+    tgr_config_free(config);
+}
+
 static void test_methods_and_presets(void **state) {
     (void)state;
     int64_t methods = 0;
     const char *name, *defaults, *source;
     while (tgr_method_describe(methods, &name, &defaults, &source) == TGR_OK) {
         check_defaults("method", name, defaults);
+        check_used(name, defaults);
         assert_true(strlen(source) > 5);
         methods++;
     }

@@ -62,13 +62,22 @@ static tgr_status train(training *t, int64_t position) {
     return status;
 }
 
+/* Evaluation changes no tensor. */
+static void check_evaluation(training *t, uint64_t seed) {
+    const tgr_parameters *parameters = test_model_parameters(t->model);
+    const size_t bytes = (size_t)parameters->floats * sizeof(float);
+    float *images = test_images(t->model, BATCH, seed), *before = malloc(bytes);
+    assert_non_null(before);
+    memcpy(before, parameters->values, bytes);
+    assert_status(TGR_OK, tgr_model_forward(t->model, TGR_EVAL, images, BATCH));
+    assert_same_bytes(parameters->values, before, bytes);
+    free(before);
+    free(images);
+}
+
 static void train_some(training *t, int64_t from, int64_t to, int evaluate) {
     for (int64_t position = from; position < to; position++) {
-        if (evaluate) {
-            float *images = test_images(t->model, BATCH, (uint64_t)position);
-            assert_status(TGR_OK, tgr_model_forward(t->model, TGR_EVAL, images, BATCH));
-            free(images);
-        }
+        if (evaluate) check_evaluation(t, (uint64_t)position);
         assert_status(TGR_OK, train(t, position));
     }
 }

@@ -180,6 +180,55 @@ static void getters(void **state) {
     tgr_context_free(context);
 }
 
+/* To V-MoE it does not matter where a token stands: only the size of a batch is checked. */
+static void sequences(void **state) {
+    (void)state;
+    tgr_context *context = test_context(1, 3);
+    tgr_moe *moe = make_moe(context, "vmoe");
+    tgr_router *router = NULL;
+    tgr_config *config = make_config(context, "vmoe");
+    test_random random = test_random_start(1);
+    float x[6 * DIM], whole[6 * DIM], parts[6 * DIM];
+    test_random_fill(&random, x, 6 * DIM, -1, 1);
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 6, whole));
+    assert_int_equal(routing_of(moe)->sequence, 6);
+    assert_status(TGR_OK, tgr_moe_set_sequence(moe, 3));
+    assert_fails(TGR_ERROR_SHAPE, "'tokens' is 5", tgr_moe_forward(moe, TGR_EVAL, x, 5, parts));
+    assert_int_equal(routing_of(moe)->tokens, 6);
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 6, parts));
+    assert_int_equal(routing_of(moe)->sequence, 3);
+    assert_same_bytes(parts, whole, sizeof whole);
+    assert_status(TGR_OK, tgr_moe_set_sequence(moe, 0));
+    assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 5, parts));
+    assert_int_equal(routing_of(moe)->sequence, 5);
+    assert_fails(TGR_ERROR_RANGE, "'tokens_per_sequence' is -1", tgr_moe_set_sequence(moe, -1));
+    assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_set_sequence(NULL, 1));
+    assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_set_sequence(NULL, 1));
+    assert_status(TGR_OK, tgr_router_create(&router, context, config, DIM));
+    assert_status(TGR_OK, tgr_router_set_sequence(router, 4));
+    assert_fails(TGR_ERROR_SHAPE, "'tokens' is 6", tgr_router_forward(router, TGR_EVAL, x, 6));
+    tgr_router_free(router);
+    tgr_config_free(config);
+    tgr_moe_free(moe);
+    tgr_context_free(context);
+}
+
+/* What the method does not use is refused when the layer is made; what no layer uses is not asked about. */
+static void unused_options(void **state) {
+    (void)state;
+    tgr_context *context = test_context(1, 3);
+    tgr_config *config = make_config(context, "vmoe");
+    tgr_moe *moe = NULL;
+    tgr_router *router = NULL;
+    assert_status(TGR_OK, tgr_config_set(config, "image_size", "64"));
+    assert_status(TGR_OK, tgr_config_set(config, "stable_width", "50"));
+    assert_fails(TGR_ERROR_OPTION, "'stable_width' is set, and method 'vmoe' does not use it; these do: stable",
+                 tgr_moe_create(&moe, context, config, DIM));
+    assert_fails(TGR_ERROR_OPTION, "'stable_width'", tgr_router_create(&router, context, config, DIM));
+    tgr_config_free(config);
+    tgr_context_free(context);
+}
+
 static tgr_status use_all(const tgr_allocator *allocator, void *user) {
     tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
@@ -219,8 +268,12 @@ static void every_allocation_may_fail(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_creations),           cmocka_unit_test(wrong_calls),
-        cmocka_unit_test(wrong_router_calls),        cmocka_unit_test(getters),
+        cmocka_unit_test(wrong_creations),
+        cmocka_unit_test(wrong_calls),
+        cmocka_unit_test(wrong_router_calls),
+        cmocka_unit_test(getters),
+        cmocka_unit_test(sequences),
+        cmocka_unit_test(unused_options),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

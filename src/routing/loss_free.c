@@ -55,7 +55,6 @@ static void find_bias(tgr_routing *routing) {
         state->now[e] += (float)(state->rate * ((mean > load[e]) - (mean < load[e])));
     if (routing->mode != TGR_TRAIN) return;
     memcpy(bias, state->now, (size_t)experts * sizeof *bias);
-    memset(load, 0, (size_t)experts * sizeof *load);
     load[experts] = step_number(routing);
 }
 

@@ -273,7 +273,7 @@ class LossFree(SoftmaxTopK):
 
     @staticmethod
     def tensors(config):
-        loads = torch.arange(config.experts) * 5 % config.experts
+        loads = torch.arange(config.experts) * 3 % config.experts
         return Method.tensors(config) | {
             "router.bias": ((config.experts,), None),
             "router.load": ((config.experts + 1,), lambda _: torch.cat([loads, torch.tensor([9])]).double())}

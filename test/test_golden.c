@@ -244,9 +244,10 @@ static void test_golden(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        GOLDEN("dense"),         GOLDEN("deit"),      GOLDEN("deit3"),    GOLDEN("vmoe"),           GOLDEN("vmoe_top2"),
-        GOLDEN("vmoe_position"), GOLDEN("tgr"),       GOLDEN("tgr_deit"), GOLDEN("tgr_last_layer"), GOLDEN("switch"),
-        GOLDEN("hash"),          GOLDEN("loss_free"), GOLDEN("shared"),
+        GOLDEN("dense"),          GOLDEN("deit"),          GOLDEN("deit3"),        GOLDEN("vmoe"),
+        GOLDEN("vmoe_top2"),      GOLDEN("vmoe_position"), GOLDEN("tgr"),          GOLDEN("tgr_deit"),
+        GOLDEN("tgr_last_layer"), GOLDEN("switch"),        GOLDEN("hash"),         GOLDEN("loss_free"),
+        GOLDEN("shared"),         GOLDEN("default"),       GOLDEN("default_top2"), GOLDEN("default_unused"),
     };
     return cmocka_run_group_tests_name("golden", tests, NULL, NULL);
 }

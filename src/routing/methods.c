@@ -6,6 +6,7 @@
  * balance losses have weight 0 by the option table. */
 #include "routing/balance.h"
 #include "routing/capacity.h"
+#include "routing/default.h"
 #include "routing/dispatch.h"
 #include "routing/hash.h"
 #include "routing/linear_router.h"
@@ -40,6 +41,20 @@ static const tgr_method methods[] = {
      .auxiliary = tgr_stable_losses,
      .backward = tgr_stable_gate_backward,
      .score_backward = tgr_stable_score_backward},
+    {.index = TGR_METHOD_DEFAULT,
+     .declare = tgr_default_declare,
+     .initialise = tgr_linear_router_initialise,
+     .plan = tgr_default_plan,
+     .score = tgr_linear_router_score,
+     .route = tgr_default_route,
+     .assign = tgr_assign_slots,
+     .auxiliary = tgr_balance_losses,
+     .gather = tgr_gather_tokens,
+     .combine = tgr_default_combine,
+     .combine_backward = tgr_default_combine_backward,
+     .gather_backward = tgr_gather_tokens_backward,
+     .backward = tgr_default_backward,
+     .score_backward = tgr_linear_router_backward},
     {.index = TGR_METHOD_HASH,
      TOKEN_CHOICE,
      .declare = tgr_hash_declare,

@@ -287,7 +287,49 @@ class LossFree(SoftmaxTopK):
         return choices
 
 
-METHODS = {"vmoe": SoftmaxTopK, "tgr": SoftmaxTopK, "switch": SoftmaxTopK, "hash": Hash, "loss-free": LossFree}
+class DefaultMoE(SoftmaxTopK):
+    """Experts that were not selected are stood in for by running means of what they give, updated before use."""
+
+    OPTIONS = Method.OPTIONS | SoftmaxTopK.TEACHER | SoftmaxTopK.BALANCE | dict(
+        top_k=1, default_beta=0.9, default_weighted=1)
+
+    @staticmethod
+    def tensors(config):
+        e, d = config.experts, config.embed_dim
+        return Method.tensors(config) | {
+            "router.default": ((e, d), None), "router.default_mean": ((e, d), None),
+            "router.default_weight": ((e,), lambda _: torch.ones(e))}
+
+    def take(self, probabilities, choices):
+        self.choices = choices
+        self.weights = probabilities if self.layer.config.router_task_gradient else probabilities.detach()
+        self.gates = self.weights.gather(-1, choices)
+
+    def dispatch(self, gates):
+        return torch.ones_like(self.choices, dtype=torch.bool)
+
+    def output(self):
+        layer, config = self.layer, self.layer.config
+        default, mean, weight = (layer.tensor("router." + name).detach().clone()
+                                 for name in ("default", "default_mean", "default_weight"))
+        y = torch.zeros_like(layer.x)
+        for e in range(config.experts):
+            chosen = (self.choices == e).any(-1)
+            given = layer.expert(e, layer.x[chosen])
+            share = self.p[chosen, e].detach() if config.default_weighted else torch.ones(len(given))
+            weight[e] = share.sum()
+            if len(given):
+                mean[e] = (share[:, None] * given.detach()).sum(0) / weight[e]
+                default[e] = config.default_beta * default[e] + (1 - config.default_beta) * mean[e]
+            values = default[e].expand_as(y).clone()
+            values[chosen] = given
+            y = y + self.weights[:, e, None] * values
+        self.after = {"router.default": default, "router.default_mean": mean, "router.default_weight": weight}
+        return y
+
+
+METHODS = {"vmoe": SoftmaxTopK, "tgr": SoftmaxTopK, "switch": SoftmaxTopK, "hash": Hash, "loss-free": LossFree,
+           "default": DefaultMoE}
 
 
 def moe(layer):
@@ -470,6 +512,9 @@ def main(folder):
     make_case(folder, "hash", Config(method="hash", experts=3, distillation_token=1))
     make_case(folder, "loss_free", Config(method="loss-free", top_k=2, experts=5, renormalize=1, switch_weight=0.2))
     make_case(folder, "shared", Config(method="vmoe", shared_experts=2, router_noise=1, capacity_factor=0.7), batch=4)
+    make_case(folder, "default", Config(method="default", default_weighted=0, default_beta=0.7, switch_weight=0.2))
+    make_case(folder, "default_top2", Config(method="default", top_k=2, experts=5, z_weight=0.1), teacher, batch=4)
+    make_case(folder, "default_unused", Config(method="default", experts=20, embed_dim=6, shared_experts=1), batch=2)
 
 
 if __name__ == "__main__":

@@ -211,7 +211,7 @@ static void idx_damaged_packing(void **state) {
     const size_t size = fread(packed, 1, sizeof packed, file);
     fclose(file);
     write_file("train-images-idx3-ubyte.gz", packed, size / 2);
-    assert_load_fails(NULL, "train-images-idx3-ubyte.gz", "byte", "");
+    assert_load_fails(NULL, "train-images-idx3-ubyte.gz", "damaged after byte", "unexpected end of file");
     packed[size - 6] ^= 1;
     write_file("train-images-idx3-ubyte.gz", packed, size);
     assert_load_fails(NULL, "train-images-idx3-ubyte.gz", "damaged after byte", "");
@@ -329,6 +329,13 @@ static void shuffle_is_a_permutation(void **state) {
         for (int i = 0; i < COUNT; i++) same += other[i] == order[i];
         assert_true(same < 10);
     }
+    /* Each of the six orders of three comes up about equally often. */
+    int counts[3][3] = {{0}};
+    for (int epoch = 0; epoch < 600; epoch++) {
+        shuffle(other, 3, 9, epoch);
+        counts[other[0]][other[1]]++;
+    }
+    for (int i = 0; i < 9; i++) assert_in_range(counts[i / 3][i % 3], i % 4 ? 60 : 0, i % 4 ? 140 : 0);
     shuffle(other, 1, 0, 0);
     assert_int_equal(other[0], 0);
 }

@@ -31,6 +31,7 @@ struct tgr_model {
     tgr_mode mode; /* of the last forward pass */
     const float *images;
     int can_backward;
+    uint64_t passes; /* forward passes so far */
 };
 
 /* Bytes of activations for such a pass. Afterwards no buffer is in its place, until tgr_plan_prepare. */

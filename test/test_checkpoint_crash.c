@@ -142,12 +142,36 @@ static uint64_t saved_value(tgr_context *context, const char *path) {
     return value;
 }
 
-static void save_until_killed(const char *path) {
+/* The child: says that it is ready, then saves the two values by turns. */
+static void save_until_killed(const char *path, uint64_t value, int ready) {
     tgr_context *context = test_context(1, 0);
     uint32_t *numbers = malloc(NUMBERS * sizeof *numbers);
-    for (uint64_t value = 0; numbers != NULL; value++)
-        if (save(context, path, value % 2, numbers) != TGR_OK) break;
-    _exit(1);
+    if (numbers == NULL || write(ready, "", 1) != 1) _exit(1);
+    for (;; value++)
+        if (save(context, path, value % 2, numbers) != TGR_OK) _exit(1);
+}
+
+static int64_t nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* A child that saves, beginning with `value`, and is killed `delay` nanoseconds after it began. */
+static void kill_a_save(const char *path, uint64_t value, int64_t delay) {
+    int ends[2], status = 0;
+    char byte;
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) save_until_killed(path, value, ends[1]);
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    nanosleep(&(struct timespec){.tv_sec = delay / 1000000000, .tv_nsec = delay % 1000000000}, NULL);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status)); /* it did not give up by itself */
+    close(ends[0]);
 }
 
 static void test_killed_while_saving(void **state) {
@@ -155,24 +179,21 @@ static void test_killed_while_saving(void **state) {
     place where = place_make();
     tgr_context *context = test_context(1, 0);
     uint32_t *numbers = malloc(NUMBERS * sizeof *numbers);
-    int seen[2] = {0, 0};
+    int kept = 0, replaced = 0;
     test_random random = test_random_start(3);
     assert_non_null(numbers);
+    const int64_t start = nanoseconds();
     assert_status(TGR_OK, save(context, where.path, 0, numbers));
+    const int64_t duration = nanoseconds() - start;
+    uint64_t value = 0;
     for (int round = 0; round < 200; round++) {
-        const pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) save_until_killed(where.path);
-        nanosleep(&(struct timespec){.tv_nsec = test_random_integer(&random, 0, 15000000)}, NULL);
-        int status = 0;
-        assert_int_equal(kill(child, SIGKILL), 0);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status)); /* it did not give up by itself */
-        const uint64_t value = saved_value(context, where.path);
-        assert_true(value < 2);
-        seen[value]++;
+        kill_a_save(where.path, value + 1, test_random_integer(&random, 0, 3 * duration));
+        const uint64_t now = saved_value(context, where.path);
+        assert_true(now < 2);
+        *(now == value ? &kept : &replaced) += 1;
+        value = now;
     }
-    assert_true(seen[0] > 0 && seen[1] > 0);
+    assert_true(kept > 0 && replaced > 0);
     assert_true(place_empty(&where) > 1); /* some were killed in the midst, and left their file beside */
     free(numbers);
     tgr_context_free(context);

@@ -18,10 +18,13 @@
 
 /* The library's calls come here first. Each counts; the one numbered `fail_at` fails. */
 static int fail_at = -1, calls, fail_with;
-static int dribble; /* writes are interrupted and short */
+static char trace[4096]; /* a letter for each, while they are counted */
+static int dribble;      /* writes are interrupted and short */
 
-static int refused(void) {
-    if (fail_at < 0 || calls++ != fail_at) return 0;
+static int refused(char letter) {
+    if (fail_at < 0) return 0;
+    if (calls < (int)sizeof trace - 1) trace[calls] = letter;
+    if (calls++ != fail_at) return 0;
     errno = fail_with;
     return 1;
 }
@@ -34,14 +37,13 @@ static int refused(void) {
     }
 typedef ssize_t (*pwrite_fn)(int, const void *, size_t, off_t);
 typedef int (*int_fn)(int);
-typedef int (*ftruncate_fn)(int, off_t);
 typedef int (*renameat_fn)(int, const char *, int, const char *);
 typedef int (*fchmod_fn)(int, mode_t);
 typedef int (*openat_fn)(int, const char *, int, ...);
 
 ssize_t pwrite(int file, const void *bytes, size_t count, off_t offset) {
     REAL(pwrite_fn, "pwrite64")
-    if (refused()) return -1;
+    if (refused('w')) return -1;
     if (dribble && ++dribble % 2 == 0) {
         errno = EINTR;
         return -1;
@@ -51,22 +53,17 @@ ssize_t pwrite(int file, const void *bytes, size_t count, off_t offset) {
 
 int fsync(int file) {
     REAL(int_fn, "fsync")
-    return refused() ? -1 : real(file);
-}
-
-int ftruncate(int file, off_t size) {
-    REAL(ftruncate_fn, "ftruncate64")
-    return refused() ? -1 : real(file, size);
+    return refused('s') ? -1 : real(file);
 }
 
 int renameat(int from, const char *name, int to, const char *other) {
     REAL(renameat_fn, "renameat")
-    return refused() ? -1 : real(from, name, to, other);
+    return refused('r') ? -1 : real(from, name, to, other);
 }
 
 int fchmod(int file, mode_t mode) {
     REAL(fchmod_fn, "fchmod")
-    return refused() ? -1 : real(file, mode);
+    return refused('c') ? -1 : real(file, mode);
 }
 
 int openat(int directory, const char *path, int flags, ...) {
@@ -75,7 +72,7 @@ int openat(int directory, const char *path, int flags, ...) {
     va_start(arguments, flags);
     const mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
-    return refused() ? -1 : real(directory, path, flags, mode);
+    return refused('o') ? -1 : real(directory, path, flags, mode);
 }
 
 /* A directory of its own, and the path of a file in it. */
@@ -231,6 +228,29 @@ static void test_every_call_refused(void **state) {
     place_remove(&where);
 }
 
+/* What the disk must have before the name is changed, and after. */
+static void test_order_of_calls(void **state) {
+    (void)state;
+    place where = place_make();
+    tgr_context *context = test_context(1, 0);
+    uint32_t *numbers = malloc(NUMBERS * sizeof *numbers);
+    assert_non_null(numbers);
+    for (int exists = 0; exists < 2; exists++) {
+        memset(trace, 0, sizeof trace);
+        fail_at = INT_MAX;
+        calls = 0;
+        assert_status(TGR_OK, save(context, where.path, 1, numbers));
+        fail_at = -1;
+        const size_t start = strspn(trace, "oc"), writes = strspn(trace + start, "w");
+        assert_int_equal(start, exists ? 2 : 1);
+        assert_true(writes > 3);
+        assert_string_equal(trace + start + writes, "srs"); /* file synced, renamed, directory synced */
+    }
+    free(numbers);
+    tgr_context_free(context);
+    place_remove(&where);
+}
+
 /* A file system that does not sync directories. */
 static void test_directory_without_sync(void **state) {
     (void)state;
@@ -351,9 +371,13 @@ static void test_permissions_and_links(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_killed_while_saving),    cmocka_unit_test(test_every_call_refused),
-        cmocka_unit_test(test_directory_without_sync), cmocka_unit_test(test_short_and_interrupted_writes),
-        cmocka_unit_test(test_file_size_limit),        cmocka_unit_test(test_permissions_and_links),
+        cmocka_unit_test(test_killed_while_saving),
+        cmocka_unit_test(test_every_call_refused),
+        cmocka_unit_test(test_order_of_calls),
+        cmocka_unit_test(test_directory_without_sync),
+        cmocka_unit_test(test_short_and_interrupted_writes),
+        cmocka_unit_test(test_file_size_limit),
+        cmocka_unit_test(test_permissions_and_links),
     };
     return cmocka_run_group_tests_name("checkpoint crash", tests, NULL, NULL);
 }

@@ -109,6 +109,10 @@ static void test_values_outlive_defaults(void **state) {
     check_value(config, "method", "vmoe", 1);
     check_value(config, "router_noise", "0", 1);
     tgr_config_free(config);
+    config = load_sound(context, "default embed_dim=192\ndefault preset=small\n"); /* the preset moves what was right */
+    check_value(config, "embed_dim", "192", 1);
+    check_value(config, "heads", "6", 0);
+    tgr_config_free(config);
     config = load_sound(context, "default heads=4\ndefault heads=5\nset depth=2\ndefault depth=3\nset depth=1\n");
     check_value(config, "heads", "4", 1); /* contradictions come to an end */
     check_value(config, "depth", "1", 1);

@@ -10,7 +10,7 @@
 
 #include "tgrmoe/parameters.h"
 
-#define TGR_MAX_DIMS 4
+#define TGR_MAX_DIMS   4
 #define TGR_NAME_BYTES 64
 
 typedef struct tgr_tensor {
@@ -32,12 +32,12 @@ struct tgr_parameters {
     tgr_context *context; /* retained */
     tgr_tensor *tensors;
     int64_t tensor_count, tensor_capacity;
-    int64_t floats;    /* in each arena */
-    float *values;     /* [floats], NULL until sealed */
-    float *gradients;  /* [floats] */
-    uint64_t seed;     /* of every random number drawn for this object */
-    uint64_t step;     /* optimizer steps taken */
-    uint32_t micro;    /* training backwards since the last step: gradients hold the sum over that many */
+    int64_t floats;   /* in each arena */
+    float *values;    /* [floats], NULL until sealed */
+    float *gradients; /* [floats] */
+    uint64_t seed;    /* of every random number drawn for this object */
+    uint64_t step;    /* optimizer steps taken */
+    uint32_t micro;   /* training backwards since the last step: gradients hold the sum over that many */
 };
 
 tgr_status tgr_parameters_create(tgr_parameters **out, tgr_context *context);

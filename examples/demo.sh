@@ -28,6 +28,10 @@ else
     data=/usr/share/datasets/fashion-mnist
     # A third of the images in patches of 7 x 7: some three minutes on two processors.
     sizes="--batch 64 --limit 20000 --set patch_size=7"
+    if [ ! -d "$data" ]; then
+        echo "$data is not there: get Fashion-MNIST's four files and run  DEMO_DATA=FOLDER make demo" >&2
+        exit 1
+    fi
 fi
 echo "Building"
 ${MAKE:-make} -s lib build/examples/tgrmoe

@@ -12,10 +12,8 @@
 
 #include "tgrmoe/batch.h"
 #include "tgrmoe/dataset.h"
+#include "tgrmoe/failure.h"
 #include "tgrmoe/shuffle.h"
-
-/* The tool's failure.h has a function whose name cmocka takes. */
-const char *failure_message(void);
 
 enum { PATH_SIZE = 512, SIZE = 5, CIFAR_PIXELS = 3072 };
 static char folder[PATH_SIZE];

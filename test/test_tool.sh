@@ -90,11 +90,21 @@ check "without the teacher cache" train $guide --epochs 3 --set teacher_cache_mb
 check "cache or not: the same logits" sh -c "$tool eval --data data --model whole.tgr --logits a.f32 &&
     $tool eval --data data --model uncached.tgr --logits b.f32 && cmp a.f32 b.f32"
 check "stochastic gradient descent" train --method vmoe --optimizer sgd --epochs 1 --save sgd.tgr
+# Two steps on the same eight images, and two on sixteen.
+train --method dense --steps 2 --no-shuffle --limit 8 --save same.tgr >/dev/null 2>&1
+train --method dense --steps 2 --no-shuffle --limit 16 --save next.tgr >/dev/null 2>&1
+check "the second batch has other images" sh -c "$tool eval --data data --model same.tgr --logits a.f32 &&
+    $tool eval --data data --model next.tgr --logits b.f32 && ! cmp a.f32 b.f32"
 check "a batch larger than the set" train --method vmoe --batch 128 --epochs 2 --limit 20
 }
 
 check "routing is int32 [2 layers, 24 * 5 tokens]" sh -c "$tool eval --data data --model whole.tgr --routing r.i32 &&
     test \$(wc -c <r.i32) -eq 960"
+# With one expert for each token and no limit, the first choices of a layer are its load.
+"$tool" eval --data data --model whole.tgr | sed -n 's/^load of MoE layer .: //p' >load.printed
+od -An -v -t d4 -w480 r.i32 | awk '{ split("", n); for (i = 1; i <= NF; i++) n[$i]++
+    print n[0] + 0, n[1] + 0, n[2] + 0, n[3] + 0 }' >load.counted
+check "the routing file and the printed load agree" cmp load.printed load.counted
 check "eval with a limit and the oracle" "$tool" eval --data data --model whole.tgr --limit 7 --oracle teacher.tgr
 for field in method seed epoch step loss loss_task loss_distill loss_teacher loss_aux top1 adjacent_consistency load \
              load_cv entropy dropped dead_experts img_per_s sec; do

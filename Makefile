@@ -177,7 +177,7 @@ check-slow:
 	BUILD=$(BUILD) sh test/slow.sh
 
 valgrind: tests
-	BUILD=$(BUILD) LIBOUT=$(LIBOUT) WRAPPER="valgrind -q --error-exitcode=99 --leak-check=full" sh test/run.sh
+	BUILD=$(BUILD) LIBOUT=$(LIBOUT) WRAPPER="valgrind -q --fair-sched=yes --error-exitcode=99 --leak-check=full" sh test/run.sh
 
 demo:
 	sh examples/demo.sh

@@ -22,6 +22,10 @@ BINDIR     ?= $(PREFIX)/bin
 DOCDIR     ?= $(PREFIX)/share/doc/libtgrmoe
 PYTHON     ?= python3
 
+# V=1 shows whole command lines.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' '$(1)' '$@')
+
 # A build with sanitizers has folders of its own and leaves lib/ alone.
 comma   := ,
 VARIANT := $(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
@@ -37,7 +41,8 @@ BLIS_LIBS   ?= $(if $(findstring blis-,$(BLIS_HEADER)),-L/usr/lib/$(MULTIARCH)/$
 
 CFLAGS   ?= -O3 -g
 CXXFLAGS ?= -O2 -g
-WERROR   ?= -Werror
+# Sanitizers put branches into the code, in which gcc then sees faults that cannot be.
+WERROR   ?= $(if $(SANITIZE),,-Werror)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wpointer-arith -Wwrite-strings $(WERROR)
 C_WARNINGS := $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes
 SANITIZER := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -56,7 +61,7 @@ TOOL_SOURCES    := $(sort $(wildcard examples/tgrmoe/*.c))
 EXAMPLE_SOURCES := $(sort $(wildcard examples/[0-9]*.c examples/[0-9]*.cpp))
 TEST_SOURCES    := $(sort $(wildcard test/test_*.c))
 BENCH_SOURCES   := $(sort $(wildcard test/bench/bench_*.c))
-# Parts of the tool that a test looks into: everything but its main.
+# Everything of the tool but its main.
 TOOL_PARTS      := $(filter-out examples/tgrmoe/main.c,$(TOOL_SOURCES))
 
 OBJECT = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(1)))
@@ -95,49 +100,63 @@ $(BUILD)/obj/src/kernels/%avx512.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)
 $(BUILD)/obj/src/kernels/%avx2.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx2 -mfma)
 
 $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/flags
+	$(call say,CC)
 	@mkdir -p $(@D)
-	$(CC) $(LIB_CFLAGS) $(ISA) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(LIB_CFLAGS) $(ISA) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/flags
+	$(call say,CC)
 	@mkdir -p $(@D)
-	$(CC) $(TOOL_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(TOOL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/examples/%.o: examples/%.cpp $(BUILD)/flags
+	$(call say,CXX)
 	@mkdir -p $(@D)
-	$(CXX) $(EXAMPLE_CXXFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CXX) $(EXAMPLE_CXXFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/test/%.o: test/%.c $(BUILD)/flags
+	$(call say,CC)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(SHARED): $(LIB_OBJECTS) lib/libtgrmoe.map
+	$(call say,LD)
 	@mkdir -p $(@D)
-	$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libtgrmoe.map -Wl,-z,defs,-z,now,-z,relro \
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libtgrmoe.map -Wl,-z,defs,-z,now,-z,relro \
 	    $(SANITIZER) $(LDFLAGS) -o $@ $(LIB_OBJECTS) $(LIBS)
-	ln -sf $(@F) $(LIBOUT)/$(SONAME)
-	ln -sf $(SONAME) $(LIBOUT)/libtgrmoe.so
+	$(Q)ln -sf $(@F) $(LIBOUT)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(LIBOUT)/libtgrmoe.so
 
 $(STATIC): $(LIB_OBJECTS)
+	$(call say,AR)
 	@mkdir -p $(@D)
-	rm -f $@
-	$(AR) rcs $@ $(LIB_OBJECTS)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $(LIB_OBJECTS)
 
 # The sanitizers' runtimes must be linked into the program itself, which a static library makes sure of.
 $(TOOL): $(TOOL_OBJECTS) $(STATIC)
+	$(call say,LD)
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(TOOL_OBJECTS) $(STATIC) $(LIBS) -lcjson
+	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(TOOL_OBJECTS) $(STATIC) $(LIBS) -lcjson
 
 $(EXAMPLES): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(STATIC)
+	$(call say,LD)
 	@mkdir -p $(@D)
-	$(CXX) $(SANITIZER) $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
+	$(Q)$(CXX) $(SANITIZER) $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
 
-$(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(BUILD)/obj/test/golden/golden.o $(call OBJECT,$(TOOL_PARTS)) $(STATIC)
+$(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(BUILD)/obj/test/golden/golden.o $(STATIC)
+	$(call say,LD)
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS) -lcjson
+	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) -lcmocka $(LIBS) $(TEST_LIBS)
+
+# Parts of the tool are tested from inside.
+$(BUILD)/test/test_data: $(call OBJECT,$(TOOL_PARTS))
+$(BUILD)/test/test_data: TEST_LIBS := -lcjson
 
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(STATIC)
+	$(call say,LD)
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/tgrmoe.pc: pkgconfig/tgrmoe.pc.in include/tgrmoe/common.h FORCE
 	@mkdir -p $(@D)
@@ -149,16 +168,16 @@ tests: all $(TESTS)
 
 # The recipe starts make again, because what was missing a moment ago decides how things are built.
 check:
-	sh scripts/ensure-packages.sh check
-	$(MAKE) tests
-	BUILD=$(BUILD) LIBOUT=$(LIBOUT) SANITIZE=$(SANITIZE) sh test/run.sh
+	@sh scripts/ensure-packages.sh check
+	$(MAKE) --no-print-directory -j$$(nproc) tests
+	@BUILD=$(BUILD) LIBOUT=$(LIBOUT) SANITIZE=$(SANITIZE) CC="$(CC)" CXX="$(CXX)" sh test/run.sh
 
 check-slow:
 	sh scripts/ensure-packages.sh slow
 	BUILD=$(BUILD) sh test/slow.sh
 
 valgrind: tests
-	BUILD=$(BUILD) LIBOUT=$(LIBOUT) WRAPPER="valgrind -q --error-exitcode=99 --leak-check=full" sh test/run.sh
+	BUILD=$(BUILD) LIBOUT=$(LIBOUT) WRAPPER="valgrind -q --fair-sched=yes --error-exitcode=99 --leak-check=full" sh test/run.sh
 
 demo:
 	sh examples/demo.sh
@@ -177,7 +196,7 @@ format:
 	clang-format -i $(FORMATTED)
 
 lint: lib
-	clang-format --dry-run -Werror $(FORMATTED)
+	@clang-format --dry-run -Werror $(FORMATTED)
 	clang-tidy --quiet --warnings-as-errors='*' $(LIB_SOURCES) $(TOOL_SOURCES) -- -std=c11 -Iinclude -Isrc -D_GNU_SOURCE $(BLIS_CFLAGS) \
 	    -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \

@@ -180,6 +180,35 @@ static void train_until(training *t, int64_t position) {
     }
 }
 
+/* What a further step would wash away. */
+static void test_optimizer_comes_back(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"method=tgr optimizer=adamw", "method=tgr optimizer=sgd"};
+    char *path = test_file_create();
+    for (int kind = 0; kind < 2; kind++) {
+        training saved, loaded;
+        double rate, norm, expected;
+        training_start(&saved, 1, 7, kinds[kind]);
+        training_start(&loaded, 1, 8, kinds[kind]);
+        train_until(&saved, 4);
+        train_until(&loaded, 2);
+        assert_status(TGR_OK, tgr_optimizer_set_learning_rate(saved.optimizer, 0.123));
+        assert_status(TGR_OK, tgr_checkpoint_save(saved.checkpoint, path));
+        assert_status(TGR_OK, tgr_checkpoint_load(loaded.checkpoint, path));
+        assert_status(TGR_OK, tgr_optimizer_learning_rate(loaded.optimizer, &rate));
+        assert_close(rate, 0.123, 0);
+        assert_status(TGR_OK, tgr_optimizer_gradient_norm(saved.optimizer, &expected));
+        assert_status(TGR_OK, tgr_optimizer_gradient_norm(loaded.optimizer, &norm));
+        assert_close(norm, expected, 0);
+        const size_t bytes = (size_t)saved.optimizer->parameters->floats * sizeof(float);
+        assert_same_bytes(loaded.optimizer->first_moment, saved.optimizer->first_moment, bytes);
+        if (kind == 0) assert_same_bytes(loaded.optimizer->second_moment, saved.optimizer->second_moment, bytes);
+        training_end(&saved);
+        training_end(&loaded);
+    }
+    test_file_remove(path);
+}
+
 static void check_resume(const char *options, int threads, int64_t saved_at) {
     training whole, first, second;
     char *end = test_file_create(), *middle = test_file_create(), *resumed = test_file_create();
@@ -504,6 +533,7 @@ int main(void) {
         cmocka_unit_test(test_every_bit_comes_back),
         cmocka_unit_test(test_bytes_of_many_sizes),
         cmocka_unit_test(test_misfits_are_refused),
+        cmocka_unit_test(test_optimizer_comes_back),
         cmocka_unit_test(test_resume_to_the_bit),
         cmocka_unit_test(test_other_trainings_are_refused),
         cmocka_unit_test(test_other_backbone_is_refused),

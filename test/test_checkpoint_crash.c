@@ -18,10 +18,13 @@
 
 /* The library's calls come here first. Each counts; the one numbered `fail_at` fails. */
 static int fail_at = -1, calls, fail_with;
-static int dribble; /* writes are interrupted and short */
+static char trace[4096]; /* a letter for each, while they are counted */
+static int dribble;      /* writes are interrupted and short */
 
-static int refused(void) {
-    if (fail_at < 0 || calls++ != fail_at) return 0;
+static int refused(char letter) {
+    if (fail_at < 0) return 0;
+    if (calls < (int)sizeof trace - 1) trace[calls] = letter;
+    if (calls++ != fail_at) return 0;
     errno = fail_with;
     return 1;
 }
@@ -34,14 +37,13 @@ static int refused(void) {
     }
 typedef ssize_t (*pwrite_fn)(int, const void *, size_t, off_t);
 typedef int (*int_fn)(int);
-typedef int (*ftruncate_fn)(int, off_t);
 typedef int (*renameat_fn)(int, const char *, int, const char *);
 typedef int (*fchmod_fn)(int, mode_t);
 typedef int (*openat_fn)(int, const char *, int, ...);
 
 ssize_t pwrite(int file, const void *bytes, size_t count, off_t offset) {
     REAL(pwrite_fn, "pwrite64")
-    if (refused()) return -1;
+    if (refused('w')) return -1;
     if (dribble && ++dribble % 2 == 0) {
         errno = EINTR;
         return -1;
@@ -51,22 +53,17 @@ ssize_t pwrite(int file, const void *bytes, size_t count, off_t offset) {
 
 int fsync(int file) {
     REAL(int_fn, "fsync")
-    return refused() ? -1 : real(file);
-}
-
-int ftruncate(int file, off_t size) {
-    REAL(ftruncate_fn, "ftruncate64")
-    return refused() ? -1 : real(file, size);
+    return refused('s') ? -1 : real(file);
 }
 
 int renameat(int from, const char *name, int to, const char *other) {
     REAL(renameat_fn, "renameat")
-    return refused() ? -1 : real(from, name, to, other);
+    return refused('r') ? -1 : real(from, name, to, other);
 }
 
 int fchmod(int file, mode_t mode) {
     REAL(fchmod_fn, "fchmod")
-    return refused() ? -1 : real(file, mode);
+    return refused('c') ? -1 : real(file, mode);
 }
 
 int openat(int directory, const char *path, int flags, ...) {
@@ -75,7 +72,7 @@ int openat(int directory, const char *path, int flags, ...) {
     va_start(arguments, flags);
     const mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
-    return refused() ? -1 : real(directory, path, flags, mode);
+    return refused('o') ? -1 : real(directory, path, flags, mode);
 }
 
 /* A directory of its own, and the path of a file in it. */
@@ -142,12 +139,36 @@ static uint64_t saved_value(tgr_context *context, const char *path) {
     return value;
 }
 
-static void save_until_killed(const char *path) {
+/* The child: says that it is ready, then saves the two values by turns. */
+static void save_until_killed(const char *path, uint64_t value, int ready) {
     tgr_context *context = test_context(1, 0);
     uint32_t *numbers = malloc(NUMBERS * sizeof *numbers);
-    for (uint64_t value = 0; numbers != NULL; value++)
-        if (save(context, path, value % 2, numbers) != TGR_OK) break;
-    _exit(1);
+    if (numbers == NULL || write(ready, "", 1) != 1) _exit(1);
+    for (;; value++)
+        if (save(context, path, value % 2, numbers) != TGR_OK) _exit(1);
+}
+
+static int64_t nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* A child that saves, beginning with `value`, and is killed `delay` nanoseconds after it began. */
+static void kill_a_save(const char *path, uint64_t value, int64_t delay) {
+    int ends[2], status = 0;
+    char byte;
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) save_until_killed(path, value, ends[1]);
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    nanosleep(&(struct timespec){.tv_sec = delay / 1000000000, .tv_nsec = delay % 1000000000}, NULL);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status)); /* it did not give up by itself */
+    close(ends[0]);
 }
 
 static void test_killed_while_saving(void **state) {
@@ -155,24 +176,21 @@ static void test_killed_while_saving(void **state) {
     place where = place_make();
     tgr_context *context = test_context(1, 0);
     uint32_t *numbers = malloc(NUMBERS * sizeof *numbers);
-    int seen[2] = {0, 0};
+    int kept = 0, replaced = 0;
     test_random random = test_random_start(3);
     assert_non_null(numbers);
+    const int64_t start = nanoseconds();
     assert_status(TGR_OK, save(context, where.path, 0, numbers));
+    const int64_t duration = nanoseconds() - start;
+    uint64_t value = 0;
     for (int round = 0; round < 200; round++) {
-        const pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) save_until_killed(where.path);
-        nanosleep(&(struct timespec){.tv_nsec = test_random_integer(&random, 0, 15000000)}, NULL);
-        int status = 0;
-        assert_int_equal(kill(child, SIGKILL), 0);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status)); /* it did not give up by itself */
-        const uint64_t value = saved_value(context, where.path);
-        assert_true(value < 2);
-        seen[value]++;
+        kill_a_save(where.path, value + 1, test_random_integer(&random, 0, 3 * duration));
+        const uint64_t now = saved_value(context, where.path);
+        assert_true(now < 2);
+        *(now == value ? &kept : &replaced) += 1;
+        value = now;
     }
-    assert_true(seen[0] > 0 && seen[1] > 0);
+    assert_true(kept > 0 && replaced > 0);
     assert_true(place_empty(&where) > 1); /* some were killed in the midst, and left their file beside */
     free(numbers);
     tgr_context_free(context);
@@ -204,6 +222,29 @@ static void test_every_call_refused(void **state) {
             assert_status(TGR_OK, save(context, where.path, 1, numbers));
         }
         assert_int_equal(in_place, 1);
+    }
+    free(numbers);
+    tgr_context_free(context);
+    place_remove(&where);
+}
+
+/* What the disk must have before the name is changed, and after. */
+static void test_order_of_calls(void **state) {
+    (void)state;
+    place where = place_make();
+    tgr_context *context = test_context(1, 0);
+    uint32_t *numbers = malloc(NUMBERS * sizeof *numbers);
+    assert_non_null(numbers);
+    for (int exists = 0; exists < 2; exists++) {
+        memset(trace, 0, sizeof trace);
+        fail_at = INT_MAX;
+        calls = 0;
+        assert_status(TGR_OK, save(context, where.path, 1, numbers));
+        fail_at = -1;
+        const size_t start = strspn(trace, "oc"), writes = strspn(trace + start, "w");
+        assert_int_equal(start, exists ? 2 : 1);
+        assert_true(writes > 3);
+        assert_string_equal(trace + start + writes, "srs"); /* file synced, renamed, directory synced */
     }
     free(numbers);
     tgr_context_free(context);
@@ -330,9 +371,13 @@ static void test_permissions_and_links(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_killed_while_saving),    cmocka_unit_test(test_every_call_refused),
-        cmocka_unit_test(test_directory_without_sync), cmocka_unit_test(test_short_and_interrupted_writes),
-        cmocka_unit_test(test_file_size_limit),        cmocka_unit_test(test_permissions_and_links),
+        cmocka_unit_test(test_killed_while_saving),
+        cmocka_unit_test(test_every_call_refused),
+        cmocka_unit_test(test_order_of_calls),
+        cmocka_unit_test(test_directory_without_sync),
+        cmocka_unit_test(test_short_and_interrupted_writes),
+        cmocka_unit_test(test_file_size_limit),
+        cmocka_unit_test(test_permissions_and_links),
     };
     return cmocka_run_group_tests_name("checkpoint crash", tests, NULL, NULL);
 }

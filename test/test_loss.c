@@ -405,6 +405,19 @@ static void test_nonfinite(void **unused) {
     }
 }
 
+/* A pass of the same size over other images must not be differentiated by the loss of the one before. */
+static void test_loss_of_an_earlier_pass(void **unused) {
+    (void)unused;
+    scene s = scene_make(1, "method=dense");
+    assert_status(TGR_OK, tgr_model_forward(s.model, TGR_TRAIN, s.images, BATCH));
+    assert_status(TGR_OK, tgr_loss_compute(s.loss, labels, NULL));
+    assert_status(TGR_OK, tgr_model_forward(s.model, TGR_TRAIN, s.images, BATCH));
+    assert_fails(TGR_ERROR_STATE, "has run again", tgr_loss_backward(s.loss));
+    assert_status(TGR_OK, tgr_loss_compute(s.loss, labels, NULL));
+    assert_status(TGR_OK, tgr_loss_backward(s.loss));
+    scene_free(&s);
+}
+
 static void test_misuse(void **unused) {
     (void)unused;
     scene s = scene_make(1, "");
@@ -488,6 +501,7 @@ int main(void) {
         cmocka_unit_test(test_gradient_by_differences),
         cmocka_unit_test(test_own_loss),
         cmocka_unit_test(test_nonfinite),
+        cmocka_unit_test(test_loss_of_an_earlier_pass),
         cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_allocations_fail),
     };

@@ -17,11 +17,19 @@ for header in include/tgrmoe/*.h; do
     check $? "$(basename "$header") alone is C++17"
 done
 
+cat include/tgrmoe/*.h | tr '\n' ' ' | grep -o 'TGR_API [^;{]*(' | sed 's/ *($//; s/(.*//' >"$folder/prototypes"
+cat test/*.c test/*.h | tr '\n' ' ' >"$folder/tests"
+sed -n 's/^TGR_API tgr_status \(tgr_[a-z0-9_]*\)$/\1/p' "$folder/prototypes" | while read -r function; do
+    grep -qE "assert_(fails|status)\(TGR_ERROR_[^;]*[^a-z_]$function\(" "$folder/tests" || echo "# $function"
+done >"$folder/untried"
+cat "$folder/untried"
+[ -s "$folder/prototypes" ] && [ ! -s "$folder/untried" ]
+check $? "every public function is seen to refuse bad arguments"
+
 # A sanitized library carries symbols of its runtime and needs it preloaded: the rest is for plain builds.
 if [ -z "$SANITIZE" ]; then
     nm -D --defined-only "$LIBOUT/libtgrmoe.so" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort -u >"$folder/exported"
-    cat include/tgrmoe/*.h | tr '\n' ' ' | grep -o 'TGR_API [^;{]*(' | sed 's/ *($//; s/(.*//' |
-        grep -o 'tgr_[a-z0-9_]*$' | sort -u >"$folder/declared"
+    grep -o 'tgr_[a-z0-9_]*$' "$folder/prototypes" | sort -u >"$folder/declared"
     diff "$folder/declared" "$folder/exported" | sed 's/^/# /'
     cmp -s "$folder/declared" "$folder/exported"
     check $? "the shared library exports what the headers declare and nothing else"

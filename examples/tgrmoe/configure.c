@@ -83,8 +83,8 @@ static int plan_cache(tgr_config *config, const tool_session *session) {
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &image));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_PATCH_SIZE, &patch));
     LIBRARY(tgr_config_get_list(config, TGR_OPTION_MOE_BLOCKS, NULL, 0, &layers));
-    const double tokens = (double)((image / patch) * (image / patch) + 2);
-    const double bytes = (double)session->state.images * tokens * (double)(width * layers) * sizeof(float);
+    const int64_t grid = image / patch, tokens = grid * grid + 2;
+    const double bytes = (double)session->state.images * (double)tokens * (double)(width * layers) * sizeof(float);
     if (bytes < CACHE_MB_MOST * 1048576.0) {
         TRY(set_unless_set(config, TGR_OPTION_TEACHER_CACHE_MB, CACHE_MB_MOST));
     }

@@ -99,7 +99,7 @@ static int find_kind(const char *folder, const char *name, dataset_kind *kind) {
 static int load_set(image_set *out, const char *folder, dataset_kind kind, const char *const names[FILES_MAX]) {
     const source *from = &sources[kind];
     char paths[FILES_MAX][PATH_SIZE];
-    const char *found[FILES_MAX];
+    const char *found[FILES_MAX] = {0};
     int files = 0;
     for (; files < FILES_MAX && names[files]; files++) {
         find_file(paths[files], folder, from, names[files]);

@@ -7,24 +7,11 @@
 
 static char message[1024];
 
-int fail_with(const char *format, ...) {
+void failure_record(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    return FAILURE;
-}
-
-int fail_usage(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    return USAGE;
-}
-
-int fail_library(void) {
-    return fail_with("%s", tgr_last_error());
 }
 
 const char *failure_message(void) {

@@ -8,12 +8,13 @@
 
 enum { FAILURE = 1, USAGE = 2 };
 
-/* Records the message and returns FAILURE. */
-int fail_with(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The same for a wrong command line; returns USAGE. */
-int fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Records the library's own message; returns FAILURE. */
-int fail_library(void);
+void failure_record(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Records the message and is FAILURE; as macros, so that an analyzer sees that failing is never 0. */
+#define fail_with(...) (failure_record(__VA_ARGS__), (int)FAILURE)
+/* The same for a wrong command line: USAGE. */
+#define fail_usage(...) (failure_record(__VA_ARGS__), (int)USAGE)
+/* The same with the library's own message. */
+#define fail_library() fail_with("%s", tgr_last_error())
 /* What was recorded last. */
 const char *failure_message(void);
 

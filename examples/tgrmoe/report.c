@@ -70,7 +70,7 @@ done:
 
 int command_report(const tool_arguments *arguments) {
     int result = 0;
-    const int count = arguments->file_count;
+    const int count = arguments->file_count > 0 ? arguments->file_count : 0;
     run_record *runs = calloc((size_t)count + 1, sizeof *runs);
     if (!runs) TRY(fail_with("no memory for %d runs", count));
     if (count == 0) TRY(fail_usage("report: a file that train --json wrote is needed"));

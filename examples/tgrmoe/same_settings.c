@@ -54,6 +54,7 @@ int state_check(const tool_session *session) {
     const dataset *data = &session->data;
     const int64_t channels = data->train.channels;
     int64_t teacher = 0;
+    TRY(check_options(session));
     TRY(check_number("--seed", arguments->seed, saved->seed));
     TRY(check_number("--batch", arguments->batch, saved->batch));
     TRY(check_number("number of training images", data->train.count, saved->images));
@@ -68,10 +69,10 @@ int state_check(const tool_session *session) {
     }
     if (session->backbone) TRY(model_checksum(session->backbone, &teacher));
     if (teacher != saved->teacher_checksum) {
-        TRY(fail_with("--teacher %s: is not the teacher that the run was started with",
-                      arguments->teacher ? arguments->teacher : "is missing:"));
+        TRY(arguments->teacher
+                ? fail_with("--teacher %s: is not the teacher that the run was started with", arguments->teacher)
+                : fail_with("--teacher is missing; the run to resume was started with one"));
     }
-    TRY(check_options(session));
 done:
     return result;
 }

@@ -27,7 +27,7 @@ TGR_API void tgr_model_free(tgr_model *model);
 
 /** Runs `batch` images, float32 [batch, channels, image_size, image_size], normalised by the host. In TGR_TRAIN the
  *  activations are kept for backward and `images` must stay until then. Memory is allocated when `batch` is larger
- *  than ever before, otherwise nothing is. @param batch at least 1. */
+ *  than ever before, or for the first pass in TGR_TRAIN; otherwise nothing is. @param batch at least 1. */
 TGR_API tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *images, int64_t batch);
 /** Adds to the gradients of all parameters, from the gradient of the logits [batch, classes] and of the features
  *  [batch, tokens, dim]; either may be NULL, not both. Needs a forward in TGR_TRAIN before. A host that uses

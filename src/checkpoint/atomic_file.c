@@ -108,8 +108,7 @@ static int sync_directory(int directory) {
     return fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
 }
 
-tgr_status tgr_atomic_file_commit(tgr_atomic_file *file, uint64_t size) {
-    if (ftruncate(file->file, (off_t)size) != 0) return tgr_file_fail(file->path, "cannot be cut to its size");
+tgr_status tgr_atomic_file_commit(tgr_atomic_file *file) {
     if (fsync(file->file) != 0) return tgr_file_fail(file->path, "cannot be synced to the disk");
     const int closed = close(file->file); /* the descriptor is gone even when this fails */
     file->file = -1;

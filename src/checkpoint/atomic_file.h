@@ -23,8 +23,8 @@ typedef struct tgr_atomic_file {
  * there is nothing to abandon. */
 tgr_status tgr_atomic_file_open(tgr_atomic_file *file, const char *path);
 tgr_status tgr_atomic_file_write(tgr_atomic_file *file, uint64_t offset, const void *bytes, size_t count);
-/* Cuts the file to `size` bytes and puts it in place. */
-tgr_status tgr_atomic_file_commit(tgr_atomic_file *file, uint64_t size);
+/* Syncs the file and puts it in place. */
+tgr_status tgr_atomic_file_commit(tgr_atomic_file *file);
 /* Removes what was written unless it is in place. Harmless when called again. */
 void tgr_atomic_file_close(tgr_atomic_file *file);
 

@@ -35,22 +35,28 @@ tgr_status tgr_config_load(tgr_config **out, tgr_context *context, const char *p
     return status;
 }
 
-/* A config of a few bytes can ask for a model of any size. Refuses one whose weights cannot be in the file. */
+/* The file is too small for what its options describe. */
+static tgr_status too_small(const char *path, int64_t size, const char *what, int64_t count) {
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' of %lld bytes cannot hold the %lld %s that its options describe",
+                    path, (long long)size, (long long)count, what);
+}
+
+/* A config of a few bytes can ask for a model of any size. Refuses one that cannot be in the file: each block has at
+ * least one section, and sections shrink only so much. */
 static tgr_status check_size(tgr_context *context, const tgr_config *config, const char *path) {
     struct stat state;
     tgr_model *plan = NULL;
     tgr_parameters *parameters = NULL;
+    int64_t weights = 0;
+    if (stat(path, &state) != 0) return tgr_file_fail(path, "cannot be opened");
+    const int64_t size = (int64_t)state.st_size, depth = tgr_option_i64(config, TGR_OPTION_DEPTH);
+    if (depth > size / TGR_SECTION_HEADER_BYTES) return too_small(path, size, "blocks", depth);
     TGR_TRY(tgr_model_assemble(&plan, context, config));
     tgr_status status = tgr_model_parameters(plan, &parameters);
-    int64_t numbers = 0;
-    if (status == TGR_OK) status = tgr_parameters_total(parameters, &numbers);
+    if (status == TGR_OK) status = tgr_parameters_total(parameters, &weights);
     tgr_model_free(plan);
     if (status != TGR_OK) return status;
-    if (stat(path, &state) != 0) return tgr_file_fail(path, "cannot be opened");
-    TGR_REQUIRE(numbers / (int64_t)TGR_DEFLATE_MAX_RATIO <= state.st_size, TGR_ERROR_FILE_MISMATCH,
-                "'%s' of %lld bytes cannot hold the %lld weights of the model that its options describe", path,
-                (long long)state.st_size, (long long)numbers);
-    return TGR_OK;
+    return weights / (int64_t)TGR_DEFLATE_MAX_RATIO <= size ? TGR_OK : too_small(path, size, "weights", weights);
 }
 
 static tgr_status load_into(tgr_context *context, tgr_model *model, const char *path, const char *name) {

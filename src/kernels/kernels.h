@@ -30,7 +30,8 @@ typedef struct tgr_kernels {
     /* y = softmax(scale·x) by row, log-sum-exp of scale·x into lse [rows] unless NULL. In place allowed. An entry that
      * scaled is -infinity gets 0; a row with NaN or +infinity, or of -infinity alone, is all NaN. */
     void (*softmax)(int64_t rows, int64_t columns, float scale, const float *x, float *y, float *lse);
-    /* y = exp(scale·x - lse[r]): the same softmax again from what was kept. In place allowed. */
+    /* y = exp(scale·x - lse[r]): the same softmax again from what was kept, so scale·x must not exceed lse by more than
+     * rounding. In place allowed. */
     void (*softmax_from_lse)(int64_t rows, int64_t columns, float scale, const float *x, const float *lse, float *y);
     /* dx = scale·y·(dy - Σ_c y·dy) by row, from y = softmax(scale·x). In place allowed (dx == dy). */
     void (*softmax_backward)(int64_t rows, int64_t columns, float scale, const float *y, const float *dy, float *dx);

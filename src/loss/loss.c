@@ -107,7 +107,7 @@ static tgr_status finish(tgr_loss *loss, double task, int guided, const float *l
     TGR_TRY(tgr_loss_fill_terms(loss, task, guided, &sum));
     loss->ready = tgr_model_can_backward(loss->model);
     loss->guided = guided;
-    loss->batch = tgr_model_batch(loss->model);
+    loss->pass = tgr_model_passes(loss->model);
     loss->logits_gradient = logits_gradient;
     loss->features_gradient = features_gradient;
     if (total != NULL) *total = sum;
@@ -158,7 +158,7 @@ tgr_status tgr_loss_backward(tgr_loss *loss) {
     TGR_REQUIRE(loss->ready, TGR_ERROR_STATE,
                 "there is no loss to differentiate; after a forward in TGR_TRAIN, compute one without failure");
     int guided = 0;
-    TGR_REQUIRE(tgr_model_can_backward(loss->model) && tgr_model_batch(loss->model) == loss->batch, TGR_ERROR_STATE,
+    TGR_REQUIRE(tgr_model_can_backward(loss->model) && tgr_model_passes(loss->model) == loss->pass, TGR_ERROR_STATE,
                 "the model has run again since the loss was computed");
     TGR_TRY(find_guidance(__func__, loss, &guided));
     TGR_REQUIRE(guided == loss->guided, TGR_ERROR_STATE, "the guidance has changed since the loss was computed");

@@ -28,7 +28,7 @@ struct tgr_loss {
     /* What backward will use; set by a compute that succeeded after a forward in TGR_TRAIN. */
     int ready;
     int guided;
-    int64_t batch;
+    uint64_t pass; /* the forward pass that it is of */
     const float *logits_gradient, *features_gradient;
 };
 

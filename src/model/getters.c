@@ -18,6 +18,10 @@ tgr_mode tgr_model_mode(const tgr_model *model) {
 int tgr_model_can_backward(const tgr_model *model) {
     return model->can_backward;
 }
+
+uint64_t tgr_model_passes(const tgr_model *model) {
+    return model->passes;
+}
 int64_t tgr_model_layer_count(const tgr_model *model) {
     return model->moe_count;
 }

@@ -136,6 +136,7 @@ tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *image
     model->batch = batch;
     model->images = images;
     model->can_backward = mode == TGR_TRAIN;
+    model->passes++;
     return TGR_OK;
 }
 

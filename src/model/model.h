@@ -32,6 +32,8 @@ int64_t tgr_model_batch(const tgr_model *model);
 tgr_mode tgr_model_mode(const tgr_model *model);
 /* True between a forward in TGR_TRAIN and its backward. */
 int tgr_model_can_backward(const tgr_model *model);
+/* How many forward passes there were: tells one from the next. */
+uint64_t tgr_model_passes(const tgr_model *model);
 /* MoE layer `index`, below the count of MoE layers. */
 int64_t tgr_model_layer_count(const tgr_model *model);
 tgr_moe_layer *tgr_model_layer(tgr_model *model, int64_t index);

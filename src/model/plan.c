@@ -83,8 +83,8 @@ static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *a
     arena->used = end;
 }
 
-/* Counting leaves no piece in its place. */
-static void restore(tgr_model *model, tgr_mode mode, int64_t batch) {
+/* Gives every buffer its place in the memory, which counting took away. Batch 0 is no pass, and needs none. */
+static void cut_arena(tgr_model *model, tgr_mode mode, int64_t batch) {
     tgr_arena arena = {.base = model->memory, .capacity = model->memory_bytes};
     model->pass.batch = 0;
     if (batch > 0) lay_out(model, mode, batch, &arena);
@@ -117,8 +117,8 @@ tgr_status tgr_plan_prepare(tgr_model *model, tgr_mode mode, int64_t batch) {
     tgr_status status = tgr_plan_count(model, mode, batch, &bytes);
     if (status == TGR_OK) status = grow(model, bytes);
     if (status == TGR_OK)
-        restore(model, mode, batch);
+        cut_arena(model, mode, batch);
     else
-        restore(model, old_mode, old_batch);
+        cut_arena(model, old_mode, old_batch);
     return status;
 }

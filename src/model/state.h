@@ -31,9 +31,10 @@ struct tgr_model {
     tgr_mode mode; /* of the last forward pass */
     const float *images;
     int can_backward;
+    uint64_t passes; /* forward passes so far */
 };
 
-/* Bytes of activations for such a pass. The model must not have run. */
+/* Bytes of activations for such a pass. Afterwards no buffer is in its place, until tgr_plan_prepare. */
 tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes);
 /* Cuts the arena for such a pass, growing it when it is too small. On failure the model is as before. */
 tgr_status tgr_plan_prepare(tgr_model *model, tgr_mode mode, int64_t batch);

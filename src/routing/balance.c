@@ -26,7 +26,7 @@ double tgr_log_sum_exp(const float *logits, int64_t count) {
     double most = logits[0], sum = 0;
     for (int64_t i = 1; i < count; i++) most = logits[i] > most ? logits[i] : most;
     for (int64_t i = 0; i < count; i++) sum += exp(logits[i] - most);
-    return most + log(sum);
+    return most + log(sum); /* cppcheck-suppress invalidFunctionArg; count is at least 1, so sum is */
 }
 
 static void add_probabilities(const tgr_routing *routing, int64_t token, const void *user, double *sum) {

@@ -35,7 +35,7 @@ void tgr_objective_route(const tgr_router_batch *batch) {
 static double negative_entropy(const float *p, int64_t experts) {
     double sum = 0;
     for (int64_t e = 0; e < experts; e++)
-        if (p[e] != 0) sum += p[e] * log(p[e]); /* NaN goes on to the sum */
+        if (p[e] != 0) sum += p[e] * log((double)p[e]); /* NaN goes on to the sum */
     return sum;
 }
 
@@ -106,7 +106,7 @@ static void gradient_task(void *data, int64_t task, int worker) {
         double mean_slope = 0, mean_log = negative_entropy(p, experts);
         for (int64_t e = 0; e < experts; e++) mean_slope += p[e] * slope[e];
         for (int64_t e = 0; e < experts; e++) {
-            double log_p = p[e] != 0 ? log(p[e]) : 0;
+            double log_p = p[e] != 0 ? log((double)p[e]) : 0;
             gradient[e] = (float)(p[e] * (load * (slope[e] - mean_slope) - sureness * (log_p - mean_log)));
         }
     }

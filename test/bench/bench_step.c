@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Speed of whole training steps: forward, backward, optimizer. One JSON object per line.
  *
- *     bench_step [threads [seconds]]
+ *     bench_step [threads [seconds [name]]]
  *
  * gflops counts model FLOPs: 3 · batch · Σ_blocks [2·N·(4d² + 8d²·K or 1) + 4·N²·d] for a step. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "tgrmoe/tgrmoe.h"
@@ -121,6 +122,8 @@ static void run(const bench_case *bench, int threads, double seconds) {
 int main(int argc, char **argv) {
     const int threads = argc > 1 ? atoi(argv[1]) : 1;
     const double seconds = argc > 2 ? atof(argv[2]) : 5;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) run(&cases[i], threads, seconds);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (argc <= 3 || strcmp(argv[3], cases[i].name) == 0) run(&cases[i], threads, seconds);
+    }
     return 0;
 }

@@ -6,21 +6,18 @@
 #include <math.h>
 #include <string.h>
 
-int64_t tgr_capacity(const tgr_routing *routing) {
+#include "routing/falling_key.h"
+
+int64_t tgr_capacity_of(const tgr_routing *routing, int64_t tokens, tgr_mode mode) {
     const tgr_router_options *options = &routing->options;
-    double factor = options->capacity_factor[routing->mode];
-    if (factor == 0) return routing->tokens;
-    double capacity = ceil((double)routing->tokens * (double)options->top_k * factor / (double)options->experts);
-    return capacity < (double)routing->tokens ? (int64_t)capacity : routing->tokens;
+    double factor = options->capacity_factor[mode];
+    if (factor == 0) return tokens;
+    double capacity = ceil((double)tokens * (double)options->top_k * factor / (double)options->experts);
+    return capacity < (double)tokens ? (int64_t)capacity : tokens;
 }
 
-/* Unsigned numbers that order as the floats do, but falling; NaN last. */
-static uint32_t falling_key(float value) {
-    if (isnan(value)) return UINT32_MAX;
-    float positive_zero = value + 0.0f; /* -0 ties with 0 */
-    uint32_t bits;
-    memcpy(&bits, &positive_zero, sizeof bits);
-    return bits >> 31 ? bits : ~(bits | UINT32_C(1) << 31);
+int64_t tgr_capacity(const tgr_routing *routing) {
+    return tgr_capacity_of(routing, routing->tokens, routing->mode);
 }
 
 /* One stable pass of a radix sort, by the byte at `shift`. */
@@ -35,7 +32,7 @@ static void sort_by_byte(int64_t count, const uint32_t *keys, int shift, const i
 static void order_by_gate(tgr_routing *routing) {
     int64_t tokens = routing->tokens;
     for (int64_t t = 0; t < tokens; t++) {
-        routing->priority[t] = falling_key(routing->gates[t * routing->options.top_k]);
+        routing->priority[t] = tgr_falling_key(routing->gates[t * routing->options.top_k]);
         routing->order[t] = (int32_t)t;
     }
     for (int shift = 0; shift < 32; shift += 16) {

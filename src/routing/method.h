@@ -21,6 +21,8 @@
 typedef struct tgr_method {
     int index;         /* tgr_method_index */
     int weighs_slots;  /* gates belong to slots (slot_dispatch.h): there is no such router without experts */
+    int mixes_tokens;  /* slots hold mixtures of tokens, by weights that learn: the same, and gather_backward is always
+                          called, with x_gradient NULL when that is not wanted */
     int reads_patches; /* routing->input.patches is wanted: there is no such layer without images */
 
     /* Adds tensors called "<prefix>router.…" by tgr_routing_declare; reads options of the method's own. */

@@ -8,10 +8,13 @@
 #include "routing/capacity.h"
 #include "routing/default.h"
 #include "routing/dispatch.h"
+#include "routing/expert_choice.h"
 #include "routing/hash.h"
 #include "routing/linear_router.h"
 #include "routing/loss_free.h"
 #include "routing/method.h"
+#include "routing/slot_dispatch.h"
+#include "routing/soft.h"
 #include "routing/softmax_gate.h"
 #include "routing/stable.h"
 
@@ -55,6 +58,35 @@ static const tgr_method methods[] = {
      .gather_backward = tgr_gather_tokens_backward,
      .backward = tgr_default_backward,
      .score_backward = tgr_linear_router_backward},
+    {.index = TGR_METHOD_EXPERT_CHOICE,
+     .weighs_slots = 1,
+     .declare = tgr_expert_choice_declare,
+     .initialise = tgr_linear_router_initialise,
+     .most_slots = tgr_expert_choice_most_slots,
+     .score = tgr_linear_router_score,
+     .route = tgr_expert_choice_route,
+     .assign = tgr_expert_choice_assign,
+     .auxiliary = tgr_balance_losses,
+     .gather = tgr_gather_tokens,
+     .combine = tgr_combine_slots,
+     .combine_backward = tgr_combine_slots_backward,
+     .gather_backward = tgr_gather_slots_backward,
+     .backward = tgr_expert_choice_backward,
+     .score_backward = tgr_linear_router_backward},
+    {.index = TGR_METHOD_SOFT,
+     .mixes_tokens = 1,
+     .declare = tgr_soft_declare,
+     .initialise = tgr_soft_initialise,
+     .most_slots = tgr_soft_most_slots,
+     .plan = tgr_soft_plan,
+     .score = tgr_soft_score,
+     .route = tgr_soft_route,
+     .assign = tgr_soft_assign,
+     .gather = tgr_soft_gather,
+     .combine = tgr_soft_combine,
+     .combine_backward = tgr_soft_combine_backward,
+     .gather_backward = tgr_soft_gather_backward,
+     .score_backward = tgr_soft_score_backward},
     {.index = TGR_METHOD_HASH,
      TOKEN_CHOICE,
      .declare = tgr_hash_declare,

@@ -42,7 +42,7 @@ static tgr_status check_use(const tgr_method *method, const tgr_layer_shape *sha
     TGR_REQUIRE(!method->reads_patches || shape->patch_dim > 0, TGR_ERROR_UNSUPPORTED,
                 "method '%s' reads the patches of images; it works within a model only",
                 tgr_method_name(method->index));
-    TGR_REQUIRE(!method->weighs_slots || with_experts, TGR_ERROR_UNSUPPORTED,
+    TGR_REQUIRE((!method->weighs_slots && !method->mixes_tokens) || with_experts, TGR_ERROR_UNSUPPORTED,
                 "method '%s' has no router without experts; a MoE layer or a model is needed",
                 tgr_method_name(method->index));
     return TGR_OK;
@@ -149,9 +149,10 @@ void tgr_moe_layer_backward(tgr_moe_layer *layer, const float *y_gradient, float
     tgr_experts *experts = &layer->experts;
     tgr_routing *routing = &layer->routing;
     int64_t dim = routing->shape.dim;
+    int want_input = x_gradient != NULL || method->mixes_tokens;
     method->combine_backward(routing, dim, y_gradient, experts->output);
-    tgr_experts_backward(experts, routing->first_slot, x_gradient != NULL);
-    if (x_gradient != NULL) method->gather_backward(routing, dim, experts->input, x_gradient);
+    tgr_experts_backward(experts, routing->first_slot, want_input);
+    if (want_input) method->gather_backward(routing, dim, experts->input, x_gradient);
     if (layer->shared.hidden > 0)
         tgr_shared_experts_backward(&layer->shared, routing->tokens, routing->input.x, y_gradient, x_gradient);
     router_backward(layer, x_gradient, 1);

@@ -244,10 +244,12 @@ static void test_golden(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        GOLDEN("dense"),          GOLDEN("deit"),          GOLDEN("deit3"),        GOLDEN("vmoe"),
-        GOLDEN("vmoe_top2"),      GOLDEN("vmoe_position"), GOLDEN("tgr"),          GOLDEN("tgr_deit"),
-        GOLDEN("tgr_last_layer"), GOLDEN("switch"),        GOLDEN("hash"),         GOLDEN("loss_free"),
-        GOLDEN("shared"),         GOLDEN("default"),       GOLDEN("default_top2"), GOLDEN("default_unused"),
+        GOLDEN("dense"),          GOLDEN("deit"),          GOLDEN("deit3"),         GOLDEN("vmoe"),
+        GOLDEN("vmoe_top2"),      GOLDEN("vmoe_position"), GOLDEN("tgr"),           GOLDEN("tgr_deit"),
+        GOLDEN("tgr_last_layer"), GOLDEN("switch"),        GOLDEN("hash"),          GOLDEN("loss_free"),
+        GOLDEN("shared"),         GOLDEN("default"),       GOLDEN("default_top2"),  GOLDEN("default_unused"),
+        GOLDEN("stable"),         GOLDEN("stable_stage2"), GOLDEN("expert_choice"), GOLDEN("expert_choice_tgr"),
+        GOLDEN("soft"),           GOLDEN("soft_slots"),
     };
     return cmocka_run_group_tests_name("golden", tests, NULL, NULL);
 }

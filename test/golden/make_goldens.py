@@ -328,8 +328,104 @@ class DefaultMoE(SoftmaxTopK):
         return y
 
 
+class Stable(Method):
+    """StableMoE at step 0: in stage 1, or with stable_stage1=0 in stage 2. Its distilled router sees raw patches alone."""
+
+    OPTIONS = Method.OPTIONS | dict(stable_balance_weight=0.3, stable_distill_weight=0.3, stable_stage1=0.1,
+                                    stable_width=50)
+
+    @staticmethod
+    def tensors(config):
+        width, prefix = config.stable_width, 1 + config.distillation_token
+        patches = (config.image_size // config.patch_size) ** 2
+        patch_dim = config.channels * config.patch_size ** 2
+        return {"router.centroids": ((config.experts, config.embed_dim), None),
+                "router.patch.weight": ((width, patch_dim), None), "router.patch.bias": ((width,), None),
+                "router.position": ((prefix + patches, width), None), "router.prefix": ((prefix, width), None),
+                "router.distilled": ((config.experts, width), None)}
+
+    def __init__(self, layer):
+        super().__init__(layer)
+        config, tensor = layer.config, layer.tensor
+        t, e = layer.tokens, config.experts
+        learned = layer.x @ tensor("router.centroids").T
+        place = torch.arange(t) % layer.sequence
+        embedded = layer.patches @ tensor("router.patch.weight").T + tensor("router.patch.bias")
+        is_prefix = (place < layer.prefix_tokens)[:, None]
+        prefix = tensor("router.prefix")[place.clamp(max=layer.prefix_tokens - 1)]
+        features = torch.where(is_prefix, prefix, embedded) + tensor("router.position")[place]
+        distilled = features @ tensor("router.distilled").T
+        first_stage = config.stable_stage1 > 0
+        self.logits = learned if first_stage else distilled
+        self.p = self.logits.softmax(-1)
+        self.choices = self.logits.argmax(-1, keepdim=True)
+        self.gates = learned.sigmoid().gather(-1, self.choices)
+        self.kept = torch.ones_like(self.choices, dtype=torch.bool)
+        if not first_stage:
+            return
+        chosen = F.one_hot(self.choices[:, 0], e).double()
+        excess = (chosen.sum(0) - t / e) / (t / e)
+        self.terms["stable_balance"] = config.stable_balance_weight / t * (chosen * excess * self.gates).sum()
+        self.terms["stable_distill"] = config.stable_distill_weight * F.cross_entropy(distilled, self.choices[:, 0])
+
+
+class ExpertChoice(SoftmaxTopK):
+    """Each expert takes its best tokens."""
+
+    OPTIONS = Method.OPTIONS | SoftmaxTopK.TEACHER | dict(capacity_factor=1, z_weight=0, router_task_gradient=1)
+
+    def __init__(self, layer):
+        Method.__init__(self, layer)
+        config, tokens = layer.config, layer.tokens
+        self.score()
+        capacity = min(tokens, math.ceil(tokens * config.capacity_factor / config.experts))
+        self.taken = torch.zeros_like(self.p)
+        for e in range(config.experts):
+            order = sorted(range(tokens), key=lambda t: (-self.p[t, e].item(), t))
+            self.taken[order[:capacity], e] = 1
+        self.kept = self.taken.any(-1, keepdim=True)
+        self.choices = (self.p + 2 * self.taken).argmax(-1, keepdim=True)
+        if config.z_weight:
+            self.terms["z"] = config.z_weight * (self.logits.logsumexp(-1) ** 2).mean()
+
+    def output(self):
+        layer = self.layer
+        outputs = torch.stack([layer.expert(e, layer.x) for e in range(layer.config.experts)], dim=1)
+        gates = self.p if layer.config.router_task_gradient else self.p.detach()
+        return (outputs * (gates * self.taken)[..., None]).sum(1)
+
+
+class Soft(Method):
+    """Slots are mixtures of an image's tokens, tokens mixtures of the slots' outputs."""
+
+    OPTIONS = Method.OPTIONS | dict(soft_slots=0)
+
+    @staticmethod
+    def tensors(config):
+        tokens = (config.image_size // config.patch_size) ** 2 + 1 + config.distillation_token
+        slots = config.soft_slots or math.ceil(tokens / config.experts)
+        return {"router.phi": ((config.experts * slots, config.embed_dim), None),
+                "router.scale": ((1,), lambda _: torch.tensor([2.5]))}
+
+    def __init__(self, layer):
+        super().__init__(layer)
+        unit = lambda v: v / (v.square().sum(-1, keepdim=True) + 1e-6).sqrt()
+        self.x = layer.x.reshape(-1, layer.sequence, layer.x.shape[1])
+        scores = layer.tensor("router.scale") * unit(self.x) @ unit(layer.tensor("router.phi")).T
+        self.dispatch, self.combine = scores.softmax(1), scores.softmax(2)  # [images, N, E·S]
+        self.p = self.combine.reshape(layer.tokens, layer.config.experts, -1).sum(-1)
+        self.choices = self.p.argmax(-1, keepdim=True)
+        self.kept = torch.ones_like(self.choices)
+
+    def output(self):
+        slots = self.dispatch.transpose(1, 2) @ self.x  # [images, E·S, d]
+        outputs = [self.layer.expert(e, rows) for e, rows in enumerate(slots.chunk(self.layer.config.experts, dim=1))]
+        return (self.combine @ torch.cat(outputs, 1)).reshape(self.layer.x.shape)
+
+
 METHODS = {"vmoe": SoftmaxTopK, "tgr": SoftmaxTopK, "switch": SoftmaxTopK, "hash": Hash, "loss-free": LossFree,
-           "default": DefaultMoE}
+           "expert-choice": ExpertChoice, "soft": Soft,
+           "default": DefaultMoE, "stable": Stable}
 
 
 def moe(layer):
@@ -515,6 +611,15 @@ def main(folder):
     make_case(folder, "default", Config(method="default", default_weighted=0, default_beta=0.7, switch_weight=0.2))
     make_case(folder, "default_top2", Config(method="default", top_k=2, experts=5, z_weight=0.1), teacher, batch=4)
     make_case(folder, "default_unused", Config(method="default", experts=20, embed_dim=6, shared_experts=1), batch=2)
+    make_case(folder, "stable", Config(method="stable", stable_width=7, stable_balance_weight=0.9,
+                                       stable_distill_weight=0.6), batch=4)
+    make_case(folder, "stable_stage2", Config(method="stable", stable_width=7, stable_stage1=0, experts=3,
+                                              distillation_token=1, shared_experts=1))
+    make_case(folder, "expert_choice", Config(method="expert-choice", capacity_factor=1.7, z_weight=0.2), batch=4)
+    make_case(folder, "expert_choice_tgr", Config(method="expert-choice", capacity_factor=0.6, experts=3), teacher)
+    make_case(folder, "soft", Config(method="soft"))
+    make_case(folder, "soft_slots", Config(method="soft", experts=3, soft_slots=4, shared_experts=1,
+                                           distillation_token=1, layer_scale=0.2), batch=2)
 
 
 if __name__ == "__main__":

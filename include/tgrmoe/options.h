@@ -95,6 +95,8 @@ extern "C" {
       "temperature of EvoMoE's gate when it is sparse")                                                                \
     X(257, EVO_DENSE_SHARE, "evo_dense_share", F64, 0, 1, "0.5", NULL, "evomoe",                                       \
       "share of total_steps over which EvoMoE's gate goes from dense to sparse")                                       \
+    X(258, EVO_THRESHOLD, "evo_threshold", F64, 0, 1, "0.001", NULL, "evomoe",                                         \
+      "gate above which EvoMoE runs an expert while its temperature falls")                                            \
     X(260, UPCYCLE, "upcycle", BOOL, 0, 1, "0", NULL, TGR_WITH_EXPERTS,                                                \
       "whether every expert starts as a copy of a dense model's FFN")                                                  \
     X(261, UPCYCLE_NOISE, "upcycle_noise", F64, 0, 10, "0", NULL, TGR_WITH_EXPERTS,                                    \

@@ -17,6 +17,8 @@ void tgr_load_loss(tgr_routing *routing, double weight);
 void tgr_switch_loss(tgr_routing *routing, double weight);
 /* The z-loss (Zoph et al., arXiv 2202.08906): mean_t logsumexp(l_t)². */
 void tgr_z_loss(tgr_routing *routing, double weight);
+/* The mutual information loss of DS-MoE (Pan et al., arXiv 2404.05567): -H(mean_t p_t) + mean_t H(p_t). */
+void tgr_mutual_information_loss(tgr_routing *routing, double weight);
 
 /* CV² = var / mean² (population) of values [count], with its gradient. Never by way of the deviation, whose gradient
  * does not exist where all values are equal. */

@@ -5,9 +5,13 @@
  * does. What sets it apart is the teacher's guidance, which comes from outside through tgr_routing_guide, and that its
  * balance losses have weight 0 by the option table. */
 #include "routing/balance.h"
+#include "routing/base_layer.h"
 #include "routing/capacity.h"
 #include "routing/default.h"
+#include "routing/dense_gate.h"
+#include "routing/dense_train.h"
 #include "routing/dispatch.h"
+#include "routing/evomoe.h"
 #include "routing/expert_choice.h"
 #include "routing/hash.h"
 #include "routing/linear_router.h"
@@ -28,6 +32,11 @@
     .score = tgr_linear_router_score, .score_backward = tgr_linear_router_backward
 
 #define SOFTMAX_GATE .route = tgr_softmax_gate, .backward = tgr_softmax_gate_backward
+
+/* Any number of experts for each token. */
+#define DENSE_GATE                                                                                                    \
+    .weighs_slots = 1, .most_slots = tgr_dense_most_slots, .gather = tgr_gather_tokens, .combine = tgr_combine_slots, \
+    .combine_backward = tgr_combine_slots_backward, .gather_backward = tgr_gather_slots_backward
 
 static const tgr_method methods[] = {
     {.index = TGR_METHOD_VMOE, LINEAR_ROUTER, SOFTMAX_GATE, TOKEN_CHOICE, .auxiliary = tgr_balance_losses},
@@ -94,6 +103,15 @@ static const tgr_method methods[] = {
      .score = tgr_hash_score,
      .route = tgr_hash_route,
      .score_backward = tgr_hash_score_backward},
+    {.index = TGR_METHOD_BASE,
+     TOKEN_CHOICE,
+     .declare = tgr_base_layer_declare,
+     .initialise = tgr_base_layer_initialise,
+     .plan = tgr_base_layer_plan,
+     .score = tgr_linear_router_score,
+     .route = tgr_base_layer_route,
+     .backward = tgr_base_layer_backward,
+     .score_backward = tgr_linear_router_backward},
     {.index = TGR_METHOD_LOSS_FREE,
      TOKEN_CHOICE,
      .declare = tgr_loss_free_declare,
@@ -105,6 +123,27 @@ static const tgr_method methods[] = {
      .backward = tgr_softmax_gate_backward,
      .score_backward = tgr_linear_router_backward,
      .finish = tgr_loss_free_finish},
+    {.index = TGR_METHOD_DENSE_TRAIN,
+     DENSE_GATE,
+     .declare = tgr_dense_train_declare,
+     .initialise = tgr_linear_router_initialise,
+     .score = tgr_linear_router_score,
+     .route = tgr_softmax_gate,
+     .assign = tgr_dense_train_assign,
+     .auxiliary = tgr_dense_train_losses,
+     .backward = tgr_dense_train_backward,
+     .score_backward = tgr_linear_router_backward},
+    {.index = TGR_METHOD_EVOMOE,
+     DENSE_GATE,
+     .declare = tgr_evomoe_declare,
+     .initialise = tgr_linear_router_initialise,
+     .plan = tgr_evomoe_plan,
+     .score = tgr_linear_router_score,
+     .route = tgr_evomoe_route,
+     .assign = tgr_evomoe_assign,
+     .auxiliary = tgr_balance_losses,
+     .backward = tgr_evomoe_backward,
+     .score_backward = tgr_linear_router_backward},
 };
 
 const tgr_method *tgr_method_find(int index) {

@@ -30,6 +30,10 @@ static void choose(const tgr_routing *routing, int64_t token, const void *user, 
         for (int64_t k = 0; k < top_k; k++) gates[k] /= total;
 }
 
+void tgr_choose_experts(tgr_routing *routing) {
+    tgr_each_token(routing, choose, NULL, 0, NULL);
+}
+
 void tgr_softmax_gate(tgr_routing *routing, const tgr_random *random) {
     routing->gate_logits = routing->logits;
     routing->gate_probabilities = routing->probabilities;
@@ -41,7 +45,7 @@ void tgr_softmax_gate(tgr_routing *routing, const tgr_random *random) {
         routing->gate_probabilities = routing->noisy_probabilities;
     }
     if (routing->mode == TGR_EVAL && routing->override != NULL) routing->gate_probabilities = routing->override;
-    tgr_each_token(routing, choose, NULL, 0, NULL);
+    tgr_choose_experts(routing);
 }
 
 /* With q = softmax(l + ε), gates g_k = q_{c_k}, or q_{c_k} / Σ_j q_{c_j} when renormalised:

@@ -7,6 +7,8 @@
 #include "base/random.h"
 #include "routing/routing.h"
 
+/* From gate_probabilities: the K largest and their gates. */
+void tgr_choose_experts(tgr_routing *routing);
 void tgr_softmax_gate(tgr_routing *routing, const tgr_random *random);
 void tgr_softmax_gate_backward(tgr_routing *routing);
 

@@ -408,7 +408,7 @@ static void test_nonfinite(void **unused) {
 /* A pass of the same size over other images must not be differentiated by the loss of the one before. */
 static void test_loss_of_an_earlier_pass(void **unused) {
     (void)unused;
-    scene s = scene_make(1, "method=dense");
+    scene s = scene_make(1, "");
     assert_status(TGR_OK, tgr_model_forward(s.model, TGR_TRAIN, s.images, BATCH));
     assert_status(TGR_OK, tgr_loss_compute(s.loss, labels, NULL));
     assert_status(TGR_OK, tgr_model_forward(s.model, TGR_TRAIN, s.images, BATCH));

@@ -56,9 +56,15 @@ idx() {
 export LC_ALL=C
 mkdir data
 (cd data && idx train 50 && idx t10k 24)
-sizes="--set patch_size=4 --set embed_dim=16 --set heads=2 --set depth=2 --set moe_blocks=1,2 --set experts=4"
+sizes="--set patch_size=4 --set embed_dim=16 --set heads=2 --set depth=2"
+experts="--set moe_blocks=1,2 --set experts=4"
 # shellcheck disable=SC2086
-train() { "$tool" train --data data --batch 8 --probe 10 $sizes "$@"; }
+train() {
+    case "$*" in
+    *"--method dense"*) "$tool" train --data data --batch 8 --probe 10 $sizes "$@" ;;
+    *) "$tool" train --data data --batch 8 --probe 10 $sizes $experts "$@" ;;
+    esac
+}
 
 check "a dense teacher trains" train --method dense --epochs 3 --lr 0.01 --save teacher.tgr
 check "eval" "$tool" eval --data data --model teacher.tgr --logits logits.f32
@@ -127,7 +133,7 @@ for command in train eval info options report; do check "$command --help" "$tool
 check "help of train lists the keys" sh -c "$tool train --help | grep -q teacher_layers"
 check "report" sh -c "$tool report whole.json half.json --svg plot.svg | grep -q '^whole  *tgr '"
 check "the plot is closed and has lines" sh -c "grep -q '</svg>' plot.svg && test \$(grep -c '<path' plot.svg) -ge 4"
-check "init takes what fits" sh -c "$tool train --data data --batch 8 $sizes --method vmoe --set classes=6 --init whole.tgr \
+check "init takes what fits" sh -c "$tool train --data data --batch 8 $sizes $experts --method vmoe --set classes=6 --init whole.tgr \
     --steps 1 2>&1 | grep -q 'head.weight is fresh'"
 
 refuse 2 "there is no command" "unknown command" "$tool" fly
@@ -139,7 +145,9 @@ refuse 2 "exclude" "epochs and steps" train --method vmoe --epochs 1 --steps 1
 refuse 2 "missing" "neither epochs nor steps" train --method vmoe
 refuse 2 "method is missing" "no method" train --epochs 1
 refuse 2 "needs --teacher" "a student without teacher" train --method tgr --epochs 1
-refuse 2 "method tgr" "a teacher without student" train --method vmoe --teacher teacher.tgr --epochs 1
+check "a teacher guides any softmax router" train --method switch --teacher teacher.tgr --epochs 1
+refuse 2 "hash cannot be guided" "a teacher, but no softmax router" train --method hash --teacher teacher.tgr --epochs 1
+refuse 1 "'dense' does not use it; these do: vmoe" "an option that is not used" train --method dense --set experts=4 --epochs 1
 refuse 1 "no option 'fly'" "unknown key" train --method vmoe --epochs 1 --set fly=1
 refuse 1 "experts is" "value out of range" train --method vmoe --epochs 1 --set experts=0
 refuse 1 "method is 'fly'" "unknown method" train --method fly --epochs 1

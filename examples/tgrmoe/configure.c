@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The options of a fresh model: what the user set comes first; sizes come from the data, the length from the plan. */
 #include <stdio.h>
+#include <string.h>
 
 #include "failure.h"
 #include "session.h"
@@ -72,12 +73,29 @@ done:
     return result;
 }
 
+/* The table's column of methods says which routers a teacher can guide. */
+static int check_guidable(const tgr_config *config) {
+    int result = 0;
+    const char *methods = NULL;
+    char method[64], among[1024], sought[80];
+    LIBRARY(tgr_config_get(config, "method", method, sizeof method));
+    LIBRARY(tgr_option_describe(TGR_OPTION_DISTILL_WEIGHT, NULL, NULL, NULL, NULL, NULL, NULL, &methods, NULL));
+    snprintf(among, sizeof among, "|%s|", methods);
+    snprintf(sought, sizeof sought, "|%s|", method);
+    if (!strstr(among, sought)) {
+        TRY(fail_usage("train: method %s cannot be guided by a --teacher; these can: %s", method, methods));
+    }
+done:
+    return result;
+}
+
 /* The images never change (there is no augmentation), so the teacher need not see them again. */
 static int plan_cache(tgr_config *config, const tool_session *session) {
     int result = 0;
     const tgr_config *teacher = NULL;
     int64_t width = 0, image = 0, patch = 0, layers = 0;
     if (!session->backbone) goto done;
+    TRY(check_guidable(config));
     LIBRARY(tgr_model_config(session->backbone, &teacher));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_EMBED_DIM, &width));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &image));

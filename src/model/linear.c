@@ -44,34 +44,60 @@ void tgr_linear_forward(const tgr_linear *linear, const tgr_pass *pass, int64_t 
     tgr_gemm_run(pass->compute, &product, 1);
 }
 
-void tgr_linear_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x, int64_t x_stride,
-                         const float *dy, float *dx, int accumulate) {
-    tgr_gemm weight_gradient = {.m = linear->outputs,
-                                .n = linear->inputs,
-                                .k = rows,
-                                .a = dy,
-                                .a_row = 1,
-                                .a_col = linear->outputs,
-                                .b = x,
-                                .b_row = x_stride,
-                                .b_col = 1,
-                                .c = tgr_gradient(pass->parameters, linear->weight),
-                                .c_row = linear->inputs,
-                                .accumulate = 1};
-    tgr_gemm input_gradient = {.m = rows,
-                               .n = linear->inputs,
-                               .k = linear->outputs,
-                               .a = dy,
-                               .a_row = linear->outputs,
-                               .a_col = 1,
-                               .b = tgr_value(pass->parameters, linear->weight),
-                               .b_row = linear->inputs,
-                               .b_col = 1,
-                               .c = dx,
-                               .c_row = x_stride,
-                               .accumulate = accumulate};
-    tgr_gemm products[] = {weight_gradient, input_gradient};
-    tgr_gemm_run(pass->compute, products, dx != NULL ? 2 : 1);
+static tgr_gemm weight_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x,
+                                int64_t x_stride, const float *dy) {
+    return (tgr_gemm){.m = linear->outputs,
+                      .n = linear->inputs,
+                      .k = rows,
+                      .a = dy,
+                      .a_row = 1,
+                      .a_col = linear->outputs,
+                      .b = x,
+                      .b_row = x_stride,
+                      .b_col = 1,
+                      .c = tgr_gradient(pass->parameters, linear->weight),
+                      .c_row = linear->inputs,
+                      .accumulate = 1};
+}
+
+static tgr_gemm input_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, int64_t x_stride,
+                               const float *dy, float *dx, int accumulate) {
+    return (tgr_gemm){.m = rows,
+                      .n = linear->inputs,
+                      .k = linear->outputs,
+                      .a = dy,
+                      .a_row = linear->outputs,
+                      .a_col = 1,
+                      .b = tgr_value(pass->parameters, linear->weight),
+                      .b_row = linear->inputs,
+                      .b_col = 1,
+                      .c = dx,
+                      .c_row = x_stride,
+                      .accumulate = accumulate};
+}
+
+static void bias_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *dy) {
     tgr_column_sum(pass->compute, rows, linear->outputs, dy, tgr_gradient(pass->parameters, linear->bias),
                    pass->partial);
+}
+
+void tgr_linear_input_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, int64_t x_stride,
+                               const float *dy, float *dx, int accumulate) {
+    tgr_gemm product = input_gradient(linear, pass, rows, x_stride, dy, dx, accumulate);
+    tgr_gemm_run(pass->compute, &product, 1);
+}
+
+void tgr_linear_weight_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x,
+                                int64_t x_stride, const float *dy) {
+    tgr_gemm product = weight_gradient(linear, pass, rows, x, x_stride, dy);
+    tgr_gemm_run(pass->compute, &product, 1);
+    bias_gradient(linear, pass, rows, dy);
+}
+
+void tgr_linear_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x, int64_t x_stride,
+                         const float *dy, float *dx, int accumulate) {
+    tgr_gemm products[] = {weight_gradient(linear, pass, rows, x, x_stride, dy),
+                           input_gradient(linear, pass, rows, x_stride, dy, dx, accumulate)};
+    tgr_gemm_run(pass->compute, products, dx != NULL ? 2 : 1);
+    bias_gradient(linear, pass, rows, dy);
 }

@@ -51,6 +51,9 @@ static void test_gelu(void **state) {
             check_values(kernels->name, "gelu", y.data, expected, count, 1e-7, 4e-7);
             kernels->gelu_backward(count, x.data, dy.data, dx.data);
             check_values(kernels->name, "gelu_backward", dx.data, slope, count, 6e-7, 4e-7);
+            kernels->gelu_again_backward(count, x.data, dy.data, y.data, dx.data);
+            check_values(kernels->name, "gelu again", y.data, expected, count, 1e-7, 4e-7);
+            check_values(kernels->name, "gelu_backward again", dx.data, slope, count, 6e-7, 4e-7);
             kernels->gelu_backward(count, x.data, dy.data, dy.data);
             assert_same_bytes(dy.data, dx.data, (size_t)count * sizeof(float));
             kernels->gelu(count, x.data, x.data);

@@ -91,54 +91,19 @@ static inline __attribute__((always_inline)) void transpose(__m256 x[LANES]) {
     }
 }
 
-/* Each lane is contiguous: 8 × 8 at a time. */
-static void pack_transposed(const tgr_panel *panel, int64_t lane) {
-    int64_t lanes = panel->lanes - lane < LANES ? panel->lanes - lane : LANES;
-    const float *from = panel->from + lane * panel->from_lane;
-    for (int64_t l = 0; l < panel->k; l += LANES) {
-        int64_t steps = panel->k - l < LANES ? panel->k - l : LANES;
-        __m256i mask = first_lanes(steps);
-        __m256 x[LANES];
-        for (int i = 0; i < LANES; i++) {
-            x[i] = i < lanes ? _mm256_maskload_ps(from + i * panel->from_lane + l, mask) : _mm256_setzero_ps();
-        }
-        transpose(x);
-        float *to = panel->to + l * panel->to_row + lane;
-        for (int i = 0; i < LANES; i++) {
-            if (i < steps) _mm256_storeu_ps(to + i * panel->to_row, x[i]);
-        }
-    }
+/* What gemm_pack.h asks for. */
+typedef __m256 vector;
+
+static inline vector load(const float *from, int64_t lanes) {
+    __m256i mask = first_lanes(lanes);
+    return _mm256_maskload_ps(from, mask);
 }
 
-/* The lanes lie side by side. */
-static void pack_rows(const tgr_panel *panel, int64_t lane) {
-    __m256i mask = first_lanes(panel->lanes - lane);
-    for (int64_t l = 0; l < panel->k; l++) {
-        __m256 x = _mm256_maskload_ps(panel->from + l * panel->from_k + lane, mask);
-        _mm256_storeu_ps(panel->to + l * panel->to_row + lane, x);
-        _mm_prefetch((const char *)(panel->from + (l + AHEAD) * panel->from_k + lane), _MM_HINT_T0);
-    }
+static inline void store_vector(float *to, vector x) {
+    _mm256_storeu_ps(to, x);
 }
 
-static void pack_any(const tgr_panel *panel, int64_t lane) {
-    for (int64_t l = 0; l < panel->k; l++) {
-        const float *from = panel->from + lane * panel->from_lane + l * panel->from_k;
-        float *to = panel->to + l * panel->to_row + lane;
-        for (int i = 0; i < LANES; i++) to[i] = lane + i < panel->lanes ? from[i * panel->from_lane] : 0.0f;
-    }
-}
-
-static void pack(const tgr_panel *panel) {
-    for (int64_t lane = 0; lane < panel->lanes; lane += LANES) {
-        if (panel->from_lane == 1) {
-            pack_rows(panel, lane);
-        } else if (panel->from_k == 1) {
-            pack_transposed(panel, lane);
-        } else {
-            pack_any(panel, lane);
-        }
-    }
-}
+#include "kernels/gemm_pack.h"
 
 void tgr_gemm_avx2(const tgr_gemm *product, float *scratch) {
     static const tgr_blocking blocking = {

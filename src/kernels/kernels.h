@@ -27,6 +27,8 @@ typedef struct tgr_kernels {
     void (*gelu)(int64_t count, const float *x, float *y);
     /* dx = dy·(Φ(x) + x·φ(x)). In place allowed (dx == dy). */
     void (*gelu_backward)(int64_t count, const float *x, const float *dy, float *dx);
+    /* Both at once, for a way back that did not keep y. dx == dy is allowed. */
+    void (*gelu_again_backward)(int64_t count, const float *x, const float *dy, float *y, float *dx);
     /* y = softmax(scale·x) by row, log-sum-exp of scale·x into lse [rows] unless NULL. In place allowed. An entry that
      * scaled is -infinity gets 0; a row with NaN or +infinity, or of -infinity alone, is all NaN. */
     void (*softmax)(int64_t rows, int64_t columns, float scale, const float *x, float *y, float *lse);

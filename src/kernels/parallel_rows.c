@@ -141,6 +141,20 @@ void tgr_gelu_backward(const tgr_compute *compute, int64_t count, const float *x
     tgr_parallel(compute, job.blocks, gelu_backward_task, &job);
 }
 
+static void gelu_again_backward_task(void *data, int64_t task, int worker) {
+    const rows_job *job = data;
+    rows_block b = block_at(job, task);
+    (void)worker;
+    job->kernels->gelu_again_backward(b.rows, job->x + b.first, job->dy + b.first, job->y + b.first, job->dx + b.first);
+}
+
+void tgr_gelu_again_backward(const tgr_compute *compute, int64_t count, const float *x, const float *dy, float *y,
+                             float *dx) {
+    rows_job job = {.kernels = compute->kernels, .rows = count, .columns = 1, .x = x, .dy = dy, .y = y, .dx = dx};
+    job.blocks = block_count(count, 1);
+    tgr_parallel(compute, job.blocks, gelu_again_backward_task, &job);
+}
+
 static void softmax_task(void *data, int64_t task, int worker) {
     const rows_job *job = data;
     rows_block b = block_at(job, task);

@@ -30,6 +30,9 @@ void tgr_layer_norm_backward(const struct tgr_compute *compute, int64_t rows, in
 void tgr_gelu(const struct tgr_compute *compute, int64_t count, const float *x, float *y);
 /* dx = dy·(Φ(x) + x·φ(x)). x is the forward's input; dx == dy is allowed. */
 void tgr_gelu_backward(const struct tgr_compute *compute, int64_t count, const float *x, const float *dy, float *dx);
+/* Both, for a way back that did not keep y: half the work of one after the other. dx == dy is allowed. */
+void tgr_gelu_again_backward(const struct tgr_compute *compute, int64_t count, const float *x, const float *dy,
+                             float *y, float *dx);
 
 /* y = softmax(scale·x) by row, log-sum-exp of scale·x into lse [rows] unless NULL. y == x is allowed. */
 void tgr_softmax_rows(const struct tgr_compute *compute, int64_t rows, int64_t columns, float scale, const float *x,

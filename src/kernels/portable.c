@@ -67,6 +67,11 @@ static void portable_gelu_backward(int64_t count, const float *x, const float *d
     for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * (normal(x[i]) + x[i] * normal_density(x[i]));
 }
 
+static void portable_gelu_again_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {
+    portable_gelu(count, x, y);
+    portable_gelu_backward(count, x, dy, dx);
+}
+
 /* The extreme entry is taken off before scaling: its exponent is then exactly zero, however large it is. */
 static void portable_softmax(int64_t rows, int64_t columns, float scale, const float *x, float *y, float *lse) {
     for (int64_t r = 0; r < rows; r++, x += columns, y += columns) {
@@ -150,6 +155,7 @@ const tgr_kernels tgr_kernels_portable = {
     .layer_norm_backward = portable_layer_norm_backward,
     .gelu = portable_gelu,
     .gelu_backward = portable_gelu_backward,
+    .gelu_again_backward = portable_gelu_again_backward,
     .softmax = portable_softmax,
     .softmax_from_lse = portable_softmax_from_lse,
     .softmax_backward = portable_softmax_backward,

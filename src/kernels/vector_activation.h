@@ -23,6 +23,17 @@ static void vector_gelu_backward(int64_t count, const float *x, const float *dy,
     }
 }
 
+static void vector_gelu_again_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {
+    const float root = 0.39894228f; /* 1 / sqrt(2π) */
+    VECTOR_INDEPENDENT
+    for (int64_t i = 0; i < count; i++) {
+        float gauss = vector_exp(-0.5f * x[i] * x[i]);
+        float normal = vector_normal(x[i], gauss);
+        y[i] = x[i] * normal;
+        dx[i] = dy[i] * (normal + x[i] * (root * gauss));
+    }
+}
+
 static inline float vector_larger(float a, float b) {
     return a > b ? a : b;
 }

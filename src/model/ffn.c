@@ -35,8 +35,8 @@ void tgr_ffn_forward(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, f
 void tgr_ffn_backward(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, const float *dy, float *dx) {
     int64_t rows = pass->rows, hidden = ffn->fc1.outputs;
     float *activation = pass->wide[0], *hidden_gradient = pass->wide[1];
-    tgr_gelu(pass->compute, rows * hidden, ffn->hidden, activation);
-    tgr_linear_backward(&ffn->fc2, pass, rows, activation, hidden, dy, hidden_gradient, 0);
-    tgr_gelu_backward(pass->compute, rows * hidden, ffn->hidden, hidden_gradient, hidden_gradient);
+    tgr_linear_input_backward(&ffn->fc2, pass, rows, hidden, dy, hidden_gradient, 0);
+    tgr_gelu_again_backward(pass->compute, rows * hidden, ffn->hidden, hidden_gradient, activation, hidden_gradient);
+    tgr_linear_weight_backward(&ffn->fc2, pass, rows, activation, hidden, dy);
     tgr_linear_backward(&ffn->fc1, pass, rows, x, pass->dim, hidden_gradient, dx, 0);
 }

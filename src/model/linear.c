@@ -6,7 +6,7 @@
 
 #include "base/initialise.h"
 #include "base/status.h"
-#include "kernels/gemm.h"
+#include "kernels/linear_products.h"
 #include "kernels/parallel_rows.h"
 
 tgr_status tgr_linear_add(tgr_linear *linear, tgr_parameters *parameters, const char *prefix, int64_t inputs,
@@ -28,50 +28,52 @@ void tgr_linear_initialise(const tgr_linear *linear, tgr_parameters *parameters,
 
 void tgr_linear_forward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x, int64_t x_stride,
                         float *y, int accumulate) {
-    tgr_gemm product = {.m = rows,
-                        .n = linear->outputs,
-                        .k = linear->inputs,
-                        .a = x,
-                        .a_row = x_stride,
-                        .a_col = 1,
-                        .b = tgr_value(pass->parameters, linear->weight),
-                        .b_row = 1,
-                        .b_col = linear->inputs,
-                        .c = y,
-                        .c_row = linear->outputs,
-                        .bias = tgr_value(pass->parameters, linear->bias),
-                        .accumulate = accumulate};
+    const float *weight = tgr_value(pass->parameters, linear->weight);
+    const float *bias = tgr_value(pass->parameters, linear->bias);
+    tgr_gemm product = tgr_linear_output(rows, linear->inputs, linear->outputs, x, weight, bias, y);
+    product.a_row = x_stride;
+    product.accumulate = accumulate;
     tgr_gemm_run(pass->compute, &product, 1);
+}
+
+static tgr_gemm weight_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x,
+                                int64_t x_stride, const float *dy) {
+    float *dweight = tgr_gradient(pass->parameters, linear->weight);
+    tgr_gemm product = tgr_linear_weight_gradient(rows, linear->inputs, linear->outputs, x, dy, dweight);
+    product.b_row = x_stride;
+    return product;
+}
+
+static tgr_gemm input_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, int64_t x_stride,
+                               const float *dy, float *dx, int accumulate) {
+    const float *weight = tgr_value(pass->parameters, linear->weight);
+    tgr_gemm product = tgr_linear_input_gradient(rows, linear->inputs, linear->outputs, dy, weight, dx, accumulate);
+    product.c_row = x_stride;
+    return product;
+}
+
+static void bias_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *dy) {
+    tgr_column_sum(pass->compute, rows, linear->outputs, dy, tgr_gradient(pass->parameters, linear->bias),
+                   pass->partial);
+}
+
+void tgr_linear_input_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, int64_t x_stride,
+                               const float *dy, float *dx, int accumulate) {
+    tgr_gemm product = input_gradient(linear, pass, rows, x_stride, dy, dx, accumulate);
+    tgr_gemm_run(pass->compute, &product, 1);
+}
+
+void tgr_linear_weight_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x,
+                                int64_t x_stride, const float *dy) {
+    tgr_gemm product = weight_gradient(linear, pass, rows, x, x_stride, dy);
+    tgr_gemm_run(pass->compute, &product, 1);
+    bias_gradient(linear, pass, rows, dy);
 }
 
 void tgr_linear_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x, int64_t x_stride,
                          const float *dy, float *dx, int accumulate) {
-    tgr_gemm weight_gradient = {.m = linear->outputs,
-                                .n = linear->inputs,
-                                .k = rows,
-                                .a = dy,
-                                .a_row = 1,
-                                .a_col = linear->outputs,
-                                .b = x,
-                                .b_row = x_stride,
-                                .b_col = 1,
-                                .c = tgr_gradient(pass->parameters, linear->weight),
-                                .c_row = linear->inputs,
-                                .accumulate = 1};
-    tgr_gemm input_gradient = {.m = rows,
-                               .n = linear->inputs,
-                               .k = linear->outputs,
-                               .a = dy,
-                               .a_row = linear->outputs,
-                               .a_col = 1,
-                               .b = tgr_value(pass->parameters, linear->weight),
-                               .b_row = linear->inputs,
-                               .b_col = 1,
-                               .c = dx,
-                               .c_row = x_stride,
-                               .accumulate = accumulate};
-    tgr_gemm products[] = {weight_gradient, input_gradient};
+    tgr_gemm products[] = {weight_gradient(linear, pass, rows, x, x_stride, dy),
+                           input_gradient(linear, pass, rows, x_stride, dy, dx, accumulate)};
     tgr_gemm_run(pass->compute, products, dx != NULL ? 2 : 1);
-    tgr_column_sum(pass->compute, rows, linear->outputs, dy, tgr_gradient(pass->parameters, linear->bias),
-                   pass->partial);
+    bias_gradient(linear, pass, rows, dy);
 }

@@ -18,7 +18,13 @@ void tgr_linear_initialise(const tgr_linear *linear, tgr_parameters *parameters,
 /* y [rows, outputs], = or += when accumulate; x [rows, inputs], rows x_stride apart. */
 void tgr_linear_forward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x, int64_t x_stride,
                         float *y, int accumulate);
-/* dW += dyᵀ·x and db += Σ dy; dx [rows, inputs] = or += dy·W, rows x_stride apart as those of x, unless dx is NULL. */
+/* dx [rows, inputs] = or += dy·W, rows x_stride apart as those of x. */
+void tgr_linear_input_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, int64_t x_stride,
+                               const float *dy, float *dx, int accumulate);
+/* dW += dyᵀ·x and db += Σ dy. */
+void tgr_linear_weight_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x,
+                                int64_t x_stride, const float *dy);
+/* Both, in one job; the input's is left out when dx is NULL. */
 void tgr_linear_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x, int64_t x_stride,
                          const float *dy, float *dx, int accumulate);
 

@@ -20,6 +20,8 @@ static const tool_entry entries[] = {
     {"eval", COMMAND_EVAL, command_eval, "--data DIR --model FILE [FLAG]...", "evaluate a saved model"},
     {"info", COMMAND_INFO, command_info, "FILE", "show what a saved file holds"},
     {"options", COMMAND_OPTIONS, command_options, "[--markdown]", "list the options of --set"},
+    {"compare", COMMAND_COMPARE, command_compare, "--data DIR --epochs N --out DIR [--methods A,B,...] [FLAG]...",
+     "train methods with several seeds and write a report"},
     {"report", COMMAND_REPORT, command_report, "RUN.json... [--svg FILE]", "compare runs that train --json recorded"},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries };

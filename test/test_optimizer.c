@@ -181,6 +181,53 @@ static void test_decay_by_group(void **unused) {
     tgr_context_free(context);
 }
 
+/* A tensor that is frozen from step 2 on moves as ever before, and not at all from then on; the others do as if it had
+ * no gradient, whatever stands there. */
+static void check_frozen(const char *const settings[][2]) {
+    tgr_context *context = test_context(2, 1);
+    tgr_config *config = make_config(context, settings);
+    tgr_parameters *frozen = make_parameters(context), *free_one = make_parameters(context);
+    tgr_optimizer *optimizer = NULL, *other = NULL;
+    const size_t bytes = (size_t)tensors[0].count * sizeof(float);
+    float *values = malloc(bytes), *moments = malloc(bytes);
+    assert_true(values != NULL && moments != NULL);
+    frozen->tensors[0].frozen_from = 2;
+    assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, frozen));
+    assert_status(TGR_OK, tgr_optimizer_create(&other, config, free_one));
+    for (uint64_t step = 0; step < 5; step++) {
+        test_random random = test_random_start(step), same = random;
+        add_gradients(frozen, &random, 1);
+        add_gradients(free_one, &same, 1);
+        if (step == 2) {
+            memcpy(values, tgr_value(frozen, 0), bytes);
+            memcpy(moments, optimizer->first_moment, bytes);
+        }
+        if (step >= 2) memset(tgr_gradient(free_one, 0), 0, bytes);
+        if (step >= 3) tgr_gradient(frozen, 0)[step] = step == 3 ? NAN : 1e30f;
+        assert_status(TGR_OK, tgr_optimizer_step(optimizer));
+        assert_status(TGR_OK, tgr_optimizer_step(other));
+        assert_true(optimizer->gradient_norm == other->gradient_norm);
+        for (int i = step < 2 ? 0 : 1; i < TENSORS; i++)
+            assert_same_bytes(tgr_value(frozen, i), tgr_value(free_one, i), (size_t)tensors[i].count * sizeof(float));
+        if (step < 2) continue;
+        assert_same_bytes(tgr_value(frozen, 0), values, bytes);
+        assert_same_bytes(optimizer->first_moment, moments, bytes);
+        assert_true(memcmp(tgr_value(free_one, 0), values, bytes) != 0);
+    }
+    free(values), free(moments);
+    tgr_optimizer_free(optimizer), tgr_optimizer_free(other);
+    tgr_parameters_release(frozen), tgr_parameters_release(free_one);
+    tgr_config_free(config);
+    tgr_context_free(context);
+}
+
+static void test_frozen_tensors(void **unused) {
+    (void)unused;
+    check_frozen(adamw_settings);
+    check_frozen(adamw_clipped);
+    check_frozen(sgd_settings);
+}
+
 /* A copy of all that a refused step must leave. */
 typedef struct snapshot {
     float values[FLOATS_MOST], first[FLOATS_MOST], second[FLOATS_MOST];
@@ -418,6 +465,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_follows_the_papers),
         cmocka_unit_test(test_decay_by_group),
+        cmocka_unit_test(test_frozen_tensors),
         cmocka_unit_test(test_nonfinite_changes_nothing),
         cmocka_unit_test(test_same_bytes_at_any_threads),
         cmocka_unit_test(test_schedule),

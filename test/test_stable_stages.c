@@ -50,6 +50,20 @@ static void finish(training *t) {
     tgr_context_free(t->context);
 }
 
+static int is_distilled(const tgr_tensor *tensor) {
+    const char *own = strstr(tensor->name, ".router.");
+    return own != NULL && strcmp(own, ".router.centroids") != 0;
+}
+
+/* From stage 2 on nothing asks anything of the distilled router. */
+static void check_no_gradient(const training *t) {
+    for (int64_t i = 0; i < t->parameters->tensor_count; i++) {
+        const tgr_tensor *tensor = &t->parameters->tensors[i];
+        for (int64_t j = 0; is_distilled(tensor) && j < tensor->count; j++)
+            assert_true(tgr_gradient(t->parameters, i)[j] == 0);
+    }
+}
+
 /* Every step is three events: two micro-batches and the optimizer's step. */
 static void train(training *t, int64_t from, int64_t to) {
     for (int64_t event = from; event < to; event++) {
@@ -64,6 +78,7 @@ static void train(training *t, int64_t from, int64_t to) {
         assert_status(TGR_OK, tgr_model_forward(t->model, TGR_TRAIN, images, BATCH));
         assert_status(TGR_OK, tgr_loss_compute(t->loss, labels, &total));
         assert_status(TGR_OK, tgr_loss_backward(t->loss));
+        if (event >= 3 * STAGE2) check_no_gradient(t);
         free(images);
     }
 }
@@ -81,11 +96,6 @@ static int32_t *routing_of(training *t) {
         memcpy(copy + layer * t->tokens, choices, (size_t)t->tokens * sizeof *copy);
     }
     return copy;
-}
-
-static int is_distilled(const tgr_tensor *tensor) {
-    const char *own = strstr(tensor->name, ".router.");
-    return own != NULL && strcmp(own, ".router.centroids") != 0;
 }
 
 /* Values and moments of all tensors. */

@@ -21,7 +21,8 @@ extern "C" {
 
 /** Tokens T of the last batch, experts E and choices K. Any output may be NULL. */
 TGR_API tgr_status tgr_routing_shape(const tgr_routing *routing, int64_t *tokens, int64_t *experts, int64_t *top_k);
-/** The router's logits without noise and their softmax: [tokens, experts] each. Any output may be NULL. */
+/** The router's logits without noise and their softmax: [tokens, experts] each. Any output may be NULL. (Of StableMoE's
+ *  two routers, the one that chose.) */
 TGR_API tgr_status tgr_routing_probabilities(const tgr_routing *routing, const float **logits,
                                              const float **probabilities);
 /** The experts of each token, best first, and their gates: [tokens, top_k] each. Any output may be NULL. */
@@ -31,7 +32,8 @@ TGR_API tgr_status tgr_routing_kept(const tgr_routing *routing, const uint8_t **
 /** How many tokens each expert computed: [experts]. */
 TGR_API tgr_status tgr_routing_load(const tgr_routing *routing, const int64_t **load);
 /** The number of auxiliary terms of the last batch, in either mode: those whose weight is not 0. Term `index` has a
- *  name ("importance", "load", "switch", "z") and a value with its weight in it; either output may be NULL. */
+ *  name ("importance", "load", "switch", "z"; StableMoE's, in its stage 1's training, "stable_balance" and
+ *  "stable_distill") and a value with its weight in it; either output may be NULL. */
 TGR_API tgr_status tgr_routing_terms(const tgr_routing *routing, int64_t *count);
 TGR_API tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, const char **name, double *value);
 

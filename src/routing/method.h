@@ -7,11 +7,11 @@
  * A function that is "or NULL" is left out by methods that have no use for it.
  *
  * A method is a constant. What it needs to remember between passes is in tensors of its own (flag TGR_TENSOR_STATE when
- * they are not trained, so that they are saved), whose indices it keeps in a struct of its own, made by
- * tgr_routing_keep; what it needs within one pass in buffers of its own, taken from the arena by `plan`. What is due
- * after an optimizer step, such as moving a bias by the loads, is done by `route` when it first sees the next step
- * (routing->parameters->step), from a state tensor: the optimizer knows nothing of methods. Evaluation changes no
- * tensor. */
+ * they are not trained, so that they are saved; frozen_from when they are until some step), whose indices it keeps in a
+ * struct of its own, made by tgr_routing_keep; what it needs within one pass in buffers of its own, taken from the
+ * arena by `plan`. What is due after an optimizer step, such as moving a bias by the loads, is done by `route` when it
+ * first sees the next step (routing->parameters->step), from a state tensor: the optimizer knows nothing of methods.
+ * Evaluation changes no tensor. */
 #ifndef TGR_ROUTING_METHOD_H
 #define TGR_ROUTING_METHOD_H
 

@@ -53,7 +53,8 @@ static int64_t capacity_of(int64_t tokens, double factor, int64_t experts) {
     return capacity < (double)tokens ? (int64_t)capacity : tokens;
 }
 
-/* Random layers; every fourth token is a copy of another, so that there are ties; some have NaN. */
+/* Random layers; every fourth token is a copy of another, so that there are ties, and so are some experts; some tokens
+ * have NaN. */
 static void experts_take_their_best(void **state) {
     (void)state;
     test_random random = test_random_start(1);
@@ -65,6 +66,8 @@ static void experts_take_their_best(void **state) {
                  "method=expert-choice experts=%d mlp_ratio=1 capacity_factor=%.17g eval_capacity_factor=%.17g",
                  (int)experts, train, eval);
         test_layer layer = test_layer_start(options, tokens, 0, 5, 1 + round % 2, (uint64_t)round);
+        float *router = tgr_value(layer.parameters, 0); /* the last expert scores as the first */
+        if (round % 3 == 0) memmove(router + (experts - 1) * 5, router, 5 * sizeof(float));
         FOR(t, tokens) {
             const int64_t from = t % 4 == 3 ? test_random_integer(&random, 0, t - 1) : t;
             memmove(layer.x + t * 5, layer.x + from * 5, 5 * sizeof(float));

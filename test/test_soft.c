@@ -96,19 +96,23 @@ static void record_is_the_shares(void **state) {
     (void)state;
     test_layer layer = start(2, 5);
     const tgr_routing *r = layer.routing;
-    double dispatch[SEQUENCE][ALL], combine[SEQUENCE][ALL];
+    const double *slots = test_layer_tensor(&layer, "router.phi");
     forward(&layer, TGR_EVAL);
     FOR(t, TOKENS) {
-        double total = 0;
-        weigh(&layer, layer.values + t / SEQUENCE * SEQUENCE * DIM, dispatch, combine);
-        FOR(e, EXPERTS) {
-            double share = 0;
-            FOR(s, SLOTS) share += combine[t % SEQUENCE][e * SLOTS + s];
-            assert_close(r->probabilities[t * EXPERTS + e], share, 1e-6);
-            assert_true(r->gates[t] >= r->probabilities[t * EXPERTS + e]);
-            total += exp(r->logits[t * EXPERTS + e]);
+        double share[EXPERTS] = {0}, total = 0, token[DIM], slot[DIM];
+        unit(layer.values + t * DIM, token);
+        FOR(s, ALL) {
+            double score = 0;
+            unit(slots + s * DIM, slot);
+            FOR(i, DIM) score += 3 * token[i] * slot[i];
+            share[s / SLOTS] += exp(score);
+            total += exp(score);
         }
-        FOR(e, EXPERTS) assert_close(exp(r->logits[t * EXPERTS + e]) / total, r->probabilities[t * EXPERTS + e], 1e-6);
+        FOR(e, EXPERTS) {
+            assert_close(r->probabilities[t * EXPERTS + e], share[e] / total, 1e-6);
+            assert_close(r->logits[t * EXPERTS + e], log(share[e]), 3e-6);
+            assert_true(r->gates[t] >= r->probabilities[t * EXPERTS + e]);
+        }
         assert_close(r->gates[t], r->probabilities[t * EXPERTS + r->choices[t]], 0);
         assert_int_equal(r->kept[t], 1);
     }
@@ -199,6 +203,22 @@ static void x_gradient_may_be_left_out(void **state) {
                       (size_t)layer.parameters->floats * sizeof(float));
     test_layer_end(&layer);
     test_layer_end(&without);
+}
+
+/* Two passes without a step between give twice the gradients. */
+static void gradients_accumulate(void **state) {
+    (void)state;
+    test_layer once = start(1, 12), twice = start(1, 12);
+    for (int pass = 0; pass < 3; pass++) {
+        test_layer *layer = pass == 0 ? &once : &twice;
+        forward(layer, TGR_TRAIN);
+        assert_status(TGR_OK, tgr_moe_backward(layer->moe, layer->y_gradient, layer->x_gradient));
+    }
+    FOR(i, once.parameters->floats) once.parameters->gradients[i] *= 2;
+    assert_all_close(twice.parameters->gradients, once.parameters->gradients, once.parameters->floats, 1e-6, 1e-6);
+    assert_same_bytes(twice.x_gradient, once.x_gradient, TOKENS * DIM * sizeof(float));
+    test_layer_end(&once);
+    test_layer_end(&twice);
 }
 
 static void runs_agree(void **state) {

@@ -300,8 +300,8 @@ int main(void) {
         cmocka_unit_test(mixtures_sum_to_one),        cmocka_unit_test(permuting_tokens_permutes_outputs),
         cmocka_unit_test(images_keep_to_themselves),  cmocka_unit_test(hard_inputs_are_finite),
         cmocka_unit_test(x_gradient_may_be_left_out), cmocka_unit_test(runs_agree),
-        cmocka_unit_test(slots_of_a_model),           cmocka_unit_test(bad_uses_are_refused),
-        cmocka_unit_test(teachers_are_refused),
+        cmocka_unit_test(gradients_accumulate),       cmocka_unit_test(slots_of_a_model),
+        cmocka_unit_test(bad_uses_are_refused),       cmocka_unit_test(teachers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

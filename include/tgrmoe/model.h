@@ -49,6 +49,17 @@ TGR_API tgr_status tgr_model_parameters(tgr_model *model, tgr_parameters **param
 TGR_API tgr_status tgr_model_config(const tgr_model *model, const tgr_config **config);
 /** Trained numbers in all, and those that one token meets: all but the experts it is not sent to. */
 TGR_API tgr_status tgr_model_parameter_counts(const tgr_model *model, int64_t *total, int64_t *active);
+/** Sparse upcycling (Komatsuzaki et al., ICLR 2023, arXiv 2212.05055): fills `sparse`, a model with experts, fresh as a
+ *  rule, from `dense`, one without that is its like otherwise. Every expert becomes a copy of its block's FFN, all else
+ *  is copied; router, state and shared experts have no counterpart and stay as they are (router_init_std), but for the
+ *  shared experts' second matrix and bias, which become 0 so that they add nothing at first. With upcycle_noise a, to
+ *  each number of an expert's matrices a·σ·Normal(0, 1) is added, σ the deviation of the matrix copied, drawn by the
+ *  seed of `sparse`. With renormalize=1, as the paper has it for vision, and without noise on the experts, overflow or
+ *  a method that adds more, the sparse model starts as the function that the dense one is; with K = 1 the task has no
+ *  gradient for the router then, but a teacher or a balance loss has. Gradients summed so far are thrown away, a
+ *  forward pass before does not count; the step stays, so that a schedule is the new run's own.
+ *  ERROR_SHAPE when the models do not match, in tensors or heads. */
+TGR_API tgr_status tgr_model_upcycle(tgr_model *sparse, const tgr_model *dense);
 /** Bytes that weights, gradients and the activations of one training batch take, without making a model. */
 TGR_API tgr_status tgr_model_estimate(tgr_context *context, const tgr_config *config, int64_t batch, uint64_t *bytes);
 

@@ -32,6 +32,12 @@ TGR_API tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, dou
 /** The global norm of the last successful step's gradient, before clipping; 0 before the first. */
 TGR_API tgr_status tgr_optimizer_gradient_norm(const tgr_optimizer *optimizer, double *norm);
 
+/** Goes with tgr_model_upcycle(): the moments of each tensor, an expert's too, become those of the tensor that it was
+ *  made of, and 0 for what has none. The count of steps for AdamW's bias correction becomes that of `dense`, so the
+ *  fresh router's first updates are up to (1 - beta1)/sqrt(1 - beta2) times the rate. Rate, schedule and weights are
+ *  not touched. Both must be of the same kind; ERROR_SHAPE when their parameters do not match. */
+TGR_API tgr_status tgr_optimizer_upcycle(tgr_optimizer *sparse, const tgr_optimizer *dense);
+
 /** The cosine schedule with linear warm-up, as a function alone: for `step` counted from 0, the rate
  *  peak·(step + 1)/warmup below `warmup`, else `lowest` from `total` on, else
  *  lowest + (peak - lowest)·(1 + cos(π·(step - warmup)/(total - warmup)))/2. Negative counts are taken as 0. */

@@ -33,6 +33,15 @@ void tgr_initialise_normal(tgr_parameters *parameters, int64_t index, double dev
     }
 }
 
+void tgr_initialise_add_noise(tgr_parameters *parameters, int64_t index, double deviation) {
+    tgr_random random = tgr_initialise_stream(parameters, index);
+    random.place = tgr_random_place(TGR_PLACE_UPCYCLE, 0, 0);
+    float *value = tgr_value(parameters, index);
+    for (int64_t i = 0; i < parameters->tensors[index].count; i++) {
+        value[i] += (float)(deviation * tgr_random_normal(&random, (uint64_t)i));
+    }
+}
+
 void tgr_initialise_constant(tgr_parameters *parameters, int64_t index, float value) {
     float *values = tgr_value(parameters, index);
     for (int64_t i = 0; i < parameters->tensors[index].count; i++) values[i] = value;

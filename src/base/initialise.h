@@ -16,6 +16,8 @@ void tgr_initialise_normal(tgr_parameters *parameters, int64_t index, double dev
 void tgr_initialise_orthogonal(tgr_parameters *parameters, int64_t index, double gain);
 /* The tensor's random numbers, for another kind of draw. */
 tgr_random tgr_initialise_stream(const tgr_parameters *parameters, int64_t index);
+/* Adds Normal(0, deviation²), of a stream other than that of fresh weights. */
+void tgr_initialise_add_noise(tgr_parameters *parameters, int64_t index, double deviation);
 void tgr_initialise_constant(tgr_parameters *parameters, int64_t index, float value);
 
 #endif

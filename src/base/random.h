@@ -16,7 +16,13 @@ typedef struct tgr_random {
 } tgr_random;
 
 /* Who draws. The layer and the micro-batch are mixed in by tgr_random_place. */
-enum { TGR_PLACE_INIT = 1, TGR_PLACE_ROUTER_NOISE = 2, TGR_PLACE_DROP_PATH = 3, TGR_PLACE_HOST = 4 };
+enum {
+    TGR_PLACE_INIT = 1,
+    TGR_PLACE_ROUTER_NOISE = 2,
+    TGR_PLACE_DROP_PATH = 3,
+    TGR_PLACE_HOST = 4,
+    TGR_PLACE_UPCYCLE = 5
+};
 
 /* place = kind | layer << 4 | micro << 16: 16 kinds, 4096 layers, 65536 micro-batches. */
 static inline uint32_t tgr_random_place(uint32_t kind, uint32_t layer, uint32_t micro) {

@@ -25,7 +25,10 @@ TGR_API tgr_status tgr_routing_shape(const tgr_routing *routing, int64_t *tokens
  *  two routers, the one that chose.) */
 TGR_API tgr_status tgr_routing_probabilities(const tgr_routing *routing, const float **logits,
                                              const float **probabilities);
-/** The experts of each token, best first, and their gates: [tokens, top_k] each. Any output may be NULL. */
+/** The experts of each token, best first, and their gates: [tokens, top_k] each. Any output may be NULL. Where experts
+ *  choose tokens (expert-choice) the one choice on record is, of the experts that took the token, the one with the
+ *  largest probability, or where none did the router's first, dropped. Where tokens are mixed (soft) probabilities are
+ *  the experts' shares in what a token gets, and the choice is the largest. */
 TGR_API tgr_status tgr_routing_choices(const tgr_routing *routing, const int32_t **experts, const float **gates);
 /** Whether a choice got a slot within the expert's capacity: [tokens, top_k], 1 kept, 0 dropped. */
 TGR_API tgr_status tgr_routing_kept(const tgr_routing *routing, const uint8_t **kept);

@@ -87,8 +87,8 @@ static void sum_slots(const tgr_routing *routing, int64_t token, const void *use
     const float *combine = state->combine + token * image_slots(routing);
     (void)sum;
     for (int64_t i = token * routing->options.experts; i < (token + 1) * routing->options.experts; i++) {
-        double share = 0;
-        for (int64_t s = 0; s < state->slots; s++) share += *combine++;
+        double share = *combine++;
+        for (int64_t s = 1; s < state->slots; s++) share += *combine++;
         routing->probabilities[i] = (float)share;
         routing->logits[i] = (float)(state->lse[token] + log(share));
     }

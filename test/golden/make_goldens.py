@@ -423,9 +423,104 @@ class Soft(Method):
         return (self.combine @ torch.cat(outputs, 1)).reshape(self.layer.x.shape)
 
 
+class Base(Method):
+    """The assignment with loads floor(T / E) or ceil(T / E) whose scores sum to most, found by cancelling cycles: from any
+    assignment with such loads, as long as some round of moves between experts gains."""
+
+    def __init__(self, layer):
+        super().__init__(layer)
+        e, tokens = layer.config.experts, layer.tokens
+        self.logits = layer.x @ layer.tensor("router.weight").T
+        self.p = self.logits.softmax(-1)
+        scores = self.logits.detach().numpy()
+        self.choices = torch.tensor(self.assign(scores, e, tokens))[:, None]
+        self.gates, self.kept = self.logits.gather(-1, self.choices).sigmoid(), torch.ones_like(self.choices)
+
+    @staticmethod
+    def assign(scores, e, tokens):
+        taken = np.arange(tokens) % e
+        least = tokens // e
+        while True:
+            load = np.bincount(taken, minlength=e)
+            # Nodes are experts and, last, those places above the least load that change hands.
+            cost, mover = np.full((e + 1, e + 1), np.inf), np.full((e + 1, e + 1), -1)
+            for i in range(e):
+                cost[i, e] = 0 if load[i] == least else np.inf  # takes such a place, its load grows by one
+                cost[e, i] = 0 if load[i] > least else np.inf  # gives it up
+                for t in np.flatnonzero(taken == i):
+                    for j in range(e):
+                        if j != i and scores[t, i] - scores[t, j] < cost[i, j]:
+                            cost[i, j], mover[i, j] = scores[t, i] - scores[t, j], t
+            distance, before = np.zeros(e + 1), np.full(e + 1, -1)  # Bellman and Ford's search for a negative cycle
+            for _ in range(e + 1):
+                last = -1
+                for i in range(e + 1):
+                    for j in range(e + 1):
+                        if distance[i] + cost[i, j] < distance[j] - 1e-12:
+                            distance[j], before[j], last = distance[i] + cost[i, j], i, j
+            if last < 0:
+                return taken
+            for _ in range(e + 1):
+                last = before[last]
+            cycle = [last]
+            while before[cycle[-1]] != last:
+                cycle.append(before[cycle[-1]])
+            moves = [(mover[before[j], j], j) for j in cycle if before[j] != e and j != e]
+            for t, j in moves:
+                taken[t] = j
+
+
+class DenseGate(SoftmaxTopK):
+    """Every expert for every token in training: all those of a mask, weighed by q."""
+
+    def take_experts(self, q, mask):
+        gates = q * mask
+        if self.layer.config.renormalize:
+            gates = gates / gates.sum(-1, keepdim=True)
+        self.all_gates = gates if self.layer.config.router_task_gradient else gates.detach()
+        self.choices = q.topk(self.layer.config.top_k, dim=-1).indices
+        self.kept = torch.ones_like(self.choices)
+        self.balance()
+
+    def output(self):
+        layer = self.layer
+        return sum(self.all_gates[:, e:e + 1] * layer.expert(e, layer.x) for e in range(layer.config.experts))
+
+
+class DenseTrain(DenseGate):
+    OPTIONS = Method.OPTIONS | SoftmaxTopK.TEACHER | SoftmaxTopK.BALANCE | dict(top_k=1, renormalize=0, mi_weight=0)
+
+    def __init__(self, layer):
+        Method.__init__(self, layer)
+        self.score()
+        self.take_experts(self.p, torch.ones_like(self.p))
+        mean = self.p.mean(0)
+        if layer.config.mi_weight:
+            information = (mean * mean.log()).sum() - (self.p * self.p.log()).sum(-1).mean()
+            self.terms["mi"] = layer.config.mi_weight * information
+
+
+class EvoMoE(DenseGate):
+    """At step 0: the temperature is the first one, or the last one where nothing is to be dense."""
+
+    OPTIONS = Method.OPTIONS | SoftmaxTopK.TEACHER | SoftmaxTopK.BALANCE | dict(
+        top_k=1, renormalize=0, evo_temperature_start=2, evo_temperature_end=0.3, evo_dense_share=0.5,
+        evo_threshold=0.001, total_steps=10)
+
+    def __init__(self, layer):
+        Method.__init__(self, layer)
+        config = layer.config
+        self.score()
+        dense = config.evo_dense_share > 0
+        q = (self.logits / (config.evo_temperature_start if dense else config.evo_temperature_end)).softmax(-1)
+        best = F.one_hot(q.topk(config.top_k, dim=-1).indices, config.experts).sum(1)
+        self.take_experts(q, torch.maximum(best, (q > config.evo_threshold).int()) if dense else best)
+
+
 METHODS = {"vmoe": SoftmaxTopK, "tgr": SoftmaxTopK, "switch": SoftmaxTopK, "hash": Hash, "loss-free": LossFree,
            "expert-choice": ExpertChoice, "soft": Soft,
-           "default": DefaultMoE, "stable": Stable}
+           "default": DefaultMoE, "stable": Stable,
+           "base": Base, "dense-train": DenseTrain, "evomoe": EvoMoE}
 
 
 def moe(layer):
@@ -620,6 +715,15 @@ def main(folder):
     make_case(folder, "soft", Config(method="soft"))
     make_case(folder, "soft_slots", Config(method="soft", experts=3, soft_slots=4, shared_experts=1,
                                            distillation_token=1, layer_scale=0.2), batch=2)
+    make_case(folder, "base", Config(method="base", shared_experts=1), batch=5)
+    make_case(folder, "base_uneven", Config(method="base", experts=7), batch=4)
+    make_case(folder, "dense_train", Config(method="dense-train", top_k=2, mi_weight=0.7, renormalize=1))
+    make_case(folder, "dense_train_guided", Config(method="dense-train", mi_weight=0.3, importance_weight=0.2,
+                                                   switch_weight=0.4, z_weight=0.1, router_task_gradient=0), teacher)
+    make_case(folder, "evomoe", Config(method="evomoe", top_k=2, evo_threshold=0.2, z_weight=0.1, switch_weight=0.3))
+    make_case(folder, "evomoe_renormalized", Config(method="evomoe", experts=6, renormalize=1, evo_threshold=0.15,
+                                                    evo_temperature_start=1.5), teacher)
+    make_case(folder, "evomoe_sparse", Config(method="evomoe", top_k=2, evo_dense_share=0))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ extern "C" {
     X(203, MOE_BLOCKS, "moe_blocks", LIST, 1, 1024, "8,10,12", NULL, TGR_WITH_EXPERTS,                                 \
       "blocks with experts, counted from 1")                                                                           \
     X(204, CAPACITY_FACTOR, "capacity_factor", F64, 0, 4096, "0", NULL, "vmoe|tgr|switch|expert-choice|loss-free",     \
-      "slots of an expert in training, over tokens*K/E (tokens/E for expert-choice); 0 for no limit")                  \
+      "slots of an expert in training, over tokens*K/E; 0 for no limit (expert-choice: tokens/E, not 0)")              \
     X(205, EVAL_CAPACITY_FACTOR, "eval_capacity_factor", F64, 0, 4096, "0", NULL,                                      \
       "vmoe|tgr|switch|expert-choice|loss-free", "the same in evaluation")                                             \
     X(206, BATCH_PRIORITIZED, "batch_prioritized", BOOL, 0, 1, "1", NULL, "vmoe|tgr|switch|loss-free",                 \

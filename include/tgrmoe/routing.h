@@ -67,7 +67,8 @@ TGR_API tgr_status tgr_router_guide(tgr_router *router, const float *teacher, do
  *  hidden, dim], "experts.fc1.bias" [experts, hidden], "experts.fc2.weight" [experts, dim, hidden], "experts.fc2.bias"
  *  [experts, dim], and with shared_experts s "shared.fc1.weight" [s*hidden, dim], "shared.fc1.bias" [s*hidden],
  *  "shared.fc2.weight" [dim, s*hidden], "shared.fc2.bias" [dim]. Methods that need images to route (stable, hash) are
- *  TGR_ERROR_UNSUPPORTED. @param dim 1 to 65536. */
+ *  TGR_ERROR_UNSUPPORTED; soft needs soft_slots here, has "router.phi" [experts*soft_slots, dim] and "router.scale" [1]
+ *  for router.weight, and mixes the tokens of each sequence. @param dim 1 to 65536. */
 TGR_API tgr_status tgr_moe_create(tgr_moe **out, tgr_context *context, const tgr_config *config, int64_t dim);
 TGR_API void tgr_moe_free(tgr_moe *moe);
 /** See tgr_router_set_sequence(). */

@@ -34,7 +34,7 @@ typedef struct tool_arguments {
     const char *data, *dataset, *teacher, *init, *save, *resume, *json, *model, *logits, *routing, *oracle, *svg;
     const char *mean, *deviation, *labels, *methods, *sweep, *ablation, *out, *finetune_data;
     int64_t epochs, steps, limit, batch, seed, seeds, threads, save_every, probe;
-    int no_shuffle, markdown, help;
+    int no_shuffle, init_optimizer, markdown, help;
     tool_setting settings[SETTINGS_MAX]; /* in the order of the command line */
     int setting_count;
     char **files; /* what is no flag */

@@ -10,26 +10,23 @@
 
 typedef struct epoch_figure {
     record_series series;
-    int percent; /* the series is in percent already, not a share */
     html_axes axes;
 } epoch_figure;
 
 static const epoch_figure figures[] = {
-    {RECORD_TOP1, 1, {"Accuracy", "Top-1 on the test images after each epoch", "epoch", "top-1 %", 0, 100, 0}},
+    {RECORD_TOP1, {"Accuracy", "Top-1 on the test images after each epoch", "epoch", "top-1 %", 0, 100, 0}},
     {RECORD_ADJACENT,
-     0,
      {"Routing steadiness", "Share of tokens that keep the expert they had one epoch before", "epoch", "share", 0, 1,
       0}},
     {RECORD_FINAL,
-     0,
      {"Agreement with the final routing", "Share of tokens that already go where they go in the end", "epoch", "share",
       0, 1, 0}},
     {RECORD_FLUCTUATING,
-     0,
-     {"Still to change", "Share of tokens whose last fluctuation is later: they change expert at least once more",
+     {"Still to settle",
+      "Share of tokens whose last fluctuation (the last epoch in which they go elsewhere than in the end) is later",
       "epoch", "share", 0, 1, 0}},
+    {RECORD_ENTROPY, {"Router entropy", "Mean over tokens, in nats; 0 is certain", "epoch", "entropy", 0, 1000, 0}},
     {RECORD_LOAD_CV,
-     0,
      {"Load imbalance", "Deviation over mean of the experts' loads; 0 is even", "epoch", "load CV", 0, 1000, 0}},
 };
 enum { FIGURES = sizeof figures / sizeof *figures };

@@ -21,7 +21,9 @@ static const char style[] =
     ".scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;margin:1rem 0}\n"
     "table{border-collapse:collapse;width:100%;font-size:.875rem;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.5rem .7rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}\n"
-    "thead th{background:var(--panel);font-weight:600;color:var(--soft)}\n"
+    "thead "
+    "th{white-space:normal;vertical-align:bottom;min-width:4.6rem;line-height:1.3;background:var(--panel);font-weight:"
+    "600;color:var(--soft)}\n"
     "tbody tr:last-child>*{border-bottom:0}\n"
     "th:first-child{text-align:left;position:sticky;left:0;background:var(--panel);font-weight:600;"
     "border-right:1px solid var(--line)}\n"
@@ -36,7 +38,7 @@ static const char style[] =
     ".grid{stroke:var(--line)}.axis{stroke:var(--soft)}\n"
     ".curve{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.dash{stroke-dasharray:6 4}\n"
     ".dots{stroke-dasharray:2 3}\n"
-    ".dot{fill:var(--c)}.band{fill:var(--c);opacity:.13}.hidden-on-hover:hover{opacity:1}\n"
+    ".dot{fill:var(--c)}.band{fill:var(--c);opacity:.13}\n"
     "svg:hover g.one{opacity:.22}svg:hover g.one:hover{opacity:1}\n"
     ".legend{display:flex;flex-wrap:wrap;gap:.1rem .9rem;list-style:none;margin:.3rem 0 "
     "0;padding:0;font-size:.8125rem}\n"
@@ -46,7 +48,8 @@ static const char style[] =
     "svg text.hot{fill:var(--ground)}\n"
     "details{margin:1rem 0}summary{cursor:pointer}pre{overflow-x:auto;background:var(--panel);padding:.8rem;"
     "border-radius:8px;font-size:.8125rem}\n"
-    "@media(max-width:560px){main{padding:18px 14px 48px}h1{font-size:1.4rem}th,td{padding:.45rem .55rem}"
+    "@media(max-width:560px){.plot text{font-size:16px}.plot .y-name{display:none}main{padding:18px 14px "
+    "48px}h1{font-size:1.4rem}th,td{padding:.45rem .55rem}"
     "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4rem}}\n";
 
 void html_text(FILE *to, const char *text) {

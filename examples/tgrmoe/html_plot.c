@@ -73,7 +73,7 @@ static void write_y_axis(FILE *to, const plot_scale *scale, const char *name) {
                 "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>\n",
                 LEFT, at, WIDTH - RIGHT, LEFT - 6, at + 4, digits, y);
     }
-    fprintf(to, "<text transform=\"translate(11 %d) rotate(-90)\" text-anchor=\"middle\">",
+    fprintf(to, "<text class=\"y-name\" transform=\"translate(11 %d) rotate(-90)\" text-anchor=\"middle\">",
             (TOP + HEIGHT - BOTTOM) / 2);
     html_text(to, name);
     fputs("</text>\n", to);
@@ -152,7 +152,8 @@ void html_plot(FILE *to, const html_axes *axes, const html_curve *curves, int co
     html_text(to, axes->title);
     fputs("<small>", to);
     html_text(to, axes->note);
-    fprintf(to, "</small></figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, HEIGHT);
+    fprintf(to, "</small></figcaption>\n<svg class=\"plot\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH,
+            HEIGHT);
     html_text(to, axes->title);
     fputs("\">\n", to);
     write_y_axis(to, &scale, axes->y_name);

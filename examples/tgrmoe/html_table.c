@@ -22,18 +22,17 @@ static int column_used(const compare_results *results, const char *section, cons
     return 0;
 }
 
-/* The best mean of the section as it is printed, or NAN where no value is better than another. */
+/* The best mean of the section, or NAN where no value is better than another. */
 static double best_of(const compare_results *results, const char *section, const compare_column *column) {
-    double best = NAN;
-    int rows = 0;
+    double best = NAN, worst = NAN;
     for (int row = 0; row < results->plan->row_count && column->better != 0; row++) {
         if (strcmp(results->plan->rows[row].section, section) != 0) continue;
-        const double mean = compare_row_statistic(results, row, column).mean;
+        const double mean = compare_row_statistic(results, row, column).mean * column->better;
         if (!isfinite(mean)) continue;
-        rows++;
-        if (!(best * column->better >= mean * column->better)) best = mean;
+        best = fmax(best, mean);
+        worst = fmin(worst, mean);
     }
-    return rows > 1 ? best : NAN;
+    return best - worst > pow(10, -column->digits) / 2 ? best * column->better : NAN;
 }
 
 /* With thin spaces between thousands. */

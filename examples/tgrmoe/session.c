@@ -20,6 +20,7 @@ static int check_arguments(const tool_arguments *arguments) {
         return fail_usage("train: --epochs or --steps is missing");
     }
     if (arguments->save_every != UNSET && !arguments->save) return fail_usage("train: --save-every needs --save");
+    if (arguments->init_optimizer && !arguments->init) return fail_usage("train: --init-optimizer needs --init");
     if (arguments->init && arguments->resume) return fail_usage("train: --init and --resume exclude each other");
     return 0;
 }
@@ -126,6 +127,7 @@ static int open_fresh(tool_session *session) {
     if (session->arguments->init) TRY(session_take_weights(session, session->arguments->init));
     TRY(open_training(session));
     if (session->arguments->init && session->teacher) TRY(session_take_teacher(session, session->arguments->init));
+    if (session->arguments->init_optimizer) TRY(session_take_moments(session, session->arguments->init));
 done:
     tgr_config_free(config);
     return result;

@@ -50,8 +50,13 @@ void session_close(tool_session *session);
 /* configure.c: the options of a fresh model: what the user set, then what data and plan of training suggest. */
 int session_configure(const tool_session *session, tgr_config **out);
 
-/* initial.c: copies weights of the same name and shape from the model in `path`, and says what was taken. */
+/* initial.c: copies weights of the same name and shape from the model in `path`, and says what was taken; with
+ * upcycle=1 makes the whole model of the dense one there. */
 int session_take_weights(tool_session *session, const char *path);
+
+/* initial_upcycle.c: makes the model of the dense one in `path`; the optimizer of the one there. */
+int session_upcycle(tool_session *session, const char *path);
+int session_take_moments(tool_session *session, const char *path);
 
 /* initial_teacher.c: the same for the teacher routers, if the file has any. */
 int session_take_teacher(tool_session *session, const char *path);

@@ -100,6 +100,7 @@ static void mutual_information_at_its_ends(void **state) {
         memset(layer.x, 0, 20 * EXPERTS * sizeof *layer.x);
         for (int64_t t = 0; t < 20; t++) layer.x[t * EXPERTS + t % cases[i].apart] = cases[i].certainty;
         forward(&layer, TGR_TRAIN);
+        assert_int_equal(layer.routing->slots, 20 * EXPERTS); /* all of them, even for a p of 0 */
         assert_int_equal(layer.routing->term_count, 1);
         assert_string_equal(layer.routing->terms[0].name, "mi");
         assert_close(layer.routing->terms[0].value, cases[i].expected, 1e-5);

@@ -73,18 +73,45 @@ done:
     return result;
 }
 
-/* The table's column of methods says which routers a teacher can guide. */
-static int check_guidable(const tgr_config *config) {
+/* Whether the method in force is in the option's column of methods. */
+static int find_use(const tgr_config *config, tgr_option option, int *used) {
     int result = 0;
     const char *methods = NULL;
     char method[64], among[1024], sought[80];
     LIBRARY(tgr_config_get(config, "method", method, sizeof method));
-    LIBRARY(tgr_option_describe(TGR_OPTION_DISTILL_WEIGHT, NULL, NULL, NULL, NULL, NULL, NULL, &methods, NULL));
+    LIBRARY(tgr_option_describe(option, NULL, NULL, NULL, NULL, NULL, NULL, &methods, NULL));
     snprintf(among, sizeof among, "|%s|", methods);
     snprintf(sought, sizeof sought, "|%s|", method);
-    if (!strstr(among, sought)) {
-        TRY(fail_usage("train: method %s cannot be guided by a --teacher; these can: %s", method, methods));
+    *used = strstr(among, sought) != NULL;
+done:
+    return result;
+}
+
+/* Which routers a teacher can guide. */
+static int check_guidable(const tgr_config *config) {
+    int result = 0, used = 0;
+    const char *methods = NULL;
+    char method[64];
+    TRY(find_use(config, TGR_OPTION_DISTILL_WEIGHT, &used));
+    if (used) goto done;
+    LIBRARY(tgr_config_get(config, "method", method, sizeof method));
+    LIBRARY(tgr_option_describe(TGR_OPTION_DISTILL_WEIGHT, NULL, NULL, NULL, NULL, NULL, NULL, &methods, NULL));
+    TRY(fail_usage("train: method %s cannot be guided by a --teacher; these can: %s", method, methods));
+done:
+    return result;
+}
+
+/* An upcycled model starts as its dense parent where gates sum to one. */
+static int plan_upcycling(tgr_config *config, const tool_arguments *arguments) {
+    int result = 0, used = 0;
+    int64_t upcycle = 0;
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
+    if (upcycle && !arguments->init) {
+        TRY(fail_usage("train: upcycle=1 needs --init FILE, a dense model that train saved"));
     }
+    if (!upcycle && arguments->init_optimizer) TRY(fail_usage("train: --init-optimizer needs --set upcycle=1"));
+    TRY(find_use(config, TGR_OPTION_RENORMALIZE, &used));
+    if (upcycle && used) TRY(set_unless_set(config, TGR_OPTION_RENORMALIZE, 1));
 done:
     return result;
 }
@@ -118,6 +145,7 @@ int session_configure(const tool_session *session, tgr_config **out) {
     TRY(fit_to_data(config, &session->data));
     TRY(plan_length(config, session));
     TRY(plan_cache(config, session));
+    TRY(plan_upcycling(config, session->arguments));
     *out = config;
     config = NULL;
 done:

@@ -36,7 +36,14 @@ int session_take_weights(tool_session *session, const char *path) {
     int result = 0;
     tgr_model *source = NULL;
     tgr_parameters *to = NULL, *from = NULL;
-    int64_t tensors = 0, taken = 0, total = 0;
+    int64_t tensors = 0, taken = 0, total = 0, upcycle = 0;
+    const tgr_config *config = NULL;
+    LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
+    if (upcycle) {
+        TRY(session_upcycle(session, path));
+        goto done;
+    }
     LIBRARY(tgr_model_load(&source, session->context, path, "model"));
     LIBRARY(tgr_model_parameters(source, &from));
     LIBRARY(tgr_model_parameters(session->model, &to));

@@ -136,6 +136,30 @@ check "the plot is closed and has lines" sh -c "grep -q '</svg>' plot.svg && tes
 check "init takes what fits" sh -c "$tool train --data data --batch 8 $sizes $experts --method vmoe --set classes=6 --init whole.tgr \
     --steps 1 2>&1 | grep -q 'head.weight is fresh'"
 
+# A student whose experts are its dense teacher's FFNs: at a rate of 0 its logits stay those of the teacher.
+upcycle="--teacher teacher.tgr --init teacher.tgr --set upcycle=1"
+# shellcheck disable=SC2086
+{
+check "upcycling with guidance" train --method tgr $upcycle --steps 1 --lr 0 --save upcycled.tgr
+check "upcycling renormalises gates" sh -c "$tool info upcycled.tgr | grep -q 'renormalize=1'"
+"$tool" eval --data data --model upcycled.tgr --logits u.f32 >/dev/null 2>&1
+for file in logits u; do od -An -v -t f4 -w4 $file.f32 >$file.text; done
+check "an upcycled student says what its parent says" sh -c "paste logits.text u.text | awk '
+    { gap = \$1 - \$2; if (!(gap < 1e-4 && gap > -1e-4)) bad = 1 } END { exit bad || NR != 96 }'"
+check "with the optimizer's moments" train --method tgr $upcycle --init-optimizer --steps 4 --save moments.tgr
+train --method tgr $upcycle --init-optimizer --steps 2 --save paused.tgr >/dev/null 2>&1
+check "resume an upcycled run" train --method tgr --teacher teacher.tgr --steps 4 --resume paused.tgr --save paused.tgr
+check "resumed after upcycling: the same bytes" cmp moments.tgr paused.tgr
+refuse 2 "upcycle=1 needs --init" "upcycling from nothing" train --method vmoe --steps 1 --set upcycle=1
+refuse 2 "needs --init" "moments from nowhere" train --method vmoe --steps 1 --init-optimizer
+refuse 2 "needs --set upcycle=1" "moments alone" train --method vmoe --steps 1 --init teacher.tgr --init-optimizer
+refuse 1 "1 x 1 x 24; it cannot be made of" "upcycling from other sizes" train --method vmoe --steps 1 --init teacher.tgr \
+    --set upcycle=1 --set embed_dim=24
+refuse 1 "2 blocks with experts" "upcycling from a sparse model" train --method vmoe --steps 1 --init whole.tgr --set upcycle=1
+refuse 1 "optimizer=adamw" "moments of another optimizer" train --method vmoe --steps 1 --init teacher.tgr \
+    --set upcycle=1 --init-optimizer --optimizer sgd
+}
+
 refuse 2 "there is no command" "unknown command" "$tool" fly
 refuse 2 "tgrmoe train" "no command" "$tool"
 refuse 2 "no flag --fly" "unknown flag" train --fly

@@ -3,6 +3,7 @@
 #   make                    library into lib/, tool and examples into build/examples/
 #   make check              installs what the tests need, builds, runs every test
 #   make demo               trains a teacher and two students on Fashion-MNIST, ends with a table
+#   make compare            trains methods with several seeds, ends with a page; METHODS= SEEDS= EPOCHS= LIMIT= OUT=
 #   make install PREFIX= DESTDIR=    and    make uninstall
 #   make check SANITIZE=address,undefined | SANITIZE=thread        make valgrind        make check-slow
 #   make lint               clang-format, clang-tidy, cppcheck
@@ -78,13 +79,13 @@ TOOL   := $(BUILD)/examples/tgrmoe
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all lib check check-slow demo install uninstall lint format docs bench valgrind fuzz goldens clean FORCE
+.PHONY: all lib check check-slow demo compare install uninstall lint format docs bench valgrind fuzz goldens clean FORCE
 
 all: lib $(TOOL) $(EXAMPLES) $(BUILD)/tgrmoe.pc
 lib: $(SHARED) $(STATIC)
 
-# check and demo install what is missing first, and start make again.
-ifneq ($(filter-out check demo clean uninstall format,$(or $(MAKECMDGOALS),all)),)
+# check, demo and compare install what is missing first, and start make again.
+ifneq ($(filter-out check demo compare clean uninstall format,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(BLIS_CFLAGS),)
 $(error blis.h was not found: install libblis-pthread-dev, or set BLIS_CFLAGS and BLIS_LIBS)
 endif
@@ -181,6 +182,9 @@ valgrind: tests
 
 demo:
 	sh examples/demo.sh
+
+compare:
+	BUILD=$(BUILD) sh examples/compare.sh
 
 bench: all $(BENCHES)
 	BUILD=$(BUILD) sh test/bench/run.sh

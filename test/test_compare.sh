@@ -57,10 +57,10 @@ idx() {
 export LC_ALL=C
 mkdir data
 (cd data && idx train 80 && idx t10k 24)
-compare() {
-    "$tool" compare --data data --batch 8 --probe 10 --threads 2 --set patch_size=4 --set embed_dim=16 --set heads=2 \
-        --set depth=2 --set moe_blocks=1,2 --set experts=4 "$@"
-}
+sizes="--data data --batch 8 --probe 10 --set patch_size=4 --set embed_dim=16 --set heads=2 --set depth=2"
+sizes="$sizes --set moe_blocks=1,2 --set experts=4"
+# shellcheck disable=SC2086
+compare() { "$tool" compare $sizes "$@"; }
 # Column NAME of the CSV $1, without the header; no text in it has a comma.
 column() {
     awk -F, -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next } { print $at }' "$1"
@@ -86,8 +86,7 @@ check "agreements are shares" sh -c "tail -n +2 whole/report.csv | awk -F, '\$16
 check "the page is closed" grep -q '</html>' whole/report.html
 check "nothing comes from elsewhere" sh -c "! grep -E 'src=|href=|@import|url\(|<script' whole/report.html"
 check "six figures and two heat maps" test "$(grep -c '</svg></figure>\|</svg>$' whole/report.html)" -ge 8
-check "again: nothing is trained" sh -c "! $tool compare --data data --batch 8 --probe 10 --set patch_size=4 --set embed_dim=16 \
-    --set heads=2 --set depth=2 --set moe_blocks=1,2 --set experts=4 --epochs 2 --methods vmoe,tgr --seeds 2 --out whole |
+check "again: nothing is trained" sh -c "! $tool compare $sizes --epochs 2 --methods vmoe,tgr --seeds 2 --out whole |
     grep '^epoch'"
 refuse 1 "other settings" "another learning rate in the same folder" compare --epochs 2 --lr 0.5 --methods vmoe,tgr \
     --seeds 2 --out whole
@@ -95,7 +94,8 @@ refuse 1 "other settings" "another learning rate in the same folder" compare --e
 # Interrupted again and again, at whatever it does then, until it ends.
 tries=0
 while [ $tries -lt 200 ]; do
-    compare --epochs 2 --methods vmoe,tgr --seeds 2 --out parts >log 2>&1 &
+    # shellcheck disable=SC2086
+    "$tool" compare $sizes --epochs 2 --methods vmoe,tgr --seeds 2 --out parts >log 2>&1 &
     process=$!
     sleep 0.0$((tries % 9 + 1))$((tries * 7 % 10))
     kill -KILL $process 2>/dev/null || break
@@ -111,16 +111,16 @@ check "interrupted or not: the same numbers" cmp whole.numbers parts.numbers
 
 # A run that stopped in the middle, with what it left there.
 mkdir -p half/runs
-"$tool" train --data data --batch 8 --probe 10 --threads 2 --set patch_size=4 --set embed_dim=16 --set heads=2 --set depth=2 \
-    --set moe_blocks=1,2 --set experts=4 --method vmoe --seed 1 --set total_steps=20 --steps 10 --save half/runs/vmoe-s1.tgr \
+# shellcheck disable=SC2086
+"$tool" train $sizes --method vmoe --seed 1 --set total_steps=20 --steps 10 --save half/runs/vmoe-s1.tgr \
     --json half/runs/vmoe-s1.json >log 2>&1
 sed -i '$d' half/runs/vmoe-s1.json
-check "a run that stopped goes on" sh -c "$tool compare --data data --batch 8 --probe 10 --set patch_size=4 --set embed_dim=16 \
-    --set heads=2 --set depth=2 --set moe_blocks=1,2 --set experts=4 --epochs 2 --methods vmoe --seeds 1 --out half >half.log"
+check "a run that stopped goes on" sh -c "$tool compare $sizes --epochs 2 --methods vmoe --seeds 1 --out half >half.log"
 check "from its second epoch" test "$(grep '^epoch' half.log | cut -c1-8)" = "epoch 2 "
 check "to the same numbers" sh -c "grep '^.methods.,.vmoe.,vmoe,1,' whole.numbers >one &&
     cut -d, -f1-13 half/report.csv | tail -n +2 | cmp - one"
-compare --epochs 4000 --methods vmoe --seeds 1 --out long >log 2>&1 &
+# shellcheck disable=SC2086
+"$tool" compare $sizes --epochs 4000 --methods vmoe --seeds 1 --out long >log 2>&1 &
 process=$!
 tries=0
 while [ ! -e long/runs/vmoe-s1.tgr ] && [ $tries -lt 200 ]; do sleep 0.1; tries=$((tries + 1)); done

@@ -5,7 +5,7 @@
 
 #include "html.h"
 
-enum { WIDTH = 480, HEIGHT = 300, LEFT = 46, RIGHT = 14, TOP = 10, BOTTOM = 42, TICKS = 5, X_TICKS_MOST = 10 };
+enum { WIDTH = 480, HEIGHT = 300, LEFT = 46, RIGHT = 14, TOP = 10, BOTTOM = 46, TICKS = 5, X_TICKS_MOST = 10 };
 
 /* Where numbers are on the paper. */
 typedef struct plot_scale {
@@ -82,7 +82,7 @@ static void write_y_axis(FILE *to, const plot_scale *scale, const char *name) {
 static void write_x_tick(FILE *to, const plot_scale *scale, double x) {
     const double at = position_of_x(scale, x);
     fprintf(to, "<path class=\"axis\" d=\"M%.1f %dv4\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n",
-            at, HEIGHT - BOTTOM, at, HEIGHT - BOTTOM + 17, x);
+            at, HEIGHT - BOTTOM, at, HEIGHT - BOTTOM + 19, x);
 }
 
 /* Whole numbers; by the logarithm, the powers of two. */
@@ -94,7 +94,7 @@ static void write_x_axis(FILE *to, const plot_scale *scale, const char *name) {
         if (step > 1 && x - scale->low_x < step / 2) continue; /* too close to the first */
         write_x_tick(to, scale, scale->log_x ? exp2(x) : x);
     }
-    fprintf(to, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6);
+    fprintf(to, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5);
     html_text(to, name);
     fputs("</text>\n", to);
 }

@@ -71,7 +71,7 @@ numbers() {
 }
 
 check "two methods, two seeds" compare --epochs 2 --methods vmoe,tgr --seeds 2 --out whole
-check "a teacher for each seed, and four students" test "$(ls whole/runs/*.json | wc -l)" -eq 6
+check "a teacher for each seed, and four students" test "$(cat whole/runs/*.json | grep -c '"final":true')" -eq 6
 check "a row for each method, seed and epoch" test "$(wc -l <whole/report.csv)" -eq 9
 check "accuracies are numbers" sh -c "cut -d, -f7 whole/report.csv | tail -n +2 | grep -c '^[0-9.]*\$' | grep -qx 8"
 check "models that nobody needs are gone" test ! -e whole/runs/tgr-s1.tgr
@@ -98,11 +98,11 @@ while [ $tries -lt 200 ]; do
     "$tool" compare $sizes --epochs 2 --methods vmoe,tgr --seeds 2 --out parts >log 2>&1 &
     process=$!
     sleep 0.0$((tries % 9 + 1))$((tries * 7 % 10))
-    kill -KILL $process 2>/dev/null || break
-    wait $process 2>/dev/null
+    kill -KILL "$process" 2>/dev/null || break
+    wait "$process" 2>/dev/null
     tries=$((tries + 1))
 done
-wait $process 2>/dev/null
+wait "$process" 2>/dev/null
 check "it was interrupted a few times ($tries)" test $tries -gt 2
 check "and ends" compare --epochs 2 --methods vmoe,tgr --seeds 2 --out parts
 numbers whole >whole.numbers
@@ -124,8 +124,8 @@ check "to the same numbers" sh -c "grep '^.methods.,.vmoe.,vmoe,1,' whole.number
 process=$!
 tries=0
 while [ ! -e long/runs/vmoe-s1.tgr ] && [ $tries -lt 200 ]; do sleep 0.1; tries=$((tries + 1)); done
-kill -KILL $process
-wait $process 2>/dev/null
+kill -KILL "$process"
+wait "$process" 2>/dev/null
 check "it is saved long before its end" sh -c "test -e long/runs/vmoe-s1.tgr && ! grep -q final.:true long/runs/vmoe-s1.json"
 
 # Everything at once, on one seed.

@@ -48,17 +48,38 @@ done:
     return result;
 }
 
-int epoch_log_open(FILE **out, const char *path, int64_t keep) {
+/* Lines that stay are in a new file before the old one goes, so that none is lost whenever the run is killed. */
+static int replace_log(FILE **out, const char *path, const char *kept) {
     int result = 0;
-    char *kept = NULL;
+    char *fresh = NULL;
     FILE *log = NULL;
-    TRY(read_kept(path, keep, &kept));
-    log = fopen(path, "w");
-    if (!log || fputs(kept, log) < 0 || fflush(log) != 0) TRY(fail_with("--json %s: %s", path, strerror(errno)));
+    if (asprintf(&fresh, "%s.new", path) < 0) {
+        fresh = NULL;
+        TRY(fail_with("no memory for a file name"));
+    }
+    log = fopen(fresh, "w");
+    if (!log || fputs(kept, log) < 0 || fflush(log) != 0 || rename(fresh, path) != 0) {
+        TRY(fail_with("--json %s: %s", path, strerror(errno)));
+    }
     *out = log;
     log = NULL;
 done:
     if (log) fclose(log);
+    free(fresh);
+    return result;
+}
+
+int epoch_log_open(FILE **out, const char *path, int64_t keep) {
+    int result = 0;
+    char *kept = NULL;
+    TRY(read_kept(path, keep, &kept));
+    if (*kept) {
+        TRY(replace_log(out, path, kept));
+    } else {
+        *out = fopen(path, "w");
+        if (!*out) TRY(fail_with("--json %s: %s", path, strerror(errno)));
+    }
+done:
     free(kept);
     return result;
 }

@@ -39,6 +39,7 @@ static const char style[] =
     ".curve{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.dash{stroke-dasharray:6 4}\n"
     ".dots{stroke-dasharray:2 3}\n"
     ".dot{fill:var(--c)}.band{fill:var(--c);opacity:.13}\n"
+    ".many .band{opacity:0}.many g.one:hover .band{opacity:.2}\n"
     "svg:hover g.one{opacity:.22}svg:hover g.one:hover{opacity:1}\n"
     ".legend{display:flex;flex-wrap:wrap;gap:.1rem .9rem;list-style:none;margin:.3rem 0 "
     "0;padding:0;font-size:.8125rem}\n"

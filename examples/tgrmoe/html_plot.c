@@ -6,6 +6,7 @@
 #include "html.h"
 
 enum { WIDTH = 480, HEIGHT = 300, LEFT = 46, RIGHT = 14, TOP = 10, BOTTOM = 46, TICKS = 5, X_TICKS_MOST = 10 };
+enum { BANDS_MOST = 5 }; /* of more curves, only the one under the pointer shows its band */
 
 /* Where numbers are on the paper. */
 typedef struct plot_scale {
@@ -152,8 +153,8 @@ void html_plot(FILE *to, const html_axes *axes, const html_curve *curves, int co
     html_text(to, axes->title);
     fputs("<small>", to);
     html_text(to, axes->note);
-    fprintf(to, "</small></figcaption>\n<svg class=\"plot\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH,
-            HEIGHT);
+    fprintf(to, "</small></figcaption>\n<svg class=\"plot%s\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"",
+            count > BANDS_MOST ? " many" : "", WIDTH, HEIGHT);
     html_text(to, axes->title);
     fputs("\">\n", to);
     write_y_axis(to, &scale, axes->y_name);

@@ -101,8 +101,13 @@ static int look_before_training(tool_training *training) {
     int result = 0;
     tool_session *session = &training->session;
     run_state *state = &session->state;
+    const tgr_config *config = NULL;
+    int64_t upcycle = 0;
     double top1 = 0;
     if (!session->probe || !session->arguments->init || state->step > 0) goto done;
+    LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
+    if (upcycle) goto done; /* Its routers are new. */
     TRY(evaluate(&top1, session->model, NULL, &session->data.test, state->probe, session->probe, state->probe,
                  &training->batch, NULL));
     state->first_run = 1;

@@ -228,8 +228,13 @@ static void equal_tokens_go_in_order(void **state) {
     fill(&p, EQUAL, 0);
     assign(&p);
     problem_end(&p);
+    p = problem_start(5, 2);
+    fill(&p, EQUAL, 0);
+    assign(&p);
+    for (int64_t t = 0; t < 5; t++) assert_int_equal(p.expert[t], t % 2);
+    problem_end(&p);
     p = problem_start(4, 2);
-    fill(&p, EQUAL, 0); /* all would go to expert 0: the first ones leave */
+    for (int64_t t = 0; t < 4; t++) p.scores[t * 2] = 1; /* all would rather go to expert 0: the first ones leave */
     assign(&p);
     assert_true(p.expert[0] == 1 && p.expert[1] == 1 && p.expert[2] == 0 && p.expert[3] == 0);
     problem_end(&p);

@@ -64,14 +64,16 @@ static void find_cost(tgr_balanced_assignment *a, int64_t expert) {
     }
 }
 
-/* Every token to the expert of the best score - price. */
+/* Every token to the expert of the best score - price; of equal ones to that with the fewest tokens so far. */
 static void choose_by_price(tgr_balanced_assignment *a) {
     memset(a->load, 0, (size_t)a->experts * sizeof *a->load);
     for (int64_t t = 0; t < a->count; t++) {
         const float *scores = scores_of(a, t);
         int64_t best = 0;
-        for (int64_t e = 1; e < a->experts; e++)
-            if (scores[e] - a->price[e] > scores[best] - a->price[best]) best = e;
+        for (int64_t e = 1; e < a->experts; e++) {
+            double gain = (scores[e] - a->price[e]) - (scores[best] - a->price[best]);
+            if (gain > 0 || (gain == 0 && a->load[e] < a->load[best])) best = e;
+        }
         a->expert[t] = (int32_t)best;
         a->load[best]++;
     }

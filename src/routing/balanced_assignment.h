@@ -42,8 +42,8 @@ typedef struct tgr_balanced_assignment {
 void tgr_balanced_assignment_plan(tgr_balanced_assignment *assignment, tgr_arena *arena, int64_t tokens,
                                   int64_t experts);
 /* expert [T] from scores [T, E]. NaN counts as the smallest finite score, infinities as the largest and smallest. The
- * same scores give the same assignment; a token for which two experts are the same goes to the lower, and of tokens for
- * which it is the same the lower moves. */
+ * same scores give the same assignment: a token for which experts are the same goes to that with the fewest tokens so
+ * far, then to the lower, and of tokens for which it is the same the lower moves. */
 void tgr_assign_balanced(tgr_balanced_assignment *assignment, int64_t tokens, const float *scores, int32_t *expert);
 
 #endif

@@ -120,6 +120,8 @@ static void each_method(void (*fn)(const char *method, const char *more)) {
     fn("tgr", "shared_experts=2 top_k=2 capacity_factor=0.7");
     fn("default", "top_k=2 default_weighted=0 default_beta=0.5");
     fn("loss-free", "top_k=2 capacity_factor=1 bias_rate=0.3");
+    fn("dense-train", "top_k=2 shared_experts=1 mi_weight=0.5");
+    fn("evomoe", "top_k=2 evo_threshold=0.25 renormalize=1");
     fn("expert-choice", "capacity_factor=2.5 eval_capacity_factor=0.5 shared_experts=1 z_weight=0.1");
     fn("soft", "soft_slots=3 shared_experts=1");
 }

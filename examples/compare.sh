@@ -13,6 +13,7 @@ OUT=${OUT:-$BUILD/compare}
 DATA=${DATA:-/usr/share/datasets/fashion-mnist}
 METHODS=${METHODS-dense,vmoe,tgr}
 SWEEP=${SWEEP-experts=4,8,16,32}
+SWEEP_METHODS=${SWEEP_METHODS-vmoe,tgr}
 ABLATION=${ABLATION-guidance-window,teacher-layer,oracle,distill-only,finetune}
 
 if [ "$DATA" = /usr/share/datasets/fashion-mnist ]; then
@@ -23,4 +24,4 @@ fi
 "${MAKE:-make}" "$BUILD/examples/tgrmoe"
 mkdir -p "$(dirname "$OUT")"
 exec "$BUILD/examples/tgrmoe" compare --data "$DATA" --methods "$METHODS" --seeds "${SEEDS:-3}" --epochs "${EPOCHS:-8}" \
-    --limit "${LIMIT:-20000}" ${SWEEP:+--sweep "$SWEEP"} ${ABLATION:+--ablation "$ABLATION"} --out "$OUT" "$@"
+    --limit "${LIMIT:-20000}" ${SWEEP:+--sweep "$SWEEP" --sweep-methods "$SWEEP_METHODS"} ${ABLATION:+--ablation "$ABLATION"} --out "$OUT" "$@"

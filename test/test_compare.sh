@@ -129,9 +129,10 @@ wait "$process" 2>/dev/null
 check "it is saved long before its end" sh -c "test -e long/runs/vmoe-s1.tgr && ! grep -q final.:true long/runs/vmoe-s1.json"
 
 # Everything at once, on one seed.
-check "sweep and ablations" compare --epochs 2 --methods dense,vmoe,tgr --seeds 1 --sweep experts=2,4 --seed 7 \
+check "sweep and ablations" compare --epochs 2 --methods dense,vmoe,tgr --seeds 1 --sweep experts=2,4 --sweep-methods vmoe --seed 7 \
     --ablation guidance-window,teacher-layer,oracle,distill-only,finetune --out all
 check "the sweep has its numbers of experts" test "$(grep '^"sweep"' all/report.csv | cut -d, -f5 | sort -u | tr '\n' ' ')" = "2 4 "
+check "of the methods asked for" sh -c "! grep '^.sweep' all/report.csv | grep tgr"
 check "the usual number is not trained twice" test ! -e all/runs/vmoe-experts=4-s7.json
 for name in guidance-window teacher-layer oracle distill-only finetune; do
     check "ablation $name has rows" test "$(grep -c "^\"$name\"" all/report.csv)" -ge 2

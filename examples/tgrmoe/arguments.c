@@ -67,6 +67,8 @@ static const tool_flag flags[] = {
     {"seeds", "N", COMMAND_COMPARE, FLAG_NUMBER, AT(seeds), 1,
      "train each with so many seeds, from --seed on; 3 if not given"},
     {"sweep", "experts=N,N,...", COMMAND_COMPARE, FLAG_TEXT, AT(sweep), 0, "and with so many experts"},
+    {"sweep-methods", "A,B,...", COMMAND_COMPARE, FLAG_TEXT, AT(sweep_methods), 0,
+     "the methods to sweep; those of --methods if not given"},
     {"ablation", "NAME,...", COMMAND_COMPARE, FLAG_TEXT, AT(ablation), 0,
      "guidance-window, teacher-layer, oracle, distill-only, finetune: the TGR-MoE paper's own"},
     {"finetune-data", "DIR", COMMAND_COMPARE, FLAG_TEXT, AT(finetune_data), 0,

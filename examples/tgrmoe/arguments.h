@@ -32,7 +32,7 @@ typedef struct tool_plan {
 /* Texts that were not given are NULL, numbers UNSET, switches 0. */
 typedef struct tool_arguments {
     const char *data, *dataset, *teacher, *init, *save, *resume, *json, *model, *logits, *routing, *oracle, *svg;
-    const char *mean, *deviation, *labels, *methods, *sweep, *ablation, *out, *finetune_data;
+    const char *mean, *deviation, *labels, *methods, *sweep, *sweep_methods, *ablation, *out, *finetune_data;
     int64_t epochs, steps, limit, batch, seed, seeds, threads, save_every, probe;
     int no_shuffle, init_optimizer, markdown, help;
     tool_setting settings[SETTINGS_MAX]; /* in the order of the command line */

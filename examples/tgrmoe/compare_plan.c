@@ -211,7 +211,8 @@ int compare_plan_make(compare_plan *plan, const tool_arguments *arguments) {
     if (plan->seeds > 1000) TRY(fail_usage("--seeds is %lld; at most 1000 are allowed", (long long)plan->seeds));
     TRY(read_sizes(plan));
     TRY(add_methods(plan, methods));
-    if (arguments->sweep) TRY(add_sweep(plan, methods, arguments->sweep));
+    const char *sweep_methods = arguments->sweep_methods ? arguments->sweep_methods : methods;
+    if (arguments->sweep) TRY(add_sweep(plan, sweep_methods, arguments->sweep));
     for (const char *at = arguments->ablation; at && *at; at += strcspn(at, ","), at += *at == ',') {
         TRY(compare_add_ablation(plan, at, strcspn(at, ",")));
     }

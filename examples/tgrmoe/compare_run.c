@@ -62,7 +62,8 @@ static int run_arguments(tool_arguments *out, run_paths *paths, const compare_pl
     const compare_subject *subject = &run->subject;
     const tool_arguments *from = plan->arguments;
     *out = *from;
-    out->methods = out->sweep = out->ablation = out->out = out->finetune_data = out->teacher = NULL;
+    out->methods = out->sweep = out->sweep_methods = out->ablation = out->out = out->finetune_data = out->teacher =
+        NULL;
     out->seeds = UNSET;
     out->setting_count = 0;
     out->seed = run->seed;

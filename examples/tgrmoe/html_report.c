@@ -35,7 +35,9 @@ static void write_subject(FILE *to, const compare_results *results) {
     fputs(
         "Runs of the same seed see the images in the same order and start from the same weights where they have the "
         "same tensors; a token meets one FFN's worth of computation in every one of them, unless a setting says "
-        "otherwise. Numbers are means ± standard deviations over seeds; bands in the figures too (where there are many "
+        "otherwise or a method is made to run "
+        "all experts in training. Numbers are means ± standard deviations over seeds; bands in the figures too (where "
+        "there are many "
         "curves, that of the one under the pointer).</p>\n",
         to);
     if (results->ended == plan->run_count) return;

@@ -10,6 +10,9 @@ int html_method_style(const compare_plan *plan, const char *method) {
     for (int i = 0; i < plan->row_count; i++) {
         if (plan->rows[i].section == compare_methods && strcmp(plan->rows[i].method, method) == 0) return i;
     }
+    for (int i = 0; i < plan->row_count; i++) {
+        if (strcmp(plan->rows[i].method, method) == 0) return i; /* swept alone */
+    }
     return plan->row_count;
 }
 

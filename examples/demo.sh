@@ -7,7 +7,7 @@
 # For other data or a longer run, set any of these:
 #   DEMO_DATA=DIR       folder with IDX or CIFAR binary files   (default: Debian's package dataset-fashion-mnist)
 #   DEMO_DATASET=KIND   idx, cifar10 or cifar100                (default: by the files that are there)
-#   DEMO_EPOCHS=N       epochs of each model                    (default: 5 for the teacher, 6 for the students)
+#   DEMO_EPOCHS=N       epochs of each model                    (default: 4 for the teacher, 6 for the students)
 #   DEMO_ARGS="..."     more flags for all three, such as "--limit 60000 --seed 2 --threads 4 --set depth=8"
 #   DEMO_OUT=DIR        where models, records and the plot go   (default: demo)
 #
@@ -15,7 +15,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-teacher_epochs=${DEMO_EPOCHS:-5}
+teacher_epochs=${DEMO_EPOCHS:-4}
 student_epochs=${DEMO_EPOCHS:-6}
 out=${DEMO_OUT:-demo}
 

@@ -320,6 +320,16 @@ static void wrong_calls(void **state) {
     assert_fails(TGR_ERROR_RANGE, "'runs'", tgr_probe_resize(probe, INT64_MAX));
     assert_fails(TGR_ERROR_ARGUMENT, "'probe'", tgr_probe_run(NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'share'", tgr_probe_agreement(probe, 0, 0, 0, NULL));
+    int64_t count = -1;
+    uint64_t size = 42;
+    void *bytes = NULL;
+    assert_fails(TGR_ERROR_ARGUMENT, "'probe'", tgr_probe_runs(NULL, &count));
+    assert_fails(TGR_ERROR_ARGUMENT, "'runs'", tgr_probe_runs(probe, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'probe'", tgr_probe_shape(NULL, &count, NULL, NULL, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'probe'", tgr_probe_history(NULL, &bytes, &size));
+    assert_fails(TGR_ERROR_ARGUMENT, "'bytes'", tgr_probe_history(probe, NULL, &size));
+    assert_fails(TGR_ERROR_ARGUMENT, "'size'", tgr_probe_history(probe, &bytes, NULL));
+    assert_true(count == -1 && size == 42 && bytes == NULL);
     assert_close(share, -1, 0);
     assert_status(TGR_OK, tgr_probe_measure(probe, 0, 0, NULL, NULL, NULL, NULL, NULL));
     tgr_probe_free(probe);

@@ -109,7 +109,7 @@ check "routing is int32 [2 layers, 24 * 5 tokens]" sh -c "$tool eval --data data
 # With one expert for each token and no limit, the first choices of a layer are its load.
 "$tool" eval --data data --model whole.tgr | sed -n 's/^load of MoE layer .: //p' >load.printed
 od -An -v -t d4 -w480 r.i32 | awk '{ split("", n); for (i = 1; i <= NF; i++) n[$i]++
-    print n[0] + 0, n[1] + 0, n[2] + 0, n[3] + 0 }' >load.counted
+    printf "%.4f %.4f %.4f %.4f\n", n[0] / NF, n[1] / NF, n[2] / NF, n[3] / NF }' >load.counted
 check "the routing file and the printed load agree" cmp load.printed load.counted
 check "eval with a limit and the oracle" "$tool" eval --data data --model whole.tgr --limit 7 --oracle teacher.tgr
 for field in method seed epoch step loss loss_task loss_distill loss_teacher loss_aux top1 adjacent_consistency load \

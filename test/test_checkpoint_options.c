@@ -110,8 +110,8 @@ static void test_values_outlive_defaults(void **state) {
     check_value(config, "router_noise", "0", 1);
     tgr_config_free(config);
     /* What the method does not use would be refused if it were set. */
-    config = load_sound(context, "default method=dense\ndefault experts=9\ndefault bias_rate=0.5\n");
-    check_value(config, "experts", "8", 0);
+    config = load_sound(context, "default method=dense\ndefault z_weight=9\ndefault bias_rate=0.5\n");
+    check_value(config, "z_weight", "0", 0);
     check_value(config, "bias_rate", "0.001", 0);
     tgr_config_free(config);
     config = load_sound(context, "default bias_rate=0.5\ndefault z_weight=0.5\ndefault method=vmoe\n");

@@ -171,7 +171,7 @@ refuse 2 "method is missing" "no method" train --epochs 1
 refuse 2 "needs --teacher" "a student without teacher" train --method tgr --epochs 1
 check "a teacher guides any softmax router" train --method switch --teacher teacher.tgr --epochs 1
 refuse 2 "hash cannot be guided" "a teacher, but no softmax router" train --method hash --teacher teacher.tgr --epochs 1
-refuse 1 "'dense' does not use it; these do: vmoe" "an option that is not used" train --method dense --set experts=4 --epochs 1
+refuse 1 "'dense' does not use it; these do: vmoe" "an option that is not used" train --method dense --set z_weight=4 --epochs 1
 refuse 1 "no option 'fly'" "unknown key" train --method vmoe --epochs 1 --set fly=1
 refuse 1 "experts is" "value out of range" train --method vmoe --epochs 1 --set experts=0
 refuse 1 "method is 'fly'" "unknown method" train --method fly --epochs 1

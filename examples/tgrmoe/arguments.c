@@ -33,8 +33,9 @@ enum { TRAINING = COMMAND_TRAIN | COMMAND_COMPARE, ALL = TRAINING | COMMAND_EVAL
 static const tool_flag flags[] = {
     {"data", "DIR", ALL, FLAG_TEXT, AT(data), 0, "folder with the images (IDX, packed or not, or CIFAR binary)"},
     {"dataset", "KIND", ALL, FLAG_TEXT, AT(dataset), 0, "idx, cifar10 or cifar100; by the files there if not given"},
-    {"method", "NAME", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "dense, vmoe or tgr"},
-    {"teacher", "FILE", TRAINING, FLAG_TEXT, AT(teacher), 0, "a dense model that guides (method tgr)"},
+    {"method", "NAME", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "how tokens find experts; the names are below, at method"},
+    {"teacher", "FILE", TRAINING, FLAG_TEXT, AT(teacher), 0,
+     "a dense model that guides (tgr, and others with a softmax router)"},
     {"init", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(init), 0,
      "take weights of the same name and shape from there; with upcycle=1, experts from a dense model's FFNs"},
     {"init-optimizer", NULL, COMMAND_TRAIN, FLAG_SWITCH, AT(init_optimizer), 0,

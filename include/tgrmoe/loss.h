@@ -40,8 +40,9 @@ TGR_API tgr_status tgr_loss_compute_own(tgr_loss *loss, double value, const floa
 TGR_API tgr_status tgr_loss_backward(tgr_loss *loss);
 
 /** How many terms there are, and term `index`: "task", "distill", "teacher", "aux" (the sum of what follows), then what
- *  the routers of this model report, summed over layers ("importance", "load", "switch", "z"); each with its weight in
- *  it. Before the first compute there are the first four, all zero. Any output may be NULL. */
+ *  the routers of this model report, summed over layers ("importance", "load", "switch", "z", …; see
+ * tgr_routing_term()); each with its weight in it. Before the first compute there are the first four, all zero. Any
+ * output may be NULL. */
 TGR_API tgr_status tgr_loss_terms(const tgr_loss *loss, int64_t *count);
 TGR_API tgr_status tgr_loss_term(const tgr_loss *loss, int64_t index, const char **name, double *value);
 /** The value of the term called `name`. */

@@ -26,6 +26,7 @@ extern "C" {
  * between commas, ascending. The default may be replaced by the preset or the method (see below) while the key is
  * unset. Methods: the names, between bars, of those that use the option, or "" where it does not hang on the method;
  * setting an option that the method in force does not use is an error when a model, router or MoE layer is made.
+ * (Sizes of MoE layers are taken by `dense`, too, so that one list of sizes serves a teacher and its students.)
  */
 #define TGR_OPTION_MAP(X)                                                                                              \
     X(100, PRESET, "preset", CHOICE, 0, 4, "none", "none|fashion|tiny|small|base", "", "model sizes by name")          \
@@ -46,10 +47,10 @@ extern "C" {
     X(200, METHOD, "method", CHOICE, 0, 12, "dense",                                                                   \
       "dense|vmoe|tgr|switch|stable|default|expert-choice|soft|hash|base|loss-free|dense-train|evomoe", "",            \
       "how tokens find experts")                                                                                       \
-    X(201, EXPERTS, "experts", I64, 1, 4096, "8", NULL, TGR_WITH_EXPERTS, "experts E of a MoE layer")                  \
-    X(202, TOP_K, "top_k", I64, 1, 4096, "1", NULL, TGR_WITH_TOP_K, "experts K that a token goes to; at most experts") \
-    X(203, MOE_BLOCKS, "moe_blocks", LIST, 1, 1024, "8,10,12", NULL, TGR_WITH_EXPERTS,                                 \
-      "blocks with experts, counted from 1")                                                                           \
+    X(201, EXPERTS, "experts", I64, 1, 4096, "8", NULL, "", "experts E of a MoE layer")                                \
+    X(202, TOP_K, "top_k", I64, 1, 4096, "1", NULL, "dense|" TGR_WITH_TOP_K,                                           \
+      "experts K that a token goes to; at most experts")                                                               \
+    X(203, MOE_BLOCKS, "moe_blocks", LIST, 1, 1024, "8,10,12", NULL, "", "blocks with experts, counted from 1")        \
     X(204, CAPACITY_FACTOR, "capacity_factor", F64, 0, 4096, "0", NULL, "vmoe|tgr|switch|expert-choice|loss-free",     \
       "slots of an expert in training, over tokens*K/E; 0 for no limit (expert-choice: tokens/E, not 0)")              \
     X(205, EVAL_CAPACITY_FACTOR, "eval_capacity_factor", F64, 0, 4096, "0", NULL,                                      \

@@ -36,7 +36,7 @@ TGR_API tgr_status tgr_routing_kept(const tgr_routing *routing, const uint8_t **
 TGR_API tgr_status tgr_routing_load(const tgr_routing *routing, const int64_t **load);
 /** The number of auxiliary terms of the last batch, in either mode: those whose weight is not 0. Term `index` has a
  *  name ("importance", "load", "switch", "z"; StableMoE's, in its stage 1's training, "stable_balance" and
- *  "stable_distill") and a value with its weight in it; either output may be NULL. */
+ *  "stable_distill"; dense training's "mi") and a value with its weight in it; either output may be NULL. */
 TGR_API tgr_status tgr_routing_terms(const tgr_routing *routing, int64_t *count);
 TGR_API tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, const char **name, double *value);
 

@@ -352,3 +352,8 @@ tgr_status tgr_config_check_methods(const tgr_config *config) {
     }
     return TGR_OK;
 }
+
+int64_t tgr_hidden_width(const tgr_config *config, int64_t dim) {
+    const int64_t width = llround(tgr_option_f64(config, TGR_OPTION_MLP_RATIO) * (double)dim);
+    return width > 1 ? width : 1;
+}

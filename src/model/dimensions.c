@@ -3,8 +3,6 @@
  * Nothing can overflow: the ranges keep every size below 2^42. Whole tensors are checked when they are declared. */
 #include "model/dimensions.h"
 
-#include <math.h>
-
 #include "base/status.h"
 
 const int64_t *tgr_moe_blocks(const tgr_config *config, int64_t *count) {
@@ -37,8 +35,7 @@ tgr_status tgr_dimensions_read(tgr_dimensions *dimensions, const tgr_config *con
                 (long long)d.image_size);
     TGR_REQUIRE(d.dim % d.heads == 0, TGR_ERROR_RANGE, "embed_dim is %lld; allowed are multiples of heads, %lld",
                 (long long)d.dim, (long long)d.heads);
-    int64_t hidden = llround(tgr_option_f64(config, TGR_OPTION_MLP_RATIO) * (double)d.dim);
-    d.hidden = hidden > 1 ? hidden : 1; /* as of experts */
+    d.hidden = tgr_hidden_width(config, d.dim);
     TGR_TRY(check_moe_blocks(config, d.depth));
     d.grid = d.image_size / d.patch_size;
     d.patches = d.grid * d.grid;

@@ -2,7 +2,6 @@
 /* A MoE layer put together: method, experts, shared experts. */
 #include "routing/moe_layer.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/options.h"
@@ -30,8 +29,7 @@ static tgr_status declare(tgr_moe_layer *layer, const tgr_config *config, const 
     int64_t shared = tgr_option_i64(config, TGR_OPTION_SHARED_EXPERTS);
     TGR_TRY(method_of(layer)->declare(routing, config, prefix));
     if (!with_experts) return TGR_OK;
-    int64_t hidden = llround(tgr_option_f64(config, TGR_OPTION_MLP_RATIO) * (double)dim);
-    if (hidden < 1) hidden = 1;
+    int64_t hidden = tgr_hidden_width(config, dim);
     TGR_TRY(tgr_experts_declare(&layer->experts, routing->parameters, prefix, experts, dim, hidden));
     if (shared == 0) return TGR_OK;
     return tgr_shared_experts_declare(&layer->shared, routing->parameters, prefix, dim, shared * hidden);

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
 OUT=${OUT:-$BUILD/compare}
 DATA=${DATA:-/usr/share/datasets/fashion-mnist}
-METHODS=${METHODS-dense,vmoe,tgr}
+METHODS=${METHODS-dense,vmoe,tgr,switch,stable,default,expert-choice,soft,hash,base,loss-free,dense-train,evomoe}
 SWEEP=${SWEEP-experts=4,8,16,32}
 SWEEP_METHODS=${SWEEP_METHODS-vmoe,tgr}
 ABLATION=${ABLATION-guidance-window,teacher-layer,oracle,distill-only,finetune}

@@ -7,9 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "markup.h"
+
 void html_begin(FILE *to, const char *title);
 void html_end(FILE *to);
-void html_text(FILE *to, const char *text);
 
 typedef struct html_curve {
     const char *name;

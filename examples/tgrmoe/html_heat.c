@@ -23,10 +23,10 @@ static void write_cell(FILE *to, double share, int64_t layer, int64_t expert, in
 
 void html_heat_map(FILE *to, const char *title, const double *shares, int64_t layers, int64_t experts) {
     fputs("<figure><figcaption>", to);
-    html_text(to, title);
+    markup_text(to, title);
     fprintf(to, "</figcaption>\n<svg viewBox=\"0 0 %d %lld\" role=\"img\" aria-label=\"Expert load of ", WIDTH,
             (long long)(HEADER + ROW * layers));
-    html_text(to, title);
+    markup_text(to, title);
     fprintf(to, "\">\n<text x=\"%d\" y=\"12\">expert 1</text><text x=\"%d\" y=\"12\" text-anchor=\"end\">%lld</text>\n",
             LABEL, WIDTH, (long long)experts);
     for (int64_t layer = 0; layer < layers; layer++) {

@@ -53,33 +53,12 @@ static const char style[] =
     "48px}h1{font-size:1.4rem}th,td{padding:.45rem .55rem}"
     "dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4rem}}\n";
 
-void html_text(FILE *to, const char *text) {
-    for (; *text; text++) {
-        switch (*text) {
-            case '&':
-                fputs("&amp;", to);
-                break;
-            case '<':
-                fputs("&lt;", to);
-                break;
-            case '>':
-                fputs("&gt;", to);
-                break;
-            case '"':
-                fputs("&quot;", to);
-                break;
-            default:
-                fputc(*text, to);
-        }
-    }
-}
-
 void html_begin(FILE *to, const char *title) {
     fputs(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>",
         to);
-    html_text(to, title);
+    markup_text(to, title);
     fprintf(to, "</title>\n<style>\n%s", style);
     for (int i = 0; i < COLOURS; i++) fprintf(to, ".s%d{--c:var(--c%d)}", i, i);
     fputs("\n</style>\n</head>\n<body>\n<main>\n", to);

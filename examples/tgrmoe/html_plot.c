@@ -76,7 +76,7 @@ static void write_y_axis(FILE *to, const plot_scale *scale, const char *name) {
     }
     fprintf(to, "<text class=\"y-name\" transform=\"translate(11 %d) rotate(-90)\" text-anchor=\"middle\">",
             (TOP + HEIGHT - BOTTOM) / 2);
-    html_text(to, name);
+    markup_text(to, name);
     fputs("</text>\n", to);
 }
 
@@ -96,7 +96,7 @@ static void write_x_axis(FILE *to, const plot_scale *scale, const char *name) {
         write_x_tick(to, scale, scale->log_x ? exp2(x) : x);
     }
     fprintf(to, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5);
-    html_text(to, name);
+    markup_text(to, name);
     fputs("</text>\n", to);
 }
 
@@ -121,7 +121,7 @@ static void write_curve(FILE *to, const plot_scale *scale, const html_curve *cur
     fputs("<g class=\"one ", to);
     html_style_class(to, curve->style);
     fputs("\"><title>", to);
-    html_text(to, curve->name);
+    markup_text(to, curve->name);
     fputs("</title>", to);
     write_band(to, scale, curve);
     fputs("<path class=\"curve ", to);
@@ -140,7 +140,7 @@ static void write_curve(FILE *to, const plot_scale *scale, const html_curve *cur
         if (!isfinite(curve->y[i])) continue;
         fprintf(to, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"><title>",
                 position_of_x(scale, curve->x[i]), position_of_y(scale, curve->y[i]));
-        html_text(to, curve->name);
+        markup_text(to, curve->name);
         fprintf(to, ", %g: %.4g</title></circle>", curve->x[i], curve->y[i]);
     }
     fputs("</g>\n", to);
@@ -150,12 +150,12 @@ void html_plot(FILE *to, const html_axes *axes, const html_curve *curves, int co
     plot_scale scale;
     if (!find_scale(&scale, axes, curves, count)) return;
     fputs("<figure><figcaption>", to);
-    html_text(to, axes->title);
+    markup_text(to, axes->title);
     fputs("<small>", to);
-    html_text(to, axes->note);
+    markup_text(to, axes->note);
     fprintf(to, "</small></figcaption>\n<svg class=\"plot%s\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"",
             count > BANDS_MOST ? " many" : "", WIDTH, HEIGHT);
-    html_text(to, axes->title);
+    markup_text(to, axes->title);
     fputs("\">\n", to);
     write_y_axis(to, &scale, axes->y_name);
     write_x_axis(to, &scale, axes->x_name);
@@ -167,7 +167,7 @@ void html_plot(FILE *to, const html_axes *axes, const html_curve *curves, int co
         if (!has_numbers(&curves[i])) continue;
         fputs("<li>", to);
         html_style_sample(to, curves[i].style);
-        html_text(to, curves[i].name);
+        markup_text(to, curves[i].name);
         fputs("</li>", to);
     }
     fputs("</ul></figure>\n", to);

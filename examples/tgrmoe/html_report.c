@@ -17,7 +17,7 @@ static void write_data_name(FILE *to, const char *path) {
     while (start > 0 && path[start - 1] != '/') start--;
     char name[256];
     snprintf(name, sizeof name, "%.*s", (int)(length - start), path + start);
-    html_text(to, name);
+    markup_text(to, name);
 }
 
 static void write_subject(FILE *to, const compare_results *results) {
@@ -65,7 +65,7 @@ static void write_best(FILE *to, const compare_results *results, int number, dou
     if (row < 0) return;
     const compare_statistic statistic = compare_row_statistic(results, row, column);
     fprintf(to, "<li>%s: <strong>", what);
-    html_text(to, results->plan->rows[row].label);
+    markup_text(to, results->plan->rows[row].label);
     fprintf(to, "</strong>, %.*f", column->digits, statistic.mean);
     if (isfinite(statistic.deviation)) fprintf(to, " ± %.*f", column->digits, statistic.deviation);
     fprintf(to, "%s</li>\n", unit);
@@ -172,7 +172,7 @@ static void write_commands(FILE *to, const compare_plan *plan) {
         size_t room = 0;
         compare_path(path, plan, &plan->runs[i], "command");
         FILE *file = fopen(path, "r");
-        if (file && getline(&line, &room, file) > 0) html_text(to, line);
+        if (file && getline(&line, &room, file) > 0) markup_text(to, line);
         if (file) fclose(file);
         free(line);
     }

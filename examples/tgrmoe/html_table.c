@@ -77,7 +77,7 @@ static void write_row(FILE *to, const compare_results *results, int row) {
     if (of->section == compare_methods || of->section == compare_sweep) {
         html_style_sample(to, html_method_style(plan, of->method));
     }
-    html_text(to, of->label);
+    markup_text(to, of->label);
     if (of->experts > 0) fprintf(to, ", E = %lld", (long long)of->experts);
     if (seeds < plan->seeds) fprintf(to, " <small class=\"soft\">(%d of %lld)</small>", seeds, (long long)plan->seeds);
     fputs("</span></th>", to);

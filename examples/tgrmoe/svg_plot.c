@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "markup.h"
+
 enum { WIDTH = 760, LEFT = 70, RIGHT = 24, TOP = 56, PLOT_HEIGHT = 320, LEGEND_TOP = TOP + PLOT_HEIGHT + 64, ROW = 22 };
 enum { PLOT_WIDTH = WIDTH - LEFT - RIGHT, VALUE_TICKS = 5, EPOCH_TICKS_MOST = 12 };
 
@@ -20,24 +22,6 @@ static const char style[] =
     "text { fill: #e6edf3 }\n.ground { fill: #0d1117 }\n.grid { stroke: #30363d }\n.axis { stroke: #8b949e }\n"
     "}\n"
     "</style>\n";
-
-static void write_text(FILE *to, const char *text) {
-    for (; *text; text++) {
-        switch (*text) {
-            case '&':
-                fputs("&amp;", to);
-                break;
-            case '<':
-                fputs("&lt;", to);
-                break;
-            case '>':
-                fputs("&gt;", to);
-                break;
-            default:
-                fputc(*text, to);
-        }
-    }
-}
 
 static double x_of(int64_t epoch, int64_t epochs) {
     return epochs > 1 ? LEFT + PLOT_WIDTH * (double)(epoch - 1) / (double)(epochs - 1) : LEFT + PLOT_WIDTH / 2.0;
@@ -66,7 +50,7 @@ static void write_axes(FILE *to, const char *value_name, int64_t epochs) {
     fprintf(to, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>\n", LEFT + PLOT_WIDTH / 2,
             TOP + PLOT_HEIGHT + 42);
     fprintf(to, "<text transform=\"translate(22 %d) rotate(-90)\" text-anchor=\"middle\">", TOP + PLOT_HEIGHT / 2);
-    write_text(to, value_name);
+    markup_text(to, value_name);
     fputs("</text>\n", to);
 }
 
@@ -94,7 +78,7 @@ static void write_legend(FILE *to, const plot_line *lines, int count) {
         fprintf(to, "<path stroke=\"%s\" stroke-width=\"2.2\"%s d=\"M%d %dh34\"/>\n",
                 colours[lines[i].colour % COLOURS], lines[i].dashed ? " stroke-dasharray=\"7 5\"" : "", x, y);
         fprintf(to, "<text x=\"%d\" y=\"%d\">", x + 42, y + 4);
-        write_text(to, lines[i].name);
+        markup_text(to, lines[i].name);
         fputs("</text>\n", to);
     }
 }
@@ -110,12 +94,12 @@ void svg_plot(FILE *to, const char *title, const char *value_name, const plot_li
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n",
         WIDTH, height, WIDTH, height);
     fputs("<title>", to);
-    write_text(to, title);
+    markup_text(to, title);
     fputs("</title>\n", to);
     fputs(style, to);
     fprintf(to, "<rect class=\"ground\" width=\"%d\" height=\"%d\"/>\n", WIDTH, height);
     fprintf(to, "<text class=\"title\" x=\"%d\" y=\"30\">", LEFT);
-    write_text(to, title);
+    markup_text(to, title);
     fputs("</text>\n", to);
     write_axes(to, value_name, epochs);
     for (int i = 0; i < count; i++) write_line(to, &lines[i], epochs);

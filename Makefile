@@ -10,7 +10,8 @@
 #   make bench              speed of kernels and of training steps
 #   make docs               reference pages from the headers, into docs/reference/
 #
-# CC, CXX, CFLAGS, CPPFLAGS, LDFLAGS, BLIS_CFLAGS, BLIS_LIBS may be given; WERROR= keeps warnings from being errors.
+# CC, CXX, CFLAGS, CPPFLAGS, LDFLAGS, BLIS_CFLAGS, BLIS_LIBS, BLIS_VERSION may be given; WERROR= keeps warnings from
+# being errors.
 
 VERSION_OF = $(shell sed -n 's/^\#define TGRMOE_VERSION_$(1) \([0-9]*\)$$/\1/p' include/tgrmoe/common.h)
 MAJOR   := $(call VERSION_OF,MAJOR)
@@ -99,6 +100,11 @@ $(BUILD)/flags: FORCE
 # Kernels for one kind of processor stand in files of their own; no other file is compiled for it.
 $(BUILD)/obj/src/kernels/%avx512.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
 $(BUILD)/obj/src/kernels/%avx2.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx2 -mfma)
+
+# BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.
+BLIS_VERSION ?= $(shell $(CC) $(BLIS_CFLAGS) scripts/blis_version.c $(BLIS_LIBS) -lm -pthread -o $(BUILD)/blis_version && \
+    $(BUILD)/blis_version)
+$(BUILD)/obj/src/kernels/gemm_blis.o: CPPFLAGS += $(BLIS_VERSION:%=-DTGR_BLIS_VERSION='"%"')
 
 $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/flags
 	$(call say,CC)

@@ -45,7 +45,7 @@ valgrind() { check "valgrind" make valgrind; }
 fuzz() { check "fuzzing" make fuzz; }
 
 # mean KEY FILE: the mean of a number over the epochs of a run; null is left out.
-mean() { sed -n "s/.*\"$1\":\([0-9.e-]*\).*/\1/p" "$2" | awk '{ sum += $1 } END { print sum / NR }'; }
+mean() { sed -n "s/.*\"$1\":\([0-9][0-9.e-]*\).*/\1/p" "$2" | awk '{ sum += $1 } END { print sum / NR }'; }
 final() { sed -n 's/.*"final":true,"top1":\([0-9.]*\).*/\1/p' "$1"; }
 
 # Adjacent consistency of TGR-MoE lies above V-MoE's by 0.10 on average; every student is above 80 %.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Evidence that takes its time (an hour or more): every kernel, both compilers, sanitizers, valgrind, fuzzing, and
 # whether TGR-MoE routes more steadily than V-MoE over three seeds. Run before a release.
-#   test/slow.sh [PART...]      parts: kernels clang address thread valgrind fuzz learning
+#   test/slow.sh [PART...]      parts: kernels clang address thread valgrind fuzz learning methods
 BUILD=${BUILD:-build}
 passed=0
 failed=0
@@ -69,7 +69,14 @@ learning() {
     check "TGR-MoE routes more steadily than V-MoE" compare
 }
 
-[ $# -gt 0 ] || set -- kernels clang address thread valgrind fuzz learning
+# Every method learns Fashion-MNIST to more than 80 %.
+methods() {
+    check "every method trains" env SEEDS=1 SWEEP= ABLATION= OUT="$folder/methods" sh examples/compare.sh
+    check "every method is above 80 %" awk -F '[|]' '$2 ~ /^ [a-z-]+ $/ { print $2 $3; n++; if (!($3 + 0 > 80)) low = 1 }
+        END { exit !(n == 13 && !low) }' "$folder/methods/report.md"
+}
+
+[ $# -gt 0 ] || set -- kernels clang address thread valgrind fuzz learning methods
 for part in "$@"; do "$part"; done
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

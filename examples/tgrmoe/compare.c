@@ -44,6 +44,8 @@ static int write_reports(const compare_plan *plan) {
     TRY(compare_results_read(&results, plan));
     snprintf(path, sizeof path, "%s/report.csv", plan->arguments->out);
     TRY(csv_report_write(&results, path));
+    snprintf(path, sizeof path, "%s/report.md", plan->arguments->out);
+    TRY(markdown_report_write(&results, path));
     snprintf(path, sizeof path, "%s/report.html", plan->arguments->out);
     TRY(html_report_write(&results, path));
 done:
@@ -61,7 +63,7 @@ int command_compare(const tool_arguments *arguments) {
         TRY(compare_run_execute(&plan, i));
         TRY(write_reports(&plan));
     }
-    printf("%d runs, compared in %s/report.html and %s/report.csv\n", plan.run_count, arguments->out, arguments->out);
+    printf("%d runs, compared in %s/report.html (.csv, .md)\n", plan.run_count, arguments->out);
 done:
     compare_plan_free(&plan);
     return result;

@@ -38,8 +38,9 @@ compare_statistic compare_epoch_statistic(const compare_results *results, int ro
 /* The most epochs that a run of the row has. */
 int64_t compare_row_epochs(const compare_results *results, int row);
 
-/* html_report.c and csv_report.c: write the whole file. */
+/* html_report.c, csv_report.c and markdown_report.c: write the whole file. */
 int html_report_write(const compare_results *results, const char *path);
 int csv_report_write(const compare_results *results, const char *path);
+int markdown_report_write(const compare_results *results, const char *path);
 
 #endif

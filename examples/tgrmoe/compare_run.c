@@ -192,18 +192,19 @@ static tool_plan plan_ahead(const compare_plan *plan, int index) {
     return ahead;
 }
 
-static int train(const compare_plan *plan, int index, tool_arguments *arguments) {
+static int train(const compare_plan *plan, int index, const tool_arguments *given) {
     int result = 0;
+    tool_arguments arguments = *given;
     const compare_run *run = &plan->runs[index];
     const tool_plan ahead = plan_ahead(plan, index);
     run_state begun;
-    arguments->plan = &ahead;
-    if (is_there(arguments->save) && state_peek(&begun, arguments->save) == 0) {
-        arguments->resume = arguments->save;
-        arguments->init = NULL;
+    arguments.plan = &ahead;
+    if (is_there(arguments.save) && state_peek(&begun, arguments.save) == 0) {
+        arguments.resume = arguments.save;
+        arguments.init = NULL;
     }
-    TRY(command_train(arguments));
-    if (!run->model_needed) remove(arguments->save);
+    TRY(command_train(&arguments));
+    if (!run->model_needed) remove(arguments.save);
 done:
     return result;
 }

@@ -25,12 +25,12 @@ void html_heat_map(FILE *to, const char *title, const double *shares, int64_t la
     fputs("<figure><figcaption>", to);
     markup_text(to, title);
     fprintf(to, "</figcaption>\n<svg viewBox=\"0 0 %d %lld\" role=\"img\" aria-label=\"Expert load of ", WIDTH,
-            (long long)(HEADER + ROW * layers));
+            HEADER + ROW * (long long)layers);
     markup_text(to, title);
     fprintf(to, "\">\n<text x=\"%d\" y=\"12\">expert 1</text><text x=\"%d\" y=\"12\" text-anchor=\"end\">%lld</text>\n",
             LABEL, WIDTH, (long long)experts);
     for (int64_t layer = 0; layer < layers; layer++) {
-        fprintf(to, "<text x=\"0\" y=\"%lld\">layer %lld</text>\n", (long long)(HEADER + ROW * layer + 16),
+        fprintf(to, "<text x=\"0\" y=\"%lld\">layer %lld</text>\n", HEADER + ROW * (long long)layer + 16,
                 (long long)layer + 1);
         for (int64_t e = 0; e < experts; e++) write_cell(to, shares[layer * experts + e], layer, e, experts);
     }

@@ -68,7 +68,9 @@ static int find_scale(plot_scale *scale, const html_axes *axes, const html_curve
 
 static void write_y_axis(FILE *to, const plot_scale *scale, const char *name) {
     const int digits = scale->step < 1 ? (int)ceil(-log10(scale->step) - 1e-9) : 0;
-    for (double y = scale->low; y <= scale->high + scale->step * 1e-6; y += scale->step) {
+    const long ticks = lround((scale->high - scale->low) / scale->step);
+    for (long i = 0; i <= ticks; i++) {
+        const double y = scale->low + (double)i * scale->step;
         const double at = position_of_y(scale, y);
         fprintf(to,
                 "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>\n",
@@ -91,7 +93,9 @@ static void write_x_axis(FILE *to, const plot_scale *scale, const char *name) {
     const double step = scale->log_x ? 1 : fmax(1, html_round_step(scale->low_x, scale->high_x, X_TICKS_MOST));
     fprintf(to, "<path class=\"axis\" d=\"M%d %dH%d\"/>\n", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT);
     if (!scale->log_x && step > 1) write_x_tick(to, scale, scale->low_x);
-    for (double x = step * ceil(scale->low_x / step); x <= scale->high_x + 1e-9; x += step) {
+    const long first = lround(ceil(scale->low_x / step)), last = lround(floor((scale->high_x + 1e-9) / step));
+    for (long i = first; i <= last; i++) {
+        const double x = (double)i * step;
         if (step > 1 && x - scale->low_x < step / 2) continue; /* too close to the first */
         write_x_tick(to, scale, scale->log_x ? exp2(x) : x);
     }

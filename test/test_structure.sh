@@ -23,11 +23,13 @@ may teacher "base|kernels|routing|model|optimizer|teacher"
 may probe "base|kernels|routing|model|probe"
 may loss "base|kernels|routing|model|teacher|loss"
 may checkpoint "base|model|optimizer|teacher|checkpoint"
+may safetensors "base|checkpoint|safetensors"
+may exchange "base|routing|model|safetensors|exchange"
 for file in section section_reader section_writer atomic_file name_set deflate_memory; do
     check "$(grep -n '#include "' src/checkpoint/$file.[ch] | grep -vE '#include "(tgrmoe/common.h|tgrmoe/checkpoint.h|tgrmoe/context.h|base/|checkpoint/)')" \
         "checkpoint format: $file knows tensors and names only"
 done
 check "$(grep -n '#include "[a-z]*/' examples/*.* examples/tgrmoe/*.[ch] | grep -v '"tgrmoe/')" \
     "examples see the public headers only"
-check "$(ls src | grep -vxE 'base|kernels|routing|model|optimizer|teacher|probe|loss|checkpoint')" "no other folder"
+check "$(ls src | grep -vxE 'base|kernels|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange')" "no other folder"
 echo "1..$number"

@@ -74,6 +74,9 @@ typedef struct tgr_loss tgr_loss;                     /**< the training objectiv
 typedef struct tgr_optimizer tgr_optimizer;           /**< AdamW or SGD over parameters */
 typedef struct tgr_probe tgr_probe;                   /**< routings of one set of images, run after run */
 typedef struct tgr_checkpoint tgr_checkpoint;         /**< what is to be saved to, or restored from, one file */
+typedef struct tgr_safetensors tgr_safetensors;       /**< a safetensors file that is open for reading */
+typedef struct tgr_safetensors_writer tgr_safetensors_writer; /**< what is to be written to a safetensors file */
+typedef struct tgr_session tgr_session;                       /**< inference on a model's weights */
 
 /** Whether a forward pass is for training (noise, stochastic depth, activations kept) or for evaluation. */
 typedef enum tgr_mode { TGR_EVAL = 0, TGR_TRAIN = 1 } tgr_mode;

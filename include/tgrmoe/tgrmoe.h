@@ -9,6 +9,7 @@
 #include "tgrmoe/checkpoint.h"
 #include "tgrmoe/common.h"
 #include "tgrmoe/context.h"
+#include "tgrmoe/exchange.h"
 #include "tgrmoe/loss.h"
 #include "tgrmoe/measure.h"
 #include "tgrmoe/model.h"
@@ -17,6 +18,8 @@
 #include "tgrmoe/parameters.h"
 #include "tgrmoe/probe.h"
 #include "tgrmoe/routing.h"
+#include "tgrmoe/safetensors.h"
+#include "tgrmoe/session.h"
 #include "tgrmoe/teacher.h"
 
 #endif

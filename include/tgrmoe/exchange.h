@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file exchange.h
+ * Models to and from safetensors files with timm's names (vision_transformer, deit, deit3).
+ *
+ * A dense model is written so that timm loads it strictly. A sparse one keeps timm's names for all that is dense; of a
+ * MoE layer the experts are one stacked tensor per weight, [experts, out, in], beside the router's tensors. What a
+ * library needs to make the model anew stands in the file's texts: each option under "tgrmoe.<key>", and the
+ * preprocessing of images under "mean", "std" (numbers with commas between them, one per channel), "crop_pct" and
+ * "interpolation".
+ */
+#ifndef TGRMOE_EXCHANGE_H
+#define TGRMOE_EXCHANGE_H
+
+#include "tgrmoe/model.h"
+#include "tgrmoe/safetensors.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The config of the model in a file. From the texts, if the library wrote it; else from names and shapes (width,
+ *  depth, patch size, image size, classes, tokens, LayerScale; heads are width / 64 and the method is dense, since
+ *  shapes do not tell). ERROR_FILE_MISMATCH when the tensors are of no model that the library knows. */
+TGR_API tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_safetensors *file);
+
+/** What to do where file and model differ. Zeroed means: they must agree. */
+typedef struct tgr_import_options {
+    size_t struct_size;     /**< sizeof(tgr_import_options) */
+    int32_t resample;       /**< 1: position embeddings of another grid are resampled (bicubic, no antialias: timm's) */
+    int32_t fresh_head;     /**< 1: head and head_dist stay as the model has them */
+    int32_t ignore_unknown; /**< 1: tensors that the model has no place for are skipped */
+} tgr_import_options;
+
+/** Fills a model's weights and state from a file. Everything is checked first; on failure nothing has changed, and the
+ *  message names a tensor that is missing, extra or of another shape, with both shapes. Gradients summed so far are
+ *  thrown away. @param options NULL is zeroed. */
+TGR_API tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options);
+
+/** A text for the file beside those of the library, such as {"mean", "0.485,0.456,0.406"}. */
+typedef struct tgr_text {
+    const char *key;
+    const char *text;
+} tgr_text;
+
+/** Writes a model. `element` is TGR_ELEMENT_F32 or TGR_ELEMENT_BF16. @param texts may be NULL when text_count is 0;
+ *  keys that begin with "tgrmoe." are the library's. */
+TGR_API tgr_status tgr_model_export(tgr_model *model, const char *path, tgr_element element, const tgr_text *texts,
+                                    int64_t text_count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file safetensors.h
+ * Files in the safetensors format: named tensors and a table of texts, as the Python world keeps weights. This header
+ * knows tensors and names only; what a model's tensors are called is the matter of exchange.h.
+ *
+ * A file is checked as a whole when it is opened: header length, JSON, UTF-8, element types, shapes, and that the
+ * tensors cover the data without overlap or gap. Numbers stay in the file, which is mapped into memory, until read.
+ */
+#ifndef TGRMOE_SAFETENSORS_H
+#define TGRMOE_SAFETENSORS_H
+
+#include "tgrmoe/context.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Element types: X(number, NAME, "name in the file", bytes). Any of them may stand in a file; F32, F16 and BF16 can be
+ *  read as numbers, F32 and BF16 written. */
+#define TGR_ELEMENT_MAP(X) \
+    X(1, F32, "F32", 4)    \
+    X(2, F16, "F16", 2)    \
+    X(3, BF16, "BF16", 2)  \
+    X(10, F64, "F64", 8)   \
+    X(20, I64, "I64", 8)   \
+    X(21, I32, "I32", 4)   \
+    X(22, I16, "I16", 2)   \
+    X(23, I8, "I8", 1)     \
+    X(30, U64, "U64", 8)   \
+    X(31, U32, "U32", 4)   \
+    X(32, U16, "U16", 2)   \
+    X(33, U8, "U8", 1)     \
+    X(40, BOOL, "BOOL", 1)
+
+typedef enum tgr_element {
+#define TGR_ELEMENT_ENUM(number, name, text, bytes) TGR_ELEMENT_##name = number,
+    TGR_ELEMENT_MAP(TGR_ELEMENT_ENUM)
+#undef TGR_ELEMENT_ENUM
+} tgr_element;
+
+/** The most dimensions of a tensor in a file. */
+#define TGR_SAFETENSORS_DIMS 8
+
+/** One tensor of an open file. Pointers are lent by the file, until it is closed. */
+typedef struct tgr_safetensors_entry {
+    size_t struct_size; /**< set by the caller to its own sizeof, before the call */
+    const char *name;   /**< UTF-8 */
+    tgr_element element;
+    int32_t ndim;                       /**< 0 to TGR_SAFETENSORS_DIMS; 0 is a single number */
+    int64_t dims[TGR_SAFETENSORS_DIMS]; /**< zero past ndim */
+    int64_t count;                      /**< numbers in all */
+    const void *data;                   /**< as in the file: little-endian, row-major, perhaps unaligned */
+    uint64_t bytes;
+} tgr_safetensors_entry;
+
+/** Opens and checks a file. ERROR_FILE, ERROR_FILE_FOREIGN, ERROR_FILE_TRUNCATED or ERROR_FILE_CORRUPT with a message
+ *  that names the tensor. The file must not be cut short by others while it is open. */
+TGR_API tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, const char *path);
+/** The same from memory, which must stay until the file is closed. */
+TGR_API tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *context, const void *bytes,
+                                               size_t size);
+TGR_API void tgr_safetensors_close(tgr_safetensors *file);
+
+/** How many tensors, and tensor `index` in [0, count), in the order of their data. */
+TGR_API tgr_status tgr_safetensors_count(const tgr_safetensors *file, int64_t *count);
+TGR_API tgr_status tgr_safetensors_entry_at(const tgr_safetensors *file, int64_t index, tgr_safetensors_entry *entry);
+/** The index of the tensor called `name`; -1 when there is none (that is no error). */
+TGR_API tgr_status tgr_safetensors_find(const tgr_safetensors *file, const char *name, int64_t *index);
+/** The numbers of tensor `index` as float32, `count` of them. ERROR_UNSUPPORTED for integers and float64. */
+TGR_API tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, float *to);
+/** How many texts there are (the file's __metadata__), and text `index` in [0, count), in file order. */
+TGR_API tgr_status tgr_safetensors_text_count(const tgr_safetensors *file, int64_t *count);
+TGR_API tgr_status tgr_safetensors_text_at(const tgr_safetensors *file, int64_t index, const char **key,
+                                           const char **text);
+/** The text kept under `key`; NULL when there is none (that is no error). */
+TGR_API tgr_status tgr_safetensors_text(const tgr_safetensors *file, const char *key, const char **text);
+
+/** A file to be written: tensors and texts are listed first, then written at once. */
+TGR_API tgr_status tgr_safetensors_writer_create(tgr_safetensors_writer **out, tgr_context *context);
+TGR_API void tgr_safetensors_writer_free(tgr_safetensors_writer *writer);
+/** Lists a float32 tensor; `data` must stay until the file is written. `element` is TGR_ELEMENT_F32 or
+ *  TGR_ELEMENT_BF16 (rounded to nearest, ties to even). A name may be used once. */
+TGR_API tgr_status tgr_safetensors_writer_add(tgr_safetensors_writer *writer, const char *name, tgr_element element,
+                                              int ndim, const int64_t *dims, const float *data);
+/** Adds a text. A key may be used once. */
+TGR_API tgr_status tgr_safetensors_writer_add_text(tgr_safetensors_writer *writer, const char *key, const char *text);
+/** Writes everything to `path` as tgr_checkpoint_save() does: the old file or the new one, whole. */
+TGR_API tgr_status tgr_safetensors_writer_save(const tgr_safetensors_writer *writer, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

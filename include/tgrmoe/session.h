@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file session.h
+ * Inference from several threads at once: a session borrows a model's weights and has activations of its own.
+ *
+ *     model ──┬── session (thread 1)
+ *             ├── session (thread 2)      weights are shared, read only; nothing else is
+ *             └── session (thread 3)
+ *
+ * Sessions of one model may run at the same time, each in one thread at a time. While any of them runs, the model must
+ * not be trained, loaded or imported into; between runs it may, and sessions then see the new weights.
+ */
+#ifndef TGRMOE_SESSION_H
+#define TGRMOE_SESSION_H
+
+#include "tgrmoe/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A session on a model. It works with the pool and the allocator of `context`: one made with threads = 1 computes on
+ * the calling thread alone. NULL is the model's own context. The model stays alive as long as the session. */
+TGR_API tgr_status tgr_session_create(tgr_session **out, tgr_model *model, tgr_context *context);
+TGR_API void tgr_session_free(tgr_session *session);
+/** Runs a batch in TGR_EVAL; as tgr_model_forward(), bit for bit. `images` need not stay. */
+TGR_API tgr_status tgr_session_forward(tgr_session *session, const float *images, int64_t batch);
+/** As tgr_model_logits(), tgr_model_features(), tgr_model_routing(). */
+TGR_API tgr_status tgr_session_logits(const tgr_session *session, const float **logits, int64_t *batch,
+                                      int64_t *classes);
+TGR_API tgr_status tgr_session_features(const tgr_session *session, const float **features, int64_t *batch,
+                                        int64_t *tokens, int64_t *dim);
+TGR_API tgr_status tgr_session_routing(const tgr_session *session, int64_t index, const tgr_routing **routing);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

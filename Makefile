@@ -97,9 +97,10 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CXX) $(LIB_CFLAGS) $(CXXFLAGS)' | cmp -s - $@ || echo '$(CC) $(CXX) $(LIB_CFLAGS) $(CXXFLAGS)' > $@
 
-# Kernels for one kind of processor stand in files of their own; no other file is compiled for it.
-$(BUILD)/obj/src/kernels/%avx512.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
-$(BUILD)/obj/src/kernels/%avx2.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx2 -mfma)
+# Kernels for one kind of processor stand in files of their own; no other file is compiled for it. (A % stands for one
+# character at least: %avx512.o alone would miss avx512.o.)
+%/avx512.o %_avx512.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
+%/avx2.o %_avx2.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx2 -mfma)
 
 # BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.
 BLIS_VERSION ?= $(shell $(CC) $(BLIS_CFLAGS) scripts/blis_version.c $(BLIS_LIBS) -lm -pthread -o $(BUILD)/blis_version && \

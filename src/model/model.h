@@ -34,6 +34,8 @@ tgr_mode tgr_model_mode(const tgr_model *model);
 int tgr_model_can_backward(const tgr_model *model);
 /* How many forward passes there were: tells one from the next. */
 uint64_t tgr_model_passes(const tgr_model *model);
+/* For whoever writes weights: gradients summed so far are thrown away, a forward pass before does not count. */
+void tgr_model_forget(tgr_model *model);
 /* MoE layer `index`, below the count of MoE layers. */
 int64_t tgr_model_layer_count(const tgr_model *model);
 tgr_moe_layer *tgr_model_layer(tgr_model *model, int64_t index);

@@ -46,6 +46,12 @@ static void silence_shared(tgr_parameters *sparse) {
         if (strstr(sparse->tensors[i].name, ".moe.shared.fc2.") != NULL) tgr_initialise_constant(sparse, i, 0);
 }
 
+void tgr_model_forget(tgr_model *model) {
+    tgr_parameters_clear_gradients(model->parameters);
+    model->batch = 0; /* what ran was another model */
+    model->can_backward = 0;
+}
+
 tgr_status tgr_model_upcycle(tgr_model *sparse, const tgr_model *dense) {
     TGR_REQUIRE_ARGUMENT(sparse);
     TGR_REQUIRE_ARGUMENT(dense);
@@ -57,8 +63,6 @@ tgr_status tgr_model_upcycle(tgr_model *sparse, const tgr_model *dense) {
     tgr_upcycle_copy(sparse->parameters, sparse->parameters->values, dense->parameters, dense->parameters->values);
     if (noise > 0) add_noise(sparse->parameters, dense->parameters, noise);
     silence_shared(sparse->parameters);
-    tgr_parameters_clear_gradients(sparse->parameters);
-    sparse->batch = 0; /* what ran was another model */
-    sparse->can_backward = 0;
+    tgr_model_forget(sparse);
     return TGR_OK;
 }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The config of the model in a file. */
+#include "base/config.h"
+
+#include "base/status.h"
+#include "exchange/match.h"
+#include "exchange/sizes.h"
+#include "exchange/texts.h"
+
+/* A few texts can describe a model of any size. Refuses what is not in the file, before memory is taken for it. */
+static tgr_status check_plan(tgr_context *context, const tgr_config *config, const tgr_safetensors *file) {
+    const tgr_import_options strict = {.struct_size = sizeof strict, .ignore_unknown = 1};
+    const int64_t depth = tgr_option_i64(config, TGR_OPTION_DEPTH);
+    tgr_model *plan = NULL;
+    int64_t count;
+    TGR_TRY(tgr_safetensors_count(file, &count));
+    TGR_REQUIRE(depth <= count, TGR_ERROR_FILE_MISMATCH,
+                "the file's %lld tensors are too few for the %lld blocks that its texts describe", (long long)count,
+                (long long)depth);
+    if (tgr_model_assemble(&plan, context, config) != TGR_OK)
+        return tgr_fail_in("tgr_config_import", TGR_ERROR_FILE_MISMATCH, "the file describes no model that can be: %s",
+                           tgr_last_error());
+    tgr_status status = tgr_match_check("tgr_config_import", plan, file, &strict);
+    tgr_model_free(plan);
+    return status;
+}
+
+tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_safetensors *file) {
+    TGR_REQUIRE_ARGUMENT(out);
+    TGR_REQUIRE_ARGUMENT(context);
+    TGR_REQUIRE_ARGUMENT(file);
+    tgr_config *config = NULL;
+    int own;
+    TGR_TRY(tgr_texts_present(file, &own));
+    TGR_TRY(tgr_config_create(&config, context));
+    tgr_status status = own ? tgr_texts_read(config, file) : tgr_sizes_read(config, file);
+    if (status == TGR_OK) status = check_plan(context, config, file);
+    if (status == TGR_OK)
+        *out = config;
+    else
+        tgr_config_free(config);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Options as texts of a file: "tgrmoe.depth" is "12". */
+#ifndef TGR_EXCHANGE_TEXTS_H
+#define TGR_EXCHANGE_TEXTS_H
+
+#include "tgrmoe/options.h"
+#include "tgrmoe/safetensors.h"
+
+#define TGR_TEXT_PREFIX "tgrmoe."
+
+/* Whether the library wrote the file. */
+tgr_status tgr_texts_present(const tgr_safetensors *file, int *present);
+/* Adds every option that the method in force uses. */
+tgr_status tgr_texts_write(tgr_safetensors_writer *writer, const tgr_config *config);
+/* Sets, in a config with nothing set, what differs from this library's defaults, so that the same values are in force.
+ * ERROR_FILE_MISMATCH for options or values that this library does not know. */
+tgr_status tgr_texts_read(tgr_config *config, const tgr_safetensors *file);
+/* Fails when the file's model has another number of heads, which no shape tells. */
+tgr_status tgr_texts_check_heads(const char *function, const tgr_config *config, const tgr_safetensors *file);
+
+#endif

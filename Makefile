@@ -54,7 +54,7 @@ MATH := -fno-math-errno -fno-trapping-math -ffp-contract=fast
 COMMON_FLAGS := -Iinclude $(SANITIZER) -pthread
 LIB_CFLAGS    = -std=c11 -Isrc $(BLIS_CFLAGS) $(COMMON_FLAGS) $(MATH) -fPIC -fvisibility=hidden -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
 TOOL_CFLAGS   = -std=c11 $(COMMON_FLAGS) -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
-TEST_CFLAGS   = -std=c11 -Isrc -Itest -Iexamples $(BLIS_CFLAGS) $(COMMON_FLAGS) -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
+TEST_CFLAGS   = -std=c11 -Isrc -Itest $(BLIS_CFLAGS) $(COMMON_FLAGS) -Iexamples -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
 EXAMPLE_CXXFLAGS = -std=c++17 $(COMMON_FLAGS) $(WARNINGS) $(CPPFLAGS) $(CXXFLAGS)
 LIBS := $(BLIS_LIBS) -lz -lm -pthread
 

@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /** A session on a model. It works with the pool and the allocator of `context`: one made with threads = 1 computes on
- * the calling thread alone. NULL is the model's own context. The model stays alive as long as the session. */
+ * the calling thread alone. NULL is the model's own context. The model's weights stay as long as the session. */
 TGR_API tgr_status tgr_session_create(tgr_session **out, tgr_model *model, tgr_context *context);
 TGR_API void tgr_session_free(tgr_session *session);
 /** Runs a batch in TGR_EVAL; as tgr_model_forward(), bit for bit. `images` need not stay. */

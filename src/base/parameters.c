@@ -30,8 +30,11 @@ void tgr_parameters_retain(tgr_parameters *parameters) {
 void tgr_parameters_release(tgr_parameters *parameters) {
     if (parameters == NULL || atomic_fetch_sub(&parameters->references, 1) != 1) return;
     tgr_context *context = parameters->context;
-    tgr_release(context, parameters->gradients, (size_t)parameters->floats, sizeof(float));
-    tgr_release(context, parameters->values, (size_t)parameters->floats, sizeof(float));
+    if (parameters->lender == NULL) {
+        tgr_release(context, parameters->gradients, (size_t)parameters->floats, sizeof(float));
+        tgr_release(context, parameters->values, (size_t)parameters->floats, sizeof(float));
+    }
+    tgr_parameters_release(parameters->lender);
     tgr_release(context, parameters->tensors, (size_t)parameters->tensor_capacity, sizeof(tgr_tensor));
     tgr_release(context, parameters, 1, sizeof *parameters);
     tgr_context_free(context);
@@ -110,6 +113,19 @@ tgr_status tgr_parameters_seal(tgr_parameters *parameters) {
     parameters->values = values;
     parameters->gradients = gradients;
     return TGR_OK;
+}
+
+void tgr_parameters_borrow(tgr_parameters *parameters, tgr_parameters *lender) {
+    tgr_parameters_retain(lender);
+    parameters->lender = lender;
+    parameters->values = lender->values;
+    tgr_parameters_follow(parameters);
+}
+
+void tgr_parameters_follow(tgr_parameters *parameters) {
+    parameters->seed = parameters->lender->seed;
+    parameters->step = parameters->lender->step;
+    parameters->micro = parameters->lender->micro;
 }
 
 void tgr_parameters_clear_gradients(tgr_parameters *parameters) {

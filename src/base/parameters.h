@@ -34,7 +34,8 @@ enum {
 
 struct tgr_parameters {
     atomic_int references;
-    tgr_context *context; /* retained */
+    tgr_context *context;   /* retained */
+    tgr_parameters *lender; /* retained: whose values these are; NULL where they are its own */
     tgr_tensor *tensors;
     int64_t tensor_count, tensor_capacity;
     int64_t floats;   /* in each arena */
@@ -53,6 +54,10 @@ tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const 
                               const int64_t *dims);
 /* Allocates both arenas, zeroed. No tensor can be added afterwards. */
 tgr_status tgr_parameters_seal(tgr_parameters *parameters);
+/* In place of sealing: has the values of `lender`, a sealed table of the same tensors, and no gradients. */
+void tgr_parameters_borrow(tgr_parameters *parameters, tgr_parameters *lender);
+/* Takes over the seed, the step and the number of backwards from the lender. */
+void tgr_parameters_follow(tgr_parameters *parameters);
 /* Sets every gradient and `micro` to zero. */
 void tgr_parameters_clear_gradients(tgr_parameters *parameters);
 

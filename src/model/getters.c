@@ -32,15 +32,26 @@ void tgr_model_capture(tgr_model *model, int64_t block, tgr_feature feature, flo
     model->blocks[block].capture[feature] = destination;
 }
 
-static tgr_status check_has_run(const char *function, const tgr_model *model) {
+tgr_status tgr_model_check_run(const char *function, const tgr_model *model) {
     if (model->batch > 0) return TGR_OK;
     return tgr_fail_in(function, TGR_ERROR_STATE, "there was no forward pass yet");
 }
 
+tgr_status tgr_model_check_head(const char *function, const tgr_model *model) {
+    if (model->head.count > 0) return TGR_OK;
+    return tgr_fail_in(function, TGR_ERROR_STATE, "the model has no head (classes is 0)");
+}
+
+tgr_status tgr_model_check_layer(const char *function, const tgr_model *model, int64_t index) {
+    if (index >= 0 && index < model->moe_count) return TGR_OK;
+    return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'index' is %lld; there are %lld MoE layers",
+                       (long long)index, (long long)model->moe_count);
+}
+
 tgr_status tgr_model_logits(const tgr_model *model, const float **logits, int64_t *batch, int64_t *classes) {
     TGR_REQUIRE_ARGUMENT(model);
-    TGR_REQUIRE(model->head.count > 0, TGR_ERROR_STATE, "the model has no head (classes is 0)");
-    TGR_TRY(check_has_run(__func__, model));
+    TGR_TRY(tgr_model_check_head(__func__, model));
+    TGR_TRY(tgr_model_check_run(__func__, model));
     if (logits != NULL) *logits = model->head.logits;
     if (batch != NULL) *batch = model->batch;
     if (classes != NULL) *classes = model->head.classes;
@@ -50,7 +61,7 @@ tgr_status tgr_model_logits(const tgr_model *model, const float **logits, int64_
 tgr_status tgr_model_features(const tgr_model *model, const float **features, int64_t *batch, int64_t *tokens,
                               int64_t *dim) {
     TGR_REQUIRE_ARGUMENT(model);
-    TGR_TRY(check_has_run(__func__, model));
+    TGR_TRY(tgr_model_check_run(__func__, model));
     if (features != NULL) *features = model->head.features;
     if (batch != NULL) *batch = model->batch;
     if (tokens != NULL) *tokens = model->dimensions.tokens;
@@ -65,16 +76,10 @@ tgr_status tgr_model_moe_layers(const tgr_model *model, int64_t *count) {
     return TGR_OK;
 }
 
-static tgr_status check_layer(const char *function, const tgr_model *model, int64_t index) {
-    if (index >= 0 && index < model->moe_count) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'index' is %lld; there are %lld MoE layers",
-                       (long long)index, (long long)model->moe_count);
-}
-
 tgr_status tgr_model_moe_block(const tgr_model *model, int64_t index, int64_t *block) {
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(block);
-    TGR_TRY(check_layer(__func__, model, index));
+    TGR_TRY(tgr_model_check_layer(__func__, model, index));
     *block = model->moe_blocks[index] + 1;
     return TGR_OK;
 }
@@ -82,7 +87,7 @@ tgr_status tgr_model_moe_block(const tgr_model *model, int64_t index, int64_t *b
 tgr_status tgr_model_routing(const tgr_model *model, int64_t index, const tgr_routing **routing) {
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(routing);
-    TGR_TRY(check_layer(__func__, model, index));
+    TGR_TRY(tgr_model_check_layer(__func__, model, index));
     *routing = tgr_moe_layer_routing(model->blocks[model->moe_blocks[index]].moe);
     return TGR_OK;
 }

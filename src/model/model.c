@@ -62,21 +62,23 @@ static void initialise(tgr_model *model) {
     tgr_head_initialise(&model->head, model->parameters, deviation);
 }
 
+tgr_status tgr_model_reserve(tgr_model *model) {
+    const tgr_dimensions *d = &model->dimensions;
+    int64_t scratch = tgr_attention_scratch(d->tokens, d->head_dim);
+    TGR_REQUIRE(scratch >= 0, TGR_ERROR_OVERFLOW,
+                "image_size / patch_size is %lld; attention over so many patches is too large to address",
+                (long long)d->grid);
+    return tgr_compute_reserve(&model->context->compute, scratch);
+}
+
 tgr_status tgr_model_create(tgr_model **out, tgr_context *context, const tgr_config *config) {
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(config);
     tgr_model *model;
     TGR_TRY(tgr_model_assemble(&model, context, config));
-    const tgr_dimensions *d = &model->dimensions;
-    int64_t scratch = tgr_attention_scratch(d->tokens, d->head_dim);
     tgr_status status = TGR_OK;
-    if (scratch < 0)
-        TGR_TRY_DONE(tgr_fail(TGR_ERROR_OVERFLOW,
-                              "image_size / patch_size is %lld; attention over so many patches "
-                              "is too large to address",
-                              (long long)d->grid));
-    TGR_TRY_DONE(tgr_compute_reserve(&context->compute, scratch));
+    TGR_TRY_DONE(tgr_model_reserve(model));
     TGR_TRY_DONE(tgr_parameters_seal(model->parameters));
     initialise(model);
     *out = model;

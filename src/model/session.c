@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* A session is a second model of the same config, whose tensors are those of the first. A pass in TGR_EVAL changes no
+ * tensor, so all that it writes is the session's own. */
+#include "tgrmoe/session.h"
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "model/state.h"
+
+struct tgr_session {
+    tgr_context *context; /* retained */
+    tgr_model *twin;
+};
+
+tgr_status tgr_session_create(tgr_session **out, tgr_model *model, tgr_context *context) {
+    TGR_REQUIRE_ARGUMENT(out);
+    TGR_REQUIRE_ARGUMENT(model);
+    if (context == NULL) context = model->context;
+    tgr_session *session;
+    void *memory;
+    TGR_TRY(tgr_allocate(context, &memory, 1, sizeof *session));
+    session = memory;
+    tgr_context_retain(context);
+    session->context = context;
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_model_assemble(&session->twin, context, model->config));
+    TGR_TRY_DONE(tgr_model_reserve(session->twin));
+    tgr_parameters_borrow(session->twin->parameters, model->parameters);
+    *out = session;
+done:
+    if (status != TGR_OK) tgr_session_free(session);
+    return status;
+}
+
+void tgr_session_free(tgr_session *session) {
+    if (session == NULL) return;
+    tgr_context *context = session->context;
+    tgr_model_free(session->twin);
+    tgr_release(context, session, 1, sizeof *session);
+    tgr_context_free(context);
+}
+
+tgr_status tgr_session_forward(tgr_session *session, const float *images, int64_t batch) {
+    TGR_REQUIRE_ARGUMENT(session);
+    TGR_REQUIRE_ARGUMENT(images);
+    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+    tgr_parameters_follow(session->twin->parameters);
+    return tgr_model_forward(session->twin, TGR_EVAL, images, batch);
+}
+
+tgr_status tgr_session_logits(const tgr_session *session, const float **logits, int64_t *batch, int64_t *classes) {
+    TGR_REQUIRE_ARGUMENT(session);
+    TGR_TRY(tgr_model_check_head(__func__, session->twin));
+    TGR_TRY(tgr_model_check_run(__func__, session->twin));
+    return tgr_model_logits(session->twin, logits, batch, classes);
+}
+
+tgr_status tgr_session_features(const tgr_session *session, const float **features, int64_t *batch, int64_t *tokens,
+                                int64_t *dim) {
+    TGR_REQUIRE_ARGUMENT(session);
+    TGR_TRY(tgr_model_check_run(__func__, session->twin));
+    return tgr_model_features(session->twin, features, batch, tokens, dim);
+}
+
+tgr_status tgr_session_routing(const tgr_session *session, int64_t index, const tgr_routing **routing) {
+    TGR_REQUIRE_ARGUMENT(session);
+    TGR_REQUIRE_ARGUMENT(routing);
+    TGR_TRY(tgr_model_check_layer(__func__, session->twin, index));
+    return tgr_model_routing(session->twin, index, routing);
+}

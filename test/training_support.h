@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* A small training run of any routing method, and a list of methods with options. */
+#ifndef TGR_TEST_TRAINING_SUPPORT_H
+#define TGR_TEST_TRAINING_SUPPORT_H
+
+#include <stdio.h>
+
+#include "model_support.h"
+#include "routing/method.h"
+#include "tgrmoe/checkpoint.h"
+#include "tgrmoe/loss.h"
+#include "tgrmoe/optimizer.h"
+
+enum { BATCH = 3, PIXELS = 8 * 8, CLASSES = 5, MICRO = 2 };
+
+#define SIZES "image_size=8 patch_size=4 channels=1 classes=5 embed_dim=16 depth=2 heads=2 lr=0.01 total_steps=8 "
+
+typedef struct training {
+    tgr_context *context;
+    tgr_model *model;
+    tgr_loss *loss;
+    tgr_optimizer *optimizer;
+    tgr_checkpoint *checkpoint;
+} training;
+
+static inline tgr_status training_start(training *t, tgr_context *context, const char *method, const char *more) {
+    char options[512];
+    const tgr_config *config = NULL;
+    *t = (training){.context = context};
+    snprintf(options, sizeof options, SIZES "method=%s moe_blocks=1,2 experts=4 %s", method, more);
+    tgr_status status = test_model_create(&t->model, context, options);
+    if (status == TGR_OK) test_model_enliven(t->model, 3);
+    if (status == TGR_OK) status = tgr_model_config(t->model, &config);
+    if (status == TGR_OK) status = tgr_loss_create(&t->loss, t->model, NULL);
+    if (status == TGR_OK) status = tgr_optimizer_create(&t->optimizer, config, test_model_parameters(t->model));
+    if (status == TGR_OK) status = tgr_checkpoint_create(&t->checkpoint, context);
+    if (status == TGR_OK) status = tgr_checkpoint_add_model(t->checkpoint, "model", t->model);
+    if (status == TGR_OK) status = tgr_checkpoint_add_optimizer(t->checkpoint, "optimizer", t->optimizer);
+    return status;
+}
+
+static inline void training_end(training *t) {
+    tgr_checkpoint_free(t->checkpoint);
+    tgr_optimizer_free(t->optimizer);
+    tgr_loss_free(t->loss);
+    tgr_model_free(t->model);
+    tgr_context_free(t->context);
+}
+
+/* The micro-batch at `position`, and the step that it completes. */
+static inline tgr_status train(training *t, int64_t position) {
+    test_random random = test_random_start((uint64_t)(100 + position));
+    float images[BATCH * PIXELS];
+    int32_t labels[BATCH];
+    double loss;
+    test_random_fill(&random, images, BATCH * PIXELS, -1, 1);
+    for (int64_t i = 0; i < BATCH; i++) labels[i] = (int32_t)test_random_integer(&random, 0, CLASSES - 1);
+    tgr_status status = tgr_model_forward(t->model, TGR_TRAIN, images, BATCH);
+    if (status == TGR_OK) status = tgr_loss_compute(t->loss, labels, &loss);
+    if (status == TGR_OK) status = tgr_loss_backward(t->loss);
+    if (status == TGR_OK && position % MICRO == MICRO - 1) status = tgr_optimizer_step(t->optimizer);
+    return status;
+}
+
+/* fn(name of a method that is there, options on top) */
+static inline void each_method(void (*fn)(const char *method, const char *more)) {
+    const char *name;
+    for (int64_t i = 0; tgr_method_describe(i, &name, NULL, NULL) == TGR_OK; i++)
+        if (tgr_method_find((int)i) != NULL) fn(name, "");
+    fn("tgr", "shared_experts=2 top_k=2 capacity_factor=0.7");
+    fn("default", "top_k=2 default_weighted=0 default_beta=0.5");
+    fn("loss-free", "top_k=2 capacity_factor=1 bias_rate=0.3");
+    fn("dense-train", "top_k=2 shared_experts=1 mi_weight=0.5");
+    fn("evomoe", "top_k=2 evo_threshold=0.25 renormalize=1");
+    fn("expert-choice", "capacity_factor=2.5 eval_capacity_factor=0.5 shared_experts=1 z_weight=0.1");
+    fn("soft", "soft_slots=3 shared_experts=1");
+}
+
+#endif

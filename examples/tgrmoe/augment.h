@@ -7,6 +7,7 @@
 
 #include "augment_random.h"
 #include "image.h"
+#include "resize.h"
 
 typedef enum augment_crop {
     AUGMENT_CROP_NONE = 0,
@@ -14,13 +15,17 @@ typedef enum augment_crop {
     AUGMENT_CROP_PADDED = 2   /* shifted by up to 4 pixels, black coming in: for small images */
 } augment_crop;
 
+/* Which interpolation, as resize.h numbers them, or either of them for each use. */
+enum { AUGMENT_INTERPOLATION_RANDOM = 0 };
+
 /* All fields have 8 bytes: a checkpoint holds a recipe as it is, and two are the same if their bytes are. All zero is
  * no augmentation. */
 typedef struct augment_recipe {
     int64_t crop;           /* an augment_crop */
     int64_t flip;           /* 1: half of the images are mirrored */
+    int64_t interpolation;  /* of the crop and of what moves pixels */
     int64_t layers;         /* operations of RandAugment for each image; 0 is none */
-    int64_t increasing;     /* operations that grow stronger with the magnitude */
+    int64_t increasing;     /* 1: operations grow stronger with the magnitude */
     double magnitude;       /* 0 to `strongest` */
     double magnitude_noise; /* standard deviation; above 100, the magnitude is uniform from 0 to `magnitude` */
     double strongest;       /* where magnitudes are cut */
@@ -28,12 +33,16 @@ typedef struct augment_recipe {
     double jitter;          /* brightness, contrast and saturation by factors of 1 ± this; 0 is none */
     double erase;           /* probability of random erasing */
     double mixup, cutmix;   /* alpha of each; 0 is none */
-    int64_t fill[3];        /* what shows where an operation moves the edge into the image: the mean colour */
+    int64_t fill[3];        /* what comes in from outside of the image: the mean colour, each 0 to 255 */
 } augment_recipe;
+
+/* The recipe's interpolation, drawn if it is to be. */
+interpolation augment_interpolation(const augment_recipe *recipe, augment_random *random);
 
 /* Working memory of one thread; all zero before its first use. */
 typedef struct augment_scratch {
-    image work, other;
+    image other;
+    resizer memory;
 } augment_scratch;
 
 /* Makes `out` [size, size] of `in`, which without a crop must have that size already. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of checkpoints share: small parameters, files as bytes, files made by hand with sound checksums. */
+/* What the tests of checkpoints share: small parameters, files made by hand with sound checksums. */
 #ifndef TGR_TEST_CHECKPOINT_SUPPORT_H
 #define TGR_TEST_CHECKPOINT_SUPPORT_H
 
@@ -10,33 +10,8 @@
 
 #include "base/parameters.h"
 #include "checkpoint/section.h"
-#include "support.h"
+#include "file_support.h"
 #include "tgrmoe/checkpoint.h"
-
-typedef struct test_file {
-    unsigned char *bytes;
-    size_t size;
-} test_file;
-
-static inline test_file test_file_read(const char *path) {
-    FILE *stream = fopen(path, "rb");
-    assert_non_null(stream);
-    assert_int_equal(fseek(stream, 0, SEEK_END), 0);
-    test_file file = {.size = (size_t)ftell(stream)};
-    rewind(stream);
-    file.bytes = malloc(file.size + 1);
-    assert_non_null(file.bytes);
-    assert_int_equal(fread(file.bytes, 1, file.size, stream), file.size);
-    fclose(stream);
-    return file;
-}
-
-static inline void test_file_write(const char *path, const void *bytes, size_t size) {
-    FILE *stream = fopen(path, "wb");
-    assert_non_null(stream);
-    assert_int_equal(fwrite(bytes, 1, size, stream), size);
-    assert_int_equal(fclose(stream), 0);
-}
 
 /* Weights [2, 3] and [40, 5], running state [5]; all numbers, step and micro from `seed`. */
 static inline tgr_parameters *test_parameters(tgr_context *context, uint64_t seed) {

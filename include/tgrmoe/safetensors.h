@@ -50,12 +50,14 @@ typedef struct tgr_safetensors_entry {
     int32_t ndim;                       /**< 0 to TGR_SAFETENSORS_DIMS; 0 is a single number */
     int64_t dims[TGR_SAFETENSORS_DIMS]; /**< zero past ndim */
     int64_t count;                      /**< numbers in all */
-    const void *data;                   /**< as in the file: little-endian, row-major, perhaps unaligned */
+    const void *data;                   /**< as in the file: little-endian, row-major, perhaps unaligned; never NULL */
     uint64_t bytes;
 } tgr_safetensors_entry;
 
 /** Opens and checks a file. ERROR_FILE, ERROR_FILE_FOREIGN, ERROR_FILE_TRUNCATED or ERROR_FILE_CORRUPT with a message
- *  that names the tensor. The file must not be cut short by others while it is open. */
+ *  that names the tensor; ERROR_UNSUPPORTED for an element type that is not in TGR_ELEMENT_MAP and for more dimensions
+ *  than TGR_SAFETENSORS_DIMS. The file must not be cut short by others while it is open: to read what is gone ends the
+ *  process with SIGBUS. (Replacing it, as tgr_safetensors_writer_save() does, is fine: what is open stays as it was.) */
 TGR_API tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, const char *path);
 /** The same from memory, which must stay until the file is closed. */
 TGR_API tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *context, const void *bytes,
@@ -80,12 +82,14 @@ TGR_API tgr_status tgr_safetensors_text(const tgr_safetensors *file, const char 
 TGR_API tgr_status tgr_safetensors_writer_create(tgr_safetensors_writer **out, tgr_context *context);
 TGR_API void tgr_safetensors_writer_free(tgr_safetensors_writer *writer);
 /** Lists a float32 tensor; `data` must stay until the file is written. `element` is TGR_ELEMENT_F32 or
- *  TGR_ELEMENT_BF16 (rounded to nearest, ties to even). A name may be used once. */
+ *  TGR_ELEMENT_BF16 (rounded to nearest, ties to even). A name, which is UTF-8, may be used once. */
 TGR_API tgr_status tgr_safetensors_writer_add(tgr_safetensors_writer *writer, const char *name, tgr_element element,
                                               int ndim, const int64_t *dims, const float *data);
 /** Adds a text. A key may be used once. */
 TGR_API tgr_status tgr_safetensors_writer_add_text(tgr_safetensors_writer *writer, const char *key, const char *text);
-/** Writes everything to `path` as tgr_checkpoint_save() does: the old file or the new one, whole. */
+/** Writes everything to `path` as tgr_checkpoint_save() does: the old file or the new one, whole. The bytes do not
+ *  depend on the order in which tensors were added: F32 before BF16, then by name, as the format's reference library
+ *  has it, so that all numbers are aligned. Texts stand in the order in which they were added. */
 TGR_API tgr_status tgr_safetensors_writer_save(const tgr_safetensors_writer *writer, const char *path);
 
 #ifdef __cplusplus

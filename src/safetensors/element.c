@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Conversion of elements, one number at a time. */
+#include "safetensors/element.h"
+
+#include <string.h>
+
+const char *tgr_element_name(tgr_element element) {
+    switch (element) {
+#define TGR_ELEMENT_NAME(number, name, text, bytes) \
+    case TGR_ELEMENT_##name:                        \
+        return text;
+        TGR_ELEMENT_MAP(TGR_ELEMENT_NAME)
+#undef TGR_ELEMENT_NAME
+    }
+    return NULL;
+}
+
+size_t tgr_element_bytes(tgr_element element) {
+    switch (element) {
+#define TGR_ELEMENT_BYTES(number, name, text, bytes) \
+    case TGR_ELEMENT_##name:                         \
+        return bytes;
+        TGR_ELEMENT_MAP(TGR_ELEMENT_BYTES)
+#undef TGR_ELEMENT_BYTES
+    }
+    return 0;
+}
+
+int tgr_element_parse(const char *name, tgr_element *out) {
+#define TGR_ELEMENT_COMPARE(number, element, text, bytes) \
+    if (strcmp(name, text) == 0) {                        \
+        *out = TGR_ELEMENT_##element;                     \
+        return 1;                                         \
+    }
+    TGR_ELEMENT_MAP(TGR_ELEMENT_COMPARE)
+#undef TGR_ELEMENT_COMPARE
+    return 0;
+}
+
+static float float_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+float tgr_float_from_f16(uint16_t bits) {
+    const uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023;
+    if (exponent == 31) return float_of(sign | 0x7F800000u | fraction << 13); /* infinity or NaN */
+    if (exponent != 0) return float_of(sign | (exponent + 112) << 23 | fraction << 13);
+    return float_of(sign | bits_of((float)fraction * 0x1p-24f)); /* zero or denormal, which is normal as float32 */
+}
+
+float tgr_float_from_bf16(uint16_t bits) {
+    return float_of((uint32_t)bits << 16);
+}
+
+uint16_t tgr_bf16_from_float(float value) {
+    const uint32_t bits = bits_of(value), upper = bits >> 16;
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(upper | 0x40); /* else it could become infinity */
+    return (uint16_t)((bits + 0x7FFFu + (upper & 1)) >> 16);
+}
+
+static uint16_t load16(const unsigned char *at) {
+    return (uint16_t)(at[0] | at[1] << 8);
+}
+
+static uint32_t load32(const unsigned char *at) {
+    return (uint32_t)load16(at) | (uint32_t)load16(at + 2) << 16;
+}
+
+static void store16(unsigned char *at, uint32_t bits) {
+    at[0] = (unsigned char)bits;
+    at[1] = (unsigned char)(bits >> 8);
+}
+
+int tgr_element_decode(tgr_element element, const void *from, int64_t count, float *to) {
+    const unsigned char *at = from;
+    if (element == TGR_ELEMENT_F32)
+        for (int64_t i = 0; i < count; i++) to[i] = float_of(load32(at + 4 * i));
+    else if (element == TGR_ELEMENT_F16)
+        for (int64_t i = 0; i < count; i++) to[i] = tgr_float_from_f16(load16(at + 2 * i));
+    else if (element == TGR_ELEMENT_BF16)
+        for (int64_t i = 0; i < count; i++) to[i] = tgr_float_from_bf16(load16(at + 2 * i));
+    else
+        return 0;
+    return 1;
+}
+
+int tgr_element_encode(tgr_element element, const float *from, int64_t count, void *to) {
+    unsigned char *at = to;
+    if (element == TGR_ELEMENT_F32)
+        for (int64_t i = 0; i < count; i++) {
+            store16(at + 4 * i, bits_of(from[i]));
+            store16(at + 4 * i + 2, bits_of(from[i]) >> 16);
+        }
+    else if (element == TGR_ELEMENT_BF16)
+        for (int64_t i = 0; i < count; i++) store16(at + 2 * i, tgr_bf16_from_float(from[i]));
+    else
+        return 0;
+    return 1;
+}

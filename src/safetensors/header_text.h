@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The header of a safetensors file, written as the format's reference library writes it. */
+#ifndef TGR_SAFETENSORS_HEADER_TEXT_H
+#define TGR_SAFETENSORS_HEADER_TEXT_H
+
+#include "safetensors/header.h"
+
+/* Writes length and JSON to `to`, or to nowhere when that is NULL; *bytes is how many that are, a multiple of 8.
+ * The tensors stand behind each other in the order given, whatever their `begin` and `end`. */
+tgr_status tgr_header_write(const tgr_tensor_record *const *tensors, size_t tensor_count, const tgr_text_record *texts,
+                            size_t text_count, unsigned char *to, size_t *bytes);
+
+#endif

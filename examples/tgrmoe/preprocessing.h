@@ -15,7 +15,7 @@ typedef struct preprocessing {
 
 /* timm's for DeiT: ImageNet's mean and deviation, crop_pct 0.9, bicubic. */
 void preprocessing_defaults(preprocessing *out);
-/* Fails unless deviations are above 0, crop_pct is above 0 and at most 1, and so on; `where` begins the message. */
+/* Fails unless deviations are above 0, crop_pct is from 0.01 to 1, and so on; `where` begins the message. */
 int preprocessing_check(const preprocessing *wanted, const char *where);
 
 /* As texts, under the keys that timm's configurations use. */

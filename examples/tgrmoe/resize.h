@@ -25,7 +25,7 @@ typedef struct resize_axis {
 /* Memory that resizing uses, kept from one image to the next. Zeroed to begin with; one for each thread. */
 typedef struct resizer {
     resize_axis across, down;
-    uint8_t *rows; /* [rows needed, width, 3], the result of the first pass */
+    uint8_t *rows; /* the result of the first pass, [height, width, 3] */
     int32_t *sums; /* [width * 3] */
     size_t rows_capacity, sums_capacity;
 } resizer;

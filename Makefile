@@ -7,7 +7,8 @@
 #   make install PREFIX= DESTDIR=    and    make uninstall
 #   make check SANITIZE=address,undefined | SANITIZE=thread        make valgrind        make check-slow
 #   make lint               clang-format, clang-tidy, cppcheck
-#   make bench              speed of kernels and of training steps
+#   make bench              speed of kernels and of training steps; BENCH_OPTIONS="--seconds 1 --only F"
+#   make bench-peer         training steps against PyTorch's, where PYTHON has it; PEER_OPTIONS="--only F --threads 1"
 #   make docs               reference pages from the headers, into docs/reference/
 #
 # CC, CXX, CFLAGS, CPPFLAGS, LDFLAGS, BLIS_CFLAGS, BLIS_LIBS, BLIS_VERSION may be given; WERROR= keeps warnings from
@@ -62,7 +63,8 @@ LIB_SOURCES     := $(sort $(wildcard src/*/*.c))
 TOOL_SOURCES    := $(sort $(wildcard examples/tgrmoe/*.c))
 EXAMPLE_SOURCES := $(sort $(wildcard examples/[0-9]*.c examples/[0-9]*.cpp))
 TEST_SOURCES    := $(sort $(wildcard test/test_*.c))
-BENCH_SOURCES   := $(sort $(wildcard test/bench/bench_*.c))
+BENCH_PARTS     := $(addprefix test/bench/,bench_support.c machine.c model_run.c)
+BENCH_SOURCES   := $(filter-out $(BENCH_PARTS),$(sort $(wildcard test/bench/*.c)))
 # Everything of the tool but its main.
 TOOL_PARTS      := $(filter-out examples/tgrmoe/main.c,$(TOOL_SOURCES))
 
@@ -80,7 +82,7 @@ TOOL   := $(BUILD)/examples/tgrmoe
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all lib check check-slow demo compare install uninstall lint format docs bench valgrind fuzz goldens clean FORCE
+.PHONY: all lib check check-slow demo compare install uninstall lint format docs bench bench-peer valgrind fuzz goldens clean FORCE
 
 all: lib $(TOOL) $(EXAMPLES) $(BUILD)/tgrmoe.pc
 lib: $(SHARED) $(STATIC)
@@ -161,17 +163,21 @@ $(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(B
 $(BUILD)/test/test_data: $(call OBJECT,$(TOOL_PARTS))
 $(BUILD)/test/test_data: TEST_LIBS := -lcjson
 
-$(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(STATIC)
+$(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call OBJECT,$(BENCH_PARTS)) $(STATIC)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) $(LIBS) $(BENCH_LIBS)
+
+# The tool's reader is timed from inside.
+$(BUILD)/bench/bench_read: $(call OBJECT,$(TOOL_PARTS))
+$(BUILD)/bench/bench_read: BENCH_LIBS := $(TOOL_LIBS)
 
 $(BUILD)/tgrmoe.pc: pkgconfig/tgrmoe.pc.in include/tgrmoe/common.h FORCE
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	     -e 's|@LIBS_PRIVATE@|$(LIBS)|' $< > $@
 
-tests: all $(TESTS)
+tests: all $(TESTS) $(BENCHES)
 .PHONY: tests
 
 # The recipe starts make again, because what was missing a moment ago decides how things are built.
@@ -194,7 +200,10 @@ compare:
 	BUILD=$(BUILD) sh examples/compare.sh
 
 bench: all $(BENCHES)
-	BUILD=$(BUILD) sh test/bench/run.sh
+	BUILD=$(BUILD) sh test/bench/run.sh $(BENCH_OPTIONS)
+
+bench-peer: $(BUILD)/bench/bench_step
+	$(PYTHON) test/bench/peer.py --ours $(BUILD)/bench/bench_step $(PEER_OPTIONS)
 
 goldens:
 	$(PYTHON) test/golden/make_goldens.py test/golden

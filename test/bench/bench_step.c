@@ -1,129 +1,105 @@
 /* SPDX-License-Identifier: MIT */
-/* Speed of whole training steps: forward, backward, optimizer. One JSON object per line.
+/* Whole training steps (forward, backward, AdamW) and forward passes alone, at 1 thread and at all in turn.
  *
- *     bench_step [threads [seconds [name]]]
+ *     bench_step [--threads N] [--seconds S] [--only F] [--set key=value]
+ *     bench_step --serve --only F --threads N
  *
- * gflops counts model FLOPs: 3 · batch · Σ_blocks [2·N·(4d² + 8d²·K or 1) + 4·N²·d] for a step. */
+ * gflops counts model FLOPs: batch · Σ_blocks [2·N·(4d² + 8d²·K or 1) + 4·N²·d], three times that for a step. mfu is
+ * their share of the FMA peak measured between the steps with as many threads.
+ *
+ * To serve: for each line on stdin, "train" or "infer" runs one step and answers its milliseconds, "memory" answers by
+ * how many bytes the process has ever grown since it started. The first line on stdout says what is served. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "tgrmoe/tgrmoe.h"
+#include "bench/bench_support.h"
+#include "bench/machine.h"
+#include "bench/model_run.h"
 
-#define TRY(call)                                                  \
-    do {                                                           \
-        if ((call) != TGR_OK) {                                    \
-            fprintf(stderr, "bench_step: %s\n", tgr_last_error()); \
-            exit(1);                                               \
-        }                                                          \
-    } while (0)
-
-typedef struct bench_case {
-    const char *name;
-    const char *settings[16]; /* key, value, key, value …, NULL */
-    int batch;
-} bench_case;
-
-static const bench_case cases[] = {
-    {"F", {"preset", "fashion", "method", "vmoe"}, 128},
-    {"F-dense", {"preset", "fashion", "method", "dense"}, 128},
-    {"T", {"preset", "tiny", "method", "vmoe", "experts", "16"}, 16},
-    {"T-dense", {"preset", "tiny", "method", "dense"}, 16},
-    {"S", {"preset", "small", "method", "vmoe", "experts", "16", "top_k", "2"}, 16},
-};
-
-static double seconds_now(void) {
-    struct timespec now;
-    timespec_get(&now, TIME_UTC);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+static void write_line(const char *name, const model_case *c, const bench_options *options, const bench_side *side,
+                       const bench_side *one, double flops) {
+    const model_run *run = side->what;
+    char config[1024];
+    snprintf(config, sizeof config, "%s %sbatch=%d", c->settings, options->settings, (int)c->batch);
+    bench_line_start(name, config);
+    bench_line_text("kernels", model_run_kernels(run));
+    bench_line_timing(side, flops);
+    bench_line_number("img_per_s", 1e3 * (double)run->batch / side->median);
+    bench_line_number("bytes_peak", (double)model_run_bytes_peak(run));
+    bench_line_number("allocs_per_step", model_run_allocations(run));
+    bench_line_number("speedup", bench_ratio(one, side));
+    bench_line_end();
+    const double gflops = 1e-6 * flops / side->median;
+    fprintf(stderr, "%-14s %7d %9.1f %8.1f %6.0f %6.2f %10.2f %11.2f %9.0f %7.2f %8.2f\n", name, side->threads,
+            1e3 * (double)run->batch / side->median, gflops, side->peak, gflops / side->peak, side->median,
+            side->fastest, 1e-6 * (double)model_run_bytes_peak(run), model_run_allocations(run),
+            bench_ratio(one, side));
 }
 
-static double model_flops(const tgr_config *config, int batch, int64_t tokens, int64_t moe_layers) {
-    int64_t dim, depth, top_k;
-    TRY(tgr_config_get_i64(config, TGR_OPTION_EMBED_DIM, &dim));
-    TRY(tgr_config_get_i64(config, TGR_OPTION_DEPTH, &depth));
-    TRY(tgr_config_get_i64(config, TGR_OPTION_TOP_K, &top_k));
-    const double n = (double)tokens, d = (double)dim;
-    const double ffn = (double)(depth - moe_layers) + (double)(moe_layers * top_k);
-    return 3.0 * batch * (2 * n * d * d * (4 * (double)depth + 8 * ffn) + 4 * n * n * d * (double)depth);
-}
-
-static void run(const bench_case *bench, int threads, double seconds) {
-    tgr_context_options options = {.struct_size = sizeof options, .threads = threads, .seed = 1};
-    tgr_context *context;
-    tgr_config *config;
-    tgr_model *model;
-    tgr_loss *loss;
-    tgr_optimizer *optimizer;
-    tgr_parameters *parameters;
-    TRY(tgr_context_create(&context, &options));
-    TRY(tgr_config_create(&config, context));
-    for (int i = 0; bench->settings[i]; i += 2) TRY(tgr_config_set(config, bench->settings[i], bench->settings[i + 1]));
-    TRY(tgr_model_create(&model, context, config));
-    TRY(tgr_loss_create(&loss, model, NULL));
-    TRY(tgr_model_parameters(model, &parameters));
-    TRY(tgr_optimizer_create(&optimizer, config, parameters));
-
-    int64_t size, channels, classes, tokens, moe_layers;
-    TRY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
-    TRY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
-    TRY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
-    const size_t count = (size_t)(bench->batch * channels * size * size);
-    float *images = malloc(count * sizeof *images);
-    int32_t *labels = malloc((size_t)bench->batch * sizeof *labels);
-    if (!images || !labels) exit(1);
-    uint32_t random = 1;
-    for (size_t i = 0; i < count; i++)
-        images[i] = (float)((random = random * 1664525u + 1013904223u) >> 8) / 8388608.0f - 1;
-    for (int i = 0; i < bench->batch; i++) labels[i] = (int32_t)(i % classes);
-
-    double forward = 0, begin = 0;
-    uint64_t allocations_before = 0, allocations = 0, peak = 0;
-    int steps = -2; /* two steps to warm up */
-    for (; steps <= 0 || seconds_now() - begin < seconds; steps++) {
-        if (steps == 0) {
-            begin = seconds_now();
-            forward = 0;
-            TRY(tgr_context_allocations(context, &allocations_before));
-        }
-        const double start = seconds_now();
-        TRY(tgr_model_forward(model, TGR_TRAIN, images, bench->batch));
-        forward += seconds_now() - start;
-        TRY(tgr_loss_compute(loss, labels, NULL));
-        TRY(tgr_loss_backward(loss));
-        TRY(tgr_optimizer_step(optimizer));
+static void bench_case(const model_case *c, const bench_options *options) {
+    enum { MOST = 4 };
+    model_run runs[MOST];
+    bench_side *sides = bench_sides(MOST);
+    const int threads = options->thread_count_count;
+    for (int i = 0; i < 2 * threads; i++) {
+        model_run_create(&runs[i], c->settings, options->settings, c->batch, options->thread_counts[i % threads]);
+        sides[i].step = i < threads ? model_run_train : model_run_infer;
+        sides[i].what = &runs[i];
+        sides[i].threads = options->thread_counts[i % threads];
     }
-    const double elapsed = seconds_now() - begin;
-    TRY(tgr_context_allocations(context, &allocations));
-    TRY(tgr_context_memory(context, NULL, &peak));
-    TRY(tgr_model_features(model, NULL, NULL, &tokens, NULL));
-    TRY(tgr_model_moe_layers(model, &moe_layers));
-    const char *kernels;
-    TRY(tgr_context_kernels(context, &kernels));
-    const double flops = model_flops(config, bench->batch, tokens, moe_layers);
-    printf(
-        "{\"name\": \"%s\", \"kernels\": \"%s\", \"threads\": %d, \"batch\": %d, \"img_per_s\": %.1f, \"gflops\": "
-        "%.1f, "
-        "\"ms\": %.2f, \"forward_ms\": %.2f, \"bytes_peak\": %llu, \"allocs_per_step\": %.2f}\n",
-        bench->name, kernels, threads, bench->batch, bench->batch * steps / elapsed, flops * steps / elapsed * 1e-9,
-        elapsed / steps * 1e3, forward / steps * 1e3, (unsigned long long)peak,
-        (double)(allocations - allocations_before) / steps);
-    fflush(stdout);
-    free(labels);
-    free(images);
-    tgr_optimizer_free(optimizer);
-    tgr_loss_free(loss);
-    tgr_model_free(model);
-    tgr_config_free(config);
-    tgr_context_free(context);
+    bench_in_turn(sides, 2 * threads, options->seconds);
+    for (int i = 0; i < 2 * threads; i++) {
+        char name[64];
+        const int trains = i < threads;
+        snprintf(name, sizeof name, "%s%s", c->name, trains ? "" : "-forward");
+        write_line(name, c, options, &sides[i], &sides[trains ? 0 : threads], (trains ? 3 : 1) * runs[i].flops);
+    }
+    for (int i = 0; i < 2 * threads; i++) model_run_free(&runs[i]);
+    free(sides);
+}
+
+static void serve(const model_case *c, const bench_options *options) {
+    char line[64];
+    model_run run;
+    const int64_t before = machine_resident_bytes();
+    model_run_create(&run, c->settings, options->settings, c->batch, options->thread_counts[0]);
+    bench_line_start(c->name, c->settings);
+    bench_line_text("kernels", model_run_kernels(&run));
+    bench_line_number("threads", options->thread_counts[0]);
+    bench_line_number("batch", (double)c->batch);
+    bench_line_number("forward_flops", run.flops);
+    bench_line_end();
+    while (fgets(line, sizeof line, stdin)) {
+        const double start = bench_seconds();
+        if (strcmp(line, "memory\n") == 0) {
+            printf("%lld\n", (long long)(machine_resident_peak() - before));
+        } else if (strcmp(line, "train\n") == 0 || strcmp(line, "infer\n") == 0) {
+            (*line == 't' ? model_run_train : model_run_infer)(&run);
+            printf("%.6f\n", 1e3 * (bench_seconds() - start));
+        } else {
+            bench_fail("'%s' is not served", line);
+        }
+        fflush(stdout);
+    }
+    model_run_free(&run);
 }
 
 int main(int argc, char **argv) {
-    const int threads = argc > 1 ? atoi(argv[1]) : 1;
-    const double seconds = argc > 2 ? atof(argv[2]) : 5;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (argc <= 3 || strcmp(argv[3], cases[i].name) == 0) run(&cases[i], threads, seconds);
+    const bench_options options = bench_read_options(argc, argv, 6);
+    int found = 0;
+    if (!options.serve)
+        fprintf(stderr, "\n%-14s %7s %9s %8s %6s %6s %10s %11s %9s %7s %8s\n", "step", "threads", "img/s", "GFLOP/s",
+                "peak", "mfu", "ms", "ms fastest", "MB peak", "allocs", "speed-up");
+    for (const model_case *c = model_cases; c->name; c++) {
+        if (!bench_is_wanted(&options, c->name)) continue;
+        found = 1;
+        if (options.serve)
+            serve(c, &options);
+        else
+            bench_case(c, &options);
+        if (options.serve) break;
     }
+    if (!found) bench_fail("there is no model '%s'", options.only);
     return 0;
 }

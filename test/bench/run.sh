@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs the benchmarks: kernels first, then whole training steps at 1 thread and at all.
+# Runs the benchmarks, with the options given (see bench_support.h). Tables appear as they are measured; every line of
+# them is also a JSON object in $BUILD/bench/results.jsonl.
 set -e
 BUILD=${BUILD:-build}
-for program in "$BUILD"/bench/bench_*; do
-    case $program in *bench_step) continue ;; esac
-    "$program"
+results=$BUILD/bench/results.jsonl
+: >"$results"
+for name in step methods layer latency scaling kernels attention gemm read; do
+    "$BUILD/bench/bench_$name" "$@" >>"$results"
 done
-"$BUILD/bench/bench_step" 1
-[ "$(nproc)" -eq 1 ] || "$BUILD/bench/bench_step" "$(nproc)"
+echo "$(wc -l <"$results") results in $results"

@@ -218,8 +218,8 @@ static void bad_options_are_refused(void **state) {
     const tgr_routing *routing;
     assert_fails(TGR_ERROR_OVERFLOW, "'tokens'", tgr_moe_forward(moe, TGR_EVAL, x, INT64_MAX, y));
     assert_status(TGR_OK, tgr_moe_routing(moe, &routing));
-    assert_int_equal(tgr_routing_most_slots(routing, 17), 24);
-    assert_true(tgr_routing_most_slots(routing, INT64_MAX) < 0);
+    assert_int_equal(tgr_routing_most_slots(routing, TGR_TRAIN, 17), 24);
+    assert_true(tgr_routing_most_slots(routing, TGR_TRAIN, INT64_MAX) < 0);
     tgr_moe_free(moe);
     tgr_config_free(config);
     tgr_context_free(context);

@@ -40,13 +40,13 @@ static fixture fixture_start(int threads, const char *options, int64_t tokens) {
     f.method = tgr_method_find(f.routing.options.method);
     f.routing.compute = &f.context->compute;
     tgr_arena arena = {0};
-    tgr_routing_plan(&f.routing, &arena, tokens);
+    tgr_routing_plan(&f.routing, TGR_TRAIN, &arena, tokens);
     assert_false(arena.overflow);
     arena.capacity = arena.used;
     f.memory = arena.base = aligned_alloc(64, (size_t)arena.used);
     memset(f.memory, 0x5a, (size_t)arena.used);
     arena.used = 0;
-    tgr_routing_plan(&f.routing, &arena, tokens);
+    tgr_routing_plan(&f.routing, TGR_TRAIN, &arena, tokens);
     assert_false(arena.overflow);
     f.routing.tokens = tokens;
     return f;
@@ -394,7 +394,7 @@ static void plan_refuses_what_cannot_be_numbered(void **state) {
     for (int i = 0; i < 3; i++) {
         tgr_routing routing = {.options = {.experts = 8, .top_k = 2}};
         tgr_arena arena = {0};
-        tgr_routing_plan(&routing, &arena, too_many[i]);
+        tgr_routing_plan(&routing, TGR_TRAIN, &arena, too_many[i]);
         assert_true(arena.overflow);
     }
 }

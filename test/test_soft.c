@@ -274,7 +274,7 @@ static void bad_uses_are_refused(void **state) {
     forward(&layer, TGR_TRAIN);
     assert_fails(TGR_ERROR_UNSUPPORTED, "softmax router", tgr_moe_guide(layer.moe, teacher, 1, NULL));
     assert_fails(TGR_ERROR_SHAPE, "'tokens'", tgr_moe_forward(layer.moe, TGR_EVAL, layer.x, 8, layer.y));
-    assert_int_equal(tgr_routing_most_slots(layer.routing, 8), 2 * ALL);
+    assert_int_equal(tgr_routing_most_slots(layer.routing, TGR_TRAIN, 8), 2 * ALL);
     test_layer_end(&layer);
     tgr_context_free(context);
 }

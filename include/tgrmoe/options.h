@@ -44,6 +44,8 @@ extern "C" {
     X(112, POSITION_CLS, "position_cls", BOOL, 0, 1, "1", NULL, "", "whether positions cover CLS (DeiT-III: 0)")       \
     X(113, INIT_STD, "init_std", F64, 0, 10, "0.02", NULL, "", "deviation of initial weights and positions")           \
     X(114, NORM_EPSILON, "norm_epsilon", F64, 1e-12, 1, "1e-6", NULL, "", "epsilon of LayerNorm")                      \
+    X(115, RECOMPUTE, "recompute", CHOICE, 0, 2, "none", "none|experts|blocks", "",                                    \
+      "what training computes again on the way back instead of keeping it: slower, less memory, the same results")     \
     X(200, METHOD, "method", CHOICE, 0, 12, "dense",                                                                   \
       "dense|vmoe|tgr|switch|stable|default|expert-choice|soft|hash|base|loss-free|dense-train|evomoe", "",            \
       "how tokens find experts")                                                                                       \

@@ -69,6 +69,7 @@ void *tgr_arena_take(tgr_arena *arena, int64_t rows, int64_t columns, size_t siz
         arena->overflow = 1;
         return NULL;
     }
+    if (end > arena->peak) arena->peak = end;
     if (arena->base == NULL) {
         arena->used = end;
         return NULL;

@@ -30,7 +30,8 @@ static inline int tgr_add(int64_t a, int64_t b, int64_t *out) {
  * Each piece starts on a 64-byte boundary. `overflow` is set when a size was negative or did not fit. */
 typedef struct tgr_arena {
     char *base;
-    int64_t used;     /* bytes */
+    int64_t used;     /* bytes; set it back to where it was, and what comes next lies over what came since */
+    int64_t peak;     /* the most that `used` ever was */
     int64_t capacity; /* bytes behind base */
     int overflow;
 } tgr_arena;

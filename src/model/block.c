@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A transformer block (Dosovitskiy et al., ICLR 2021), dense or sparse. The outputs of norms are not kept in dense
- * branches: backward computes them again. */
+/* A transformer block (Dosovitskiy et al., ICLR 2021), dense or sparse. The outputs of norms are not kept: backward
+ * computes them again. */
 #include "model/block.h"
 
 #include <stdio.h>
@@ -79,54 +79,67 @@ void tgr_block_initialise(tgr_block *block, tgr_parameters *parameters, const tg
     tgr_residual_initialise(&block->ffn_residual, parameters, layer_scale);
 }
 
-void tgr_block_plan(tgr_block *block, const tgr_pass *pass, tgr_arena *arena, float *x) {
-    int train = pass->mode == TGR_TRAIN;
-    block->x = x;
-    block->middle = train ? tgr_arena_floats(arena, pass->rows, pass->dim) : x;
-    block->y = train ? tgr_arena_floats(arena, pass->rows, pass->dim) : x;
+/* In TGR_EVAL the FFN branch lies over the attention branch, which is done by then. */
+void tgr_block_plan(tgr_block *block, const tgr_pass *pass, tgr_arena *arena) {
+    block->middle = pass->mode == TGR_TRAIN ? tgr_arena_floats(arena, pass->rows, pass->dim) : block->x;
     tgr_norm_plan(&block->norm1, pass, arena);
-    tgr_self_attention_plan(&block->attention, pass, arena);
-    tgr_residual_plan(&block->attention_residual, pass, arena);
     tgr_norm_plan(&block->norm2, pass, arena);
-    if (block->moe != NULL)
-        block->moe_input = tgr_arena_floats(arena, pass->rows, pass->dim);
-    else
-        tgr_ffn_plan(&block->ffn, pass, arena);
+    tgr_residual_plan(&block->attention_residual, pass, arena);
     tgr_residual_plan(&block->ffn_residual, pass, arena);
+    int64_t start = arena->used;
+    tgr_self_attention_plan(&block->attention, pass, arena);
+    if (pass->mode == TGR_EVAL) arena->used = start;
+    if (block->moe == NULL) tgr_ffn_plan(&block->ffn, pass, arena);
 }
 
 static void capture(const tgr_block *block, const tgr_pass *pass, tgr_feature feature, const float *from) {
     if (block->capture[feature] != NULL) tgr_copy(pass->compute, pass->rows * pass->dim, from, block->capture[feature]);
 }
 
-void tgr_block_forward(const tgr_block *block, const tgr_pass *pass) {
+/* From x to middle. */
+static void attention_forward(const tgr_block *block, const tgr_pass *pass) {
     tgr_norm_forward(&block->norm1, pass, block->x, pass->normalised);
     tgr_self_attention_forward(&block->attention, pass, pass->normalised,
                                tgr_residual_branch(&block->attention_residual, pass, block->x, block->middle));
     tgr_residual_forward(&block->attention_residual, pass, block->x, block->middle);
+}
 
-    float *ffn_input = block->moe != NULL ? block->moe_input : pass->normalised;
+void tgr_block_forward(const tgr_block *block, const tgr_pass *pass) {
+    attention_forward(block, pass);
     float *branch = tgr_residual_branch(&block->ffn_residual, pass, block->middle, block->y);
-    tgr_norm_forward(&block->norm2, pass, block->middle, ffn_input);
-    capture(block, pass, TGR_FEATURE_FFN_INPUT, ffn_input);
+    tgr_norm_forward(&block->norm2, pass, block->middle, pass->normalised);
+    capture(block, pass, TGR_FEATURE_FFN_INPUT, pass->normalised);
     if (block->moe != NULL)
         tgr_moe_layer_forward(block->moe, pass->mode,
-                              &(tgr_layer_input){.x = ffn_input, .tokens = pass->rows, .patches = pass->patches},
+                              &(tgr_layer_input){.x = pass->normalised, .tokens = pass->rows, .patches = pass->patches},
                               branch);
     else
-        tgr_ffn_forward(&block->ffn, pass, ffn_input, branch);
+        tgr_ffn_forward(&block->ffn, pass, pass->normalised, branch);
     tgr_residual_forward(&block->ffn_residual, pass, block->middle, block->y);
     capture(block, pass, TGR_FEATURE_BLOCK_OUTPUT, block->y);
 }
 
+/* y is not made again: backward has no use for it. */
+void tgr_block_again(const tgr_block *block, const tgr_pass *pass) {
+    float *kept_branch = block->ffn_residual.kept_branch;
+    if (pass->recompute == TGR_RECOMPUTE_BLOCKS) {
+        attention_forward(block, pass);
+        tgr_residual_again(&block->ffn_residual, pass);
+    }
+    tgr_norm_forward(&block->norm2, pass, block->middle, pass->normalised);
+    if (block->moe != NULL)
+        tgr_moe_layer_again(block->moe, kept_branch != NULL ? kept_branch : pass->branch);
+    else
+        tgr_ffn_again(&block->ffn, pass, pass->normalised, kept_branch);
+}
+
 void tgr_block_backward(const tgr_block *block, const tgr_pass *pass) {
     const float *dbranch = tgr_residual_backward(&block->ffn_residual, pass);
-    if (block->moe != NULL) {
+    tgr_norm_forward(&block->norm2, pass, block->middle, pass->normalised);
+    if (block->moe != NULL)
         tgr_moe_layer_backward(block->moe, dbranch, pass->input_gradient);
-    } else {
-        tgr_norm_forward(&block->norm2, pass, block->middle, pass->normalised);
+    else
         tgr_ffn_backward(&block->ffn, pass, pass->normalised, dbranch, pass->input_gradient);
-    }
     tgr_norm_backward(&block->norm2, pass, block->middle, pass->input_gradient, pass->gradient, 1);
 
     dbranch = tgr_residual_backward(&block->attention_residual, pass);

@@ -19,7 +19,6 @@ typedef struct tgr_block {
     tgr_moe_layer *moe; /* NULL in a dense block */
     /* The residual stream before, within and after the block, [rows, dim] each; one buffer in TGR_EVAL. */
     float *x, *middle, *y;
-    float *moe_input;             /* [rows, dim], output of norm2; NULL in a dense block */
     float *capture[TGR_FEATURES]; /* where to copy each feature, or NULL */
 } tgr_block;
 
@@ -28,10 +27,12 @@ tgr_status tgr_block_add(tgr_block *block, tgr_parameters *parameters, const tgr
                          const tgr_dimensions *dimensions, int64_t index, int with_experts);
 void tgr_block_free(tgr_block *block);
 void tgr_block_initialise(tgr_block *block, tgr_parameters *parameters, const tgr_config *config);
-/* All but the MoE layer, which plans itself. The block reads x [rows, dim]. */
-void tgr_block_plan(tgr_block *block, const tgr_pass *pass, tgr_arena *arena, float *x);
+/* All but x and y, which are the caller's to place, and the MoE layer. */
+void tgr_block_plan(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
 /* From x to y. */
 void tgr_block_forward(const tgr_block *block, const tgr_pass *pass);
+/* After a forward in TGR_TRAIN whose buffers others have used since: what pass->recompute says, from x or middle. */
+void tgr_block_again(const tgr_block *block, const tgr_pass *pass);
 /* pass->gradient: from that of y to that of x. */
 void tgr_block_backward(const tgr_block *block, const tgr_pass *pass);
 

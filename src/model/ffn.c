@@ -32,6 +32,13 @@ void tgr_ffn_forward(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, f
     tgr_linear_forward(&ffn->fc2, pass, rows, activation, hidden, y, 0);
 }
 
+void tgr_ffn_again(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, float *y) {
+    if (y != NULL)
+        tgr_ffn_forward(ffn, pass, x, y);
+    else
+        tgr_linear_forward(&ffn->fc1, pass, pass->rows, x, pass->dim, ffn->hidden, 0);
+}
+
 void tgr_ffn_backward(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, const float *dy, float *dx) {
     int64_t rows = pass->rows, hidden = ffn->fc1.outputs;
     float *activation = pass->wide[0], *hidden_gradient = pass->wide[1];

@@ -16,6 +16,8 @@ void tgr_ffn_initialise(const tgr_ffn *ffn, tgr_parameters *parameters, double d
 void tgr_ffn_plan(tgr_ffn *ffn, const tgr_pass *pass, tgr_arena *arena);
 /* y [rows, dim] from x [rows, dim]. */
 void tgr_ffn_forward(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, float *y);
+/* Fills `hidden` anew after a forward in TGR_TRAIN with the same x; y, too, unless NULL. */
+void tgr_ffn_again(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, float *y);
 /* dx [rows, dim] is overwritten. x as in forward. */
 void tgr_ffn_backward(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, const float *dy, float *dx);
 

@@ -46,6 +46,7 @@ tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_c
     TGR_TRY_DONE(add_parts(model));
     model->pass = (tgr_pass){.compute = &context->compute,
                              .parameters = model->parameters,
+                             .recompute = (tgr_recompute)tgr_option_i64(config, TGR_OPTION_RECOMPUTE),
                              .tokens = dimensions.tokens,
                              .dim = dimensions.dim};
     *out = model;
@@ -142,6 +143,18 @@ tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *image
     return TGR_OK;
 }
 
+/* Whether other blocks have used what the block's backward needs. The last one's is still there. */
+static int runs_again(const tgr_model *model, int64_t block) {
+    switch (model->pass.recompute) {
+        case TGR_RECOMPUTE_EXPERTS:
+            return model->blocks[block].moe != NULL && block != model->moe_blocks[model->moe_count - 1];
+        case TGR_RECOMPUTE_BLOCKS:
+            return block != model->dimensions.depth - 1;
+        default:
+            return 0;
+    }
+}
+
 static tgr_status check_can_backward(const tgr_model *model) {
     if (model->can_backward) return TGR_OK;
     const char *reason = model->batch == 0         ? "there was no forward pass yet"
@@ -161,7 +174,10 @@ tgr_status tgr_model_backward(tgr_model *model, const float *logits_gradient, co
     int64_t depth = model->dimensions.depth;
     const tgr_pass *pass = &model->pass;
     tgr_head_backward(&model->head, pass, model->blocks[depth - 1].y, logits_gradient, features_gradient);
-    for (int64_t i = depth - 1; i >= 0; i--) tgr_block_backward(&model->blocks[i], pass);
+    for (int64_t i = depth - 1; i >= 0; i--) {
+        if (runs_again(model, i)) tgr_block_again(&model->blocks[i], pass);
+        tgr_block_backward(&model->blocks[i], pass);
+    }
     tgr_embed_backward(&model->embed, pass, model->images);
     model->parameters->micro++;
     model->can_backward = 0;

@@ -11,10 +11,18 @@
 #include "base/memory.h"
 #include "base/parameters.h"
 
+/* What backward computes again. Same order as the choices of option recompute. */
+typedef enum tgr_recompute {
+    TGR_RECOMPUTE_NONE = 0,
+    TGR_RECOMPUTE_EXPERTS = 1,
+    TGR_RECOMPUTE_BLOCKS = 2
+} tgr_recompute;
+
 typedef struct tgr_pass {
     const tgr_compute *compute;
     tgr_parameters *parameters;
     tgr_mode mode;
+    tgr_recompute recompute; /* matters in TGR_TRAIN only */
     int64_t batch, tokens, dim;
     int64_t rows; /* batch · tokens */
 

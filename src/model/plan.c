@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Where activations live: one arena, cut anew whenever mode or batch change, grown when it is too small.
  *
- * In TGR_TRAIN every block has buffers of its own. In TGR_EVAL all blocks lie over each other, the MoE layers excepted,
- * whose routing stays readable. */
+ * In TGR_TRAIN every block has buffers of its own. In TGR_EVAL all blocks lie over each other, all but the routing of
+ * MoE layers, which stays readable. With recompute=blocks it is so in TGR_TRAIN, too, but for each block's input; with
+ * recompute=experts, the experts do. */
 #include "base/status.h"
 #include "kernels/parallel_rows.h"
 #include "model/state.h"
@@ -35,18 +36,43 @@ static void plan_shared(const tgr_model *model, tgr_pass *pass, tgr_arena *arena
     pass->wide[1] = train ? tgr_arena_floats(arena, pass->rows, hidden) : NULL;
 }
 
-/* Starts another use of the memory after `start`; *end is where the longest use ends. */
-static void rewind_to(tgr_arena *arena, int64_t start, int64_t *end) {
-    if (arena->used > *end) *end = arena->used;
-    arena->used = start;
+/* The residual stream before and after each block: one buffer in TGR_EVAL. */
+static void plan_stream(tgr_model *model, tgr_arena *arena, float *x) {
+    const tgr_pass *pass = &model->pass;
+    for (int64_t i = 0; i < model->dimensions.depth; i++) {
+        model->blocks[i].x = x;
+        if (pass->mode == TGR_TRAIN) x = tgr_arena_floats(arena, pass->rows, pass->dim);
+        model->blocks[i].y = x;
+    }
 }
 
-static void plan_blocks(tgr_model *model, tgr_arena *arena, float *x, int64_t *end) {
+static int blocks_overlap(const tgr_pass *pass) {
+    return pass->mode == TGR_EVAL || pass->recompute == TGR_RECOMPUTE_BLOCKS;
+}
+
+static int experts_overlap(const tgr_pass *pass) {
+    return blocks_overlap(pass) || pass->recompute == TGR_RECOMPUTE_EXPERTS;
+}
+
+static void plan_experts(const tgr_model *model, tgr_block *block, tgr_arena *arena) {
+    if (block->moe != NULL) tgr_moe_layer_plan_work(block->moe, model->pass.mode, arena, model->pass.rows);
+}
+
+/* What each block has to itself. */
+static void plan_kept(tgr_model *model, tgr_arena *arena) {
+    for (int64_t i = 0; i < model->dimensions.depth; i++) {
+        if (!blocks_overlap(&model->pass)) tgr_block_plan(&model->blocks[i], &model->pass, arena);
+        if (!experts_overlap(&model->pass)) plan_experts(model, &model->blocks[i], arena);
+    }
+}
+
+/* What blocks use in turn. */
+static void plan_overlapping(tgr_model *model, tgr_arena *arena) {
     int64_t start = arena->used;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
-        if (model->pass.mode == TGR_EVAL) rewind_to(arena, start, end);
-        tgr_block_plan(&model->blocks[i], &model->pass, arena, x);
-        x = model->blocks[i].y;
+        arena->used = start;
+        if (blocks_overlap(&model->pass)) tgr_block_plan(&model->blocks[i], &model->pass, arena);
+        if (experts_overlap(&model->pass)) plan_experts(model, &model->blocks[i], arena);
     }
 }
 
@@ -70,17 +96,16 @@ static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *a
     pass->gradient = train ? tgr_arena_floats(arena, pass->rows, d->dim) : NULL;
     pass->partial = train ? tgr_arena_floats(arena, partial_floats(model, pass), 1) : NULL;
     pass->patches = wants_patches(model) ? tgr_arena_floats(arena, pass->rows, d->patch_dim) : NULL;
-    for (int64_t i = 0; i < model->moe_count; i++) tgr_moe_layer_plan(tgr_model_layer(model, i), arena, pass->rows);
+    for (int64_t i = 0; i < model->moe_count; i++)
+        tgr_moe_layer_plan(tgr_model_layer(model, i), mode, arena, pass->rows);
+    plan_stream(model, arena, x);
+    plan_kept(model, arena);
 
-    int64_t end = 0;
-    if (train) plan_blocks(model, arena, x, &end);
     int64_t start = arena->used;
     tgr_embed_plan(&model->embed, pass, arena);
-    rewind_to(arena, start, &end);
+    arena->used = start;
     plan_shared(model, pass, arena);
-    if (!train) plan_blocks(model, arena, x, &end);
-    rewind_to(arena, start, &end);
-    arena->used = end;
+    plan_overlapping(model, arena);
 }
 
 /* Gives every buffer its place in the memory, which counting took away. Batch 0 is no pass, and needs none. */
@@ -96,7 +121,7 @@ tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_
     TGR_REQUIRE(!arena.overflow, TGR_ERROR_OVERFLOW,
                 "argument 'batch' is %lld; the activations of so many images are too large to address",
                 (long long)batch);
-    *bytes = arena.used;
+    *bytes = arena.peak;
     return TGR_OK;
 }
 

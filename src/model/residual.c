@@ -68,6 +68,10 @@ void tgr_residual_forward(const tgr_residual *residual, const tgr_pass *pass, co
                    branch, y);
 }
 
+void tgr_residual_again(const tgr_residual *residual, const tgr_pass *pass) {
+    if (residual->row_scale != NULL) draw_row_scale(residual, pass);
+}
+
 const float *tgr_residual_backward(const tgr_residual *residual, const tgr_pass *pass) {
     if (is_plain(residual)) return pass->gradient;
     int scaled = residual->gamma >= 0;

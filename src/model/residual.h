@@ -23,6 +23,8 @@ void tgr_residual_plan(tgr_residual *residual, const tgr_pass *pass, tgr_arena *
 float *tgr_residual_branch(const tgr_residual *residual, const tgr_pass *pass, const float *x, float *y);
 /* y [rows, dim] from x [rows, dim] and the branch; y == x is allowed. */
 void tgr_residual_forward(const tgr_residual *residual, const tgr_pass *pass, const float *x, float *y);
+/* Draws anew what backward needs of the forward pass beside kept_branch. */
+void tgr_residual_again(const tgr_residual *residual, const tgr_pass *pass);
 /* The branch's gradient [rows, dim] from pass->gradient, that of y, which stays: it is x's as well. */
 const float *tgr_residual_backward(const tgr_residual *residual, const tgr_pass *pass);
 

@@ -134,7 +134,7 @@ void tgr_default_combine(const tgr_routing *routing, int64_t dim, const float *o
     const default_state *state = routing->method_state;
     int64_t experts = routing->options.experts;
     const float *value = tgr_value(routing->parameters, state->value);
-    if (routing->mode == TGR_TRAIN) update(routing, output);
+    if (routing->mode == TGR_TRAIN && !routing->again) update(routing, output);
     tgr_combine_tokens(routing, dim, output, y);
     tgr_each_token(routing, leave_out_chosen, NULL, 0, NULL);
     tgr_gemm defaults = tgr_linear_input_gradient(routing->tokens, dim, experts, state->rest, value, y, 1);

@@ -7,9 +7,9 @@
 #include "routing/slot_dispatch.h"
 #include "routing/token_sum.h"
 
-int64_t tgr_dense_most_slots(const tgr_routing *routing, int64_t tokens) {
-    int64_t slots;
-    return tgr_multiply(tokens, routing->options.experts, &slots) ? slots : -1;
+int64_t tgr_dense_most_slots(const tgr_routing *routing, tgr_mode mode, int64_t tokens) {
+    int64_t of_token = mode == TGR_TRAIN ? routing->options.experts : routing->options.top_k, slots;
+    return tgr_multiply(tokens, of_token, &slots) ? slots : -1;
 }
 
 /* Which of the token's choices the expert is, -1 for none. */

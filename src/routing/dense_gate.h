@@ -12,7 +12,7 @@
 #include "routing/routing.h"
 
 /* T · E */
-int64_t tgr_dense_most_slots(const tgr_routing *routing, int64_t tokens);
+int64_t tgr_dense_most_slots(const tgr_routing *routing, tgr_mode mode, int64_t tokens);
 /* From choices and gate_probabilities: every expert whose q is above the threshold, besides the choices, and their
  * gates. */
 void tgr_take_experts(tgr_routing *routing, double threshold);

@@ -20,10 +20,13 @@ tgr_status tgr_expert_choice_declare(tgr_routing *routing, const tgr_config *con
     return tgr_linear_router_declare(routing, config, prefix);
 }
 
-int64_t tgr_expert_choice_most_slots(const tgr_routing *routing, int64_t tokens) {
-    int64_t train = tgr_capacity_of(routing, tokens, TGR_TRAIN), eval = tgr_capacity_of(routing, tokens, TGR_EVAL);
-    int64_t slots;
-    return tgr_multiply(train > eval ? train : eval, routing->options.experts, &slots) ? slots : -1;
+int64_t tgr_expert_choice_most_slots(const tgr_routing *routing, tgr_mode mode, int64_t tokens) {
+    int64_t capacity = tgr_capacity_of(routing, tokens, TGR_EVAL), slots;
+    if (mode == TGR_TRAIN) {
+        int64_t train = tgr_capacity_of(routing, tokens, TGR_TRAIN);
+        capacity = train > capacity ? train : capacity;
+    }
+    return tgr_multiply(capacity, routing->options.experts, &slots) ? slots : -1;
 }
 
 /* The column of one expert: p of token t at column[t · stride]. */

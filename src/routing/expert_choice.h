@@ -17,7 +17,7 @@
 #include "routing/routing.h"
 
 tgr_status tgr_expert_choice_declare(tgr_routing *routing, const tgr_config *config, const char *prefix);
-int64_t tgr_expert_choice_most_slots(const tgr_routing *routing, int64_t tokens);
+int64_t tgr_expert_choice_most_slots(const tgr_routing *routing, tgr_mode mode, int64_t tokens);
 /* Experts take their tokens: token_of_slot and gate_of_slot, C for each expert; then each token's top-1. */
 void tgr_expert_choice_route(tgr_routing *routing, const tgr_random *random);
 void tgr_expert_choice_assign(tgr_routing *routing);

@@ -11,7 +11,10 @@
  * struct of its own, made by tgr_routing_keep; what it needs within one pass in buffers of its own, taken from the
  * arena by `plan`. What is due after an optimizer step, such as moving a bias by the loads, is done by `route` when it
  * first sees the next step (routing->parameters->step), from a state tensor: the optimizer knows nothing of methods.
- * Evaluation changes no tensor. */
+ * Evaluation changes no tensor.
+ *
+ * With option recompute a backward pass starts with gather, (the experts) and combine once more, on the same input:
+ * routing->again is set, they do what they did but for moving the state. */
 #ifndef TGR_ROUTING_METHOD_H
 #define TGR_ROUTING_METHOD_H
 
@@ -29,9 +32,11 @@ typedef struct tgr_method {
     tgr_status (*declare)(tgr_routing *routing, const tgr_config *config, const char *prefix);
     /* Gives those tensors their first values, or NULL. */
     void (*initialise)(tgr_routing *routing);
-    /* The most slots of a batch of up to `tokens` tokens, negative on overflow; or NULL: T · K. Grows with tokens. */
-    int64_t (*most_slots)(const tgr_routing *routing, int64_t tokens);
-    /* Takes own buffers for up to `tokens` tokens from the arena, or NULL. */
+    /* The most slots of a batch of up to `tokens` tokens in TGR_EVAL, or in either mode for TGR_TRAIN; negative on
+     * overflow; or NULL: T · K. Grows with tokens. */
+    int64_t (*most_slots)(const tgr_routing *routing, tgr_mode mode, int64_t tokens);
+    /* Takes own buffers for up to `tokens` tokens from the arena, or NULL. They stay to the end of a forward pass, and
+     * from a forward pass in TGR_TRAIN to the end of its backward. */
     void (*plan)(tgr_routing *routing, tgr_arena *arena, int64_t tokens);
 
     /* From routing->input: logits and probabilities [T, E]. */

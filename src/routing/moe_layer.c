@@ -92,12 +92,21 @@ int tgr_moe_layer_wants_patches(const tgr_moe_layer *layer) {
     return method_of(layer)->reads_patches;
 }
 
-void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_arena *arena, int64_t tokens) {
-    tgr_routing_plan(&layer->routing, arena, tokens);
+static void plan_method(tgr_moe_layer *layer, tgr_arena *arena, int64_t tokens) {
+    if (!arena->overflow && method_of(layer)->plan != NULL) method_of(layer)->plan(&layer->routing, arena, tokens);
+}
+
+/* The method's own buffers hold what it decided: in TGR_TRAIN they stay for backward. */
+void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens) {
+    tgr_routing_plan(&layer->routing, mode, arena, tokens);
+    if (mode == TGR_TRAIN) plan_method(layer, arena, tokens);
+}
+
+void tgr_moe_layer_plan_work(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens) {
     if (arena->overflow) return;
-    if (method_of(layer)->plan != NULL) method_of(layer)->plan(&layer->routing, arena, tokens);
+    if (mode == TGR_EVAL) plan_method(layer, arena, tokens);
     if (layer->experts.count > 0)
-        tgr_experts_plan(&layer->experts, arena, tgr_routing_most_slots(&layer->routing, tokens));
+        tgr_experts_plan(&layer->experts, arena, tgr_routing_most_slots(&layer->routing, mode, tokens));
     if (layer->shared.hidden > 0) tgr_shared_experts_plan(&layer->shared, arena, tokens);
 }
 
@@ -122,15 +131,25 @@ static void route(tgr_moe_layer *layer, tgr_mode mode, const tgr_layer_input *in
     if (method->auxiliary != NULL) method->auxiliary(routing);
 }
 
-void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const tgr_layer_input *input, float *y) {
+static void run_experts(tgr_moe_layer *layer, float *y) {
     const tgr_method *method = method_of(layer);
+    const tgr_layer_input *input = &layer->routing.input;
     int64_t dim = layer->routing.shape.dim;
-    route(layer, mode, input);
-    if (layer->experts.count == 0) return;
     method->gather(&layer->routing, dim, input->x, layer->experts.input);
     tgr_experts_forward(&layer->experts, layer->routing.first_slot);
     method->combine(&layer->routing, dim, layer->experts.output, y);
     if (layer->shared.hidden > 0) tgr_shared_experts_forward(&layer->shared, input->tokens, input->x, y);
+}
+
+void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const tgr_layer_input *input, float *y) {
+    route(layer, mode, input);
+    if (layer->experts.count > 0) run_experts(layer, y);
+}
+
+void tgr_moe_layer_again(tgr_moe_layer *layer, float *y) {
+    layer->routing.again = 1;
+    run_experts(layer, y);
+    layer->routing.again = 0;
 }
 
 /* The gradients of the method's tensors, and x_gradient [T, dim] = or += their part, unless NULL. */

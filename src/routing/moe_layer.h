@@ -25,12 +25,18 @@ void tgr_moe_layer_initialise(tgr_moe_layer *layer);
 void tgr_moe_layer_set_sequence(tgr_moe_layer *layer, int64_t sequence);
 /* Whether the layer reads the raw patches of its input. */
 int tgr_moe_layer_wants_patches(const tgr_moe_layer *layer);
-/* Takes the layer's buffers for up to `tokens` tokens from the arena. When it only counts, the layer is without buffers
- * until it is planned again. */
-void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_arena *arena, int64_t tokens);
+/* Takes the layer's buffers for up to `tokens` tokens from the arena: for passes in TGR_EVAL, or in either mode for
+ * TGR_TRAIN. When it only counts, the layer is without buffers until it is planned again. What is read from outside
+ * after a pass is in those of `plan`; those of `plan_work` may lie over another layer's in TGR_EVAL, and in TGR_TRAIN
+ * where tgr_moe_layer_again fills them anew. */
+void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
+void tgr_moe_layer_plan_work(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
 /* y [tokens, dim] = Σ_k gate · expert(x), overwritten. The input's buffers must stay until backward in TGR_TRAIN. Fills
  * the routing and its auxiliary terms. Without experts y is not touched. */
 void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const tgr_layer_input *input, float *y);
+/* The experts once more after a forward in TGR_TRAIN, from its routing and its input, whose numbers must be the same;
+ * all that was read from them in between is as it was. */
+void tgr_moe_layer_again(tgr_moe_layer *layer, float *y);
 /* x_gradient [tokens, dim] is overwritten (NULL when not wanted); y_gradient [tokens, dim]. Once for each forward. */
 void tgr_moe_layer_backward(tgr_moe_layer *layer, const float *y_gradient, float *x_gradient);
 /* The same for a layer without experts, from gates_gradient [tokens, K]; what is there for dropped choices is ignored.

@@ -37,46 +37,47 @@ tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config
     return TGR_OK;
 }
 
-int64_t tgr_routing_most_slots(const tgr_routing *routing, int64_t tokens) {
+int64_t tgr_routing_most_slots(const tgr_routing *routing, tgr_mode mode, int64_t tokens) {
     int64_t slots;
     if (routing->method != NULL && routing->method->most_slots != NULL)
-        return routing->method->most_slots(routing, tokens);
+        return routing->method->most_slots(routing, mode, tokens);
     return tgr_multiply(tokens, routing->options.top_k, &slots) ? slots : -1;
 }
 
-static void plan_slots(tgr_routing *routing, tgr_arena *arena, int64_t tokens, int64_t slots) {
+static void plan_slots(tgr_routing *routing, tgr_mode mode, tgr_arena *arena, int64_t tokens, int64_t slots) {
     int weighed = routing->method != NULL && routing->method->weighs_slots;
     int64_t weighed_slots = weighed ? slots : 0;
     routing->token_of_slot = tgr_arena_take(arena, slots, 1, sizeof *routing->token_of_slot);
     routing->gate_of_slot = tgr_arena_floats(arena, weighed_slots, 1);
-    routing->slot_gates_gradient = tgr_arena_floats(arena, weighed_slots, 1);
+    routing->slot_gates_gradient = tgr_arena_floats(arena, mode == TGR_TRAIN ? weighed_slots : 0, 1);
     routing->slots_of_token = tgr_arena_take(arena, weighed_slots, 1, sizeof *routing->slots_of_token);
     routing->first_slot_of_token =
         tgr_arena_take(arena, weighed ? tokens + 1 : 0, 1, sizeof *routing->first_slot_of_token);
 }
 
-void tgr_routing_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens) {
+void tgr_routing_plan(tgr_routing *routing, tgr_mode mode, tgr_arena *arena, int64_t tokens) {
     int64_t experts = routing->options.experts, top_k = routing->options.top_k, choices, slots;
-    int64_t noisy_tokens = routing->options.noise > 0 ? tokens : 0;
+    int64_t trained_tokens = mode == TGR_TRAIN ? tokens : 0;
+    int64_t noisy_tokens = routing->options.noise > 0 ? trained_tokens : 0;
     /* Slots and tokens are numbered with 32 bits. */
     if (tokens < 0 || !tgr_multiply(tokens, top_k, &choices) || choices > INT32_MAX) {
         arena->overflow = 1;
         return;
     }
-    slots = tgr_routing_most_slots(routing, tokens);
+    slots = tgr_routing_most_slots(routing, mode, tokens);
     if (slots < 0 || slots > INT32_MAX) {
         arena->overflow = 1;
         return;
     }
-    plan_slots(routing, arena, tokens, slots);
+    plan_slots(routing, mode, arena, tokens, slots);
     routing->logits = tgr_arena_floats(arena, tokens, experts);
     routing->probabilities = tgr_arena_floats(arena, tokens, experts);
     routing->noisy_logits = tgr_arena_floats(arena, noisy_tokens, experts);
     routing->noisy_probabilities = tgr_arena_floats(arena, noisy_tokens, experts);
-    routing->logits_gradient = tgr_arena_floats(arena, tokens, experts);
+    routing->logits_gradient = tgr_arena_floats(arena, trained_tokens, experts);
     routing->choices = tgr_arena_take(arena, tokens, top_k, sizeof *routing->choices);
     routing->gates = tgr_arena_floats(arena, tokens, top_k);
-    routing->gates_gradient = tgr_arena_floats(arena, tokens, top_k);
+    routing->gates_gradient = tgr_arena_floats(arena, trained_tokens, top_k);
     routing->kept = tgr_arena_take(arena, tokens, top_k, sizeof *routing->kept);
     routing->slot_of_choice = tgr_arena_take(arena, tokens, top_k, sizeof *routing->slot_of_choice);
     routing->load = tgr_arena_take(arena, experts, 1, sizeof *routing->load);

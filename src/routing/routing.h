@@ -59,6 +59,7 @@ struct tgr_routing {
     int64_t tokens;        /* T of the last batch, 0 before */
     int64_t sequence;      /* tokens of an image of the last batch: token t stands at t % sequence */
     tgr_mode mode;         /* of the last batch */
+    int again;             /* the pass runs once more for its backward: see method.h */
 
     float *logits;                   /* [T, E], without noise */
     float *probabilities;            /* [T, E], softmax(logits) */
@@ -101,10 +102,12 @@ struct tgr_routing {
 /* Reads the router's options. Fails when the method has no experts, or is not there yet, or top_k
  * exceeds experts. */
 tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config *config);
-/* The most slots that the experts compute of a batch of up to `tokens` tokens; negative when there are too many. */
-int64_t tgr_routing_most_slots(const tgr_routing *routing, int64_t tokens);
-/* Takes the buffers for up to `tokens` tokens from the arena. */
-void tgr_routing_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens);
+/* The most slots that the experts compute of a batch of up to `tokens` tokens in TGR_EVAL, or in either mode for
+ * TGR_TRAIN; negative when there are too many. */
+int64_t tgr_routing_most_slots(const tgr_routing *routing, tgr_mode mode, int64_t tokens);
+/* Takes the buffers for up to `tokens` tokens from the arena: for passes in TGR_EVAL, or in either mode for TGR_TRAIN.
+ */
+void tgr_routing_plan(tgr_routing *routing, tgr_mode mode, tgr_arena *arena, int64_t tokens);
 /* Adds the tensor "<prefix><name>". */
 tgr_status tgr_routing_declare(tgr_routing *routing, int64_t *index, const char *prefix, const char *name,
                                unsigned flags, int ndim, const int64_t *dims);

@@ -58,15 +58,16 @@ void tgr_soft_initialise(tgr_routing *routing) {
     tgr_initialise_constant(routing->parameters, state->scale, 1);
 }
 
-int64_t tgr_soft_most_slots(const tgr_routing *routing, int64_t tokens) {
+int64_t tgr_soft_most_slots(const tgr_routing *routing, tgr_mode mode, int64_t tokens) {
     int64_t sequence = routing->shape.sequence, slots;
     int64_t images = sequence > 0 ? tokens / sequence + (tokens % sequence != 0) : 1;
+    (void)mode;
     return tgr_multiply(images, image_slots(routing), &slots) ? slots : -1;
 }
 
 void tgr_soft_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens) {
     soft_state *state = routing->method_state;
-    int64_t count = image_slots(routing), slots = tgr_soft_most_slots(routing, tokens);
+    int64_t count = image_slots(routing), slots = tgr_soft_most_slots(routing, TGR_TRAIN, tokens);
     tgr_similarity_plan(routing, &state->similarity, arena, tokens);
     state->combine = tgr_arena_floats(arena, tokens, count);
     state->dispatch = tgr_arena_floats(arena, tokens, count);

@@ -27,7 +27,7 @@
  * soft_slots. */
 tgr_status tgr_soft_declare(tgr_routing *routing, const tgr_config *config, const char *prefix);
 void tgr_soft_initialise(tgr_routing *routing);
-int64_t tgr_soft_most_slots(const tgr_routing *routing, int64_t tokens);
+int64_t tgr_soft_most_slots(const tgr_routing *routing, tgr_mode mode, int64_t tokens);
 void tgr_soft_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens);
 void tgr_soft_score(tgr_routing *routing);
 void tgr_soft_route(tgr_routing *routing, const tgr_random *random);

@@ -47,10 +47,15 @@ tgr_status tgr_standalone_set_sequence(const char *function, tgr_standalone *sta
     return TGR_OK;
 }
 
+static void plan_layer(tgr_standalone *standalone, tgr_arena *arena, int64_t tokens) {
+    tgr_moe_layer_plan(standalone->layer, TGR_TRAIN, arena, tokens);
+    tgr_moe_layer_plan_work(standalone->layer, TGR_TRAIN, arena, tokens);
+}
+
 static void plan(tgr_standalone *standalone) {
     if (standalone->memory == NULL) return;
     tgr_arena arena = {.base = standalone->memory, .capacity = standalone->memory_bytes};
-    tgr_moe_layer_plan(standalone->layer, &arena, standalone->tokens);
+    plan_layer(standalone, &arena, standalone->tokens);
 }
 
 /* Buffers for up to `tokens` tokens, of such images as are asked for, in new memory. */
@@ -58,7 +63,7 @@ static tgr_status grow(const char *function, tgr_standalone *standalone, int64_t
     tgr_arena count = {0};
     void *memory = NULL;
     tgr_moe_layer_set_sequence(standalone->layer, standalone->sequence);
-    tgr_moe_layer_plan(standalone->layer, &count, tokens);
+    plan_layer(standalone, &count, tokens);
     tgr_status status = TGR_OK;
     if (count.overflow)
         status = tgr_fail_in(function, TGR_ERROR_OVERFLOW, "argument 'tokens' is %lld; so many cannot be numbered",

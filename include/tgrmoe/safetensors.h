@@ -57,7 +57,7 @@ typedef struct tgr_safetensors_entry {
 /** Opens and checks a file. ERROR_FILE, ERROR_FILE_FOREIGN, ERROR_FILE_TRUNCATED or ERROR_FILE_CORRUPT with a message
  *  that names the tensor; ERROR_UNSUPPORTED for an element type that is not in TGR_ELEMENT_MAP and for more dimensions
  *  than TGR_SAFETENSORS_DIMS. The file must not be cut short by others while it is open: to read what is gone ends the
- *  process with SIGBUS. (Replacing it, as tgr_safetensors_writer_save() does, is fine: what is open stays as it was.) */
+ *  process with SIGBUS. (Replacing it, as tgr_safetensors_writer_save() does, leaves what is open as it was.) */
 TGR_API tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, const char *path);
 /** The same from memory, which must stay until the file is closed. */
 TGR_API tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *context, const void *bytes,

@@ -17,10 +17,12 @@ static tgr_status check_plan(tgr_context *context, const tgr_config *config, con
     TGR_REQUIRE(depth <= count, TGR_ERROR_FILE_MISMATCH,
                 "the file's %lld tensors are too few for the %lld blocks that its texts describe", (long long)count,
                 (long long)depth);
-    if (tgr_model_assemble(&plan, context, config) != TGR_OK)
+    tgr_status status = tgr_model_assemble(&plan, context, config);
+    if (status == TGR_ERROR_MEMORY) return status;
+    if (status != TGR_OK)
         return tgr_fail_in("tgr_config_import", TGR_ERROR_FILE_MISMATCH, "the file describes no model that can be: %s",
                            tgr_last_error());
-    tgr_status status = tgr_match_check("tgr_config_import", plan, file, &strict);
+    status = tgr_match_check("tgr_config_import", plan, file, &strict);
     tgr_model_free(plan);
     return status;
 }

@@ -45,8 +45,8 @@ static tgr_status check_keys(const tgr_safetensors *file) {
     int64_t count;
     TGR_TRY(tgr_safetensors_text_count(file, &count));
     for (int64_t i = 0; i < count; i++) {
-        const char *key = NULL;
-        TGR_TRY(tgr_safetensors_text_at(file, i, &key, NULL));
+        const char *key = NULL, *text = NULL;
+        TGR_TRY(tgr_safetensors_text_at(file, i, &key, &text));
         if (strncmp(key, TGR_TEXT_PREFIX, prefix) != 0) continue;
         TGR_REQUIRE(tgr_option_find_key(key + prefix, strlen(key + prefix)) != NULL, TGR_ERROR_FILE_MISMATCH,
                     "the file has the option '%.100s', which this library does not know", key + prefix);
@@ -67,9 +67,7 @@ static tgr_status read_option(tgr_config *config, const tgr_safetensors *file, c
 
 tgr_status tgr_texts_read(tgr_config *config, const tgr_safetensors *file) {
     TGR_TRY(check_keys(file));
-    /* These two first: they decide the others' defaults, and the method which of them are used. */
-    TGR_TRY(read_option(config, file, tgr_option_find_row(TGR_OPTION_PRESET)));
-    TGR_TRY(read_option(config, file, tgr_option_find_row(TGR_OPTION_METHOD)));
+    /* In the order of the table, where preset and method come before the options whose defaults they decide. */
     for (int i = 0; i < TGR_OPTION_ROWS; i++) TGR_TRY(read_option(config, file, &tgr_option_rows[i]));
     return TGR_OK;
 }

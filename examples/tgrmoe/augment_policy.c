@@ -214,7 +214,7 @@ static int read_part(const char *text, size_t length, double values[PARTS]) {
         char *end = NULL;
         if (strlen(parts[i].name) != name || memcmp(text, parts[i].name, name) != 0) continue;
         const double value = strtod(text + name, &end);
-        if (end != text + length || !(value >= parts[i].least && value <= parts[i].most)) break;
+        if (end == text + name || end != text + length || !(value >= parts[i].least && value <= parts[i].most)) break;
         if (parts[i].whole && value != floor(value)) break;
         values[i] = value;
         return 0;

@@ -22,10 +22,24 @@ static double normal(double x) {
     return 0.5 * erfc(-x * sqrt(0.5));
 }
 static double gelu(double x) {
-    return x * normal(x);
+    return x == -INFINITY ? 0 : x * normal(x);
 }
 static double gelu_slope(double x) {
-    return normal(x) + x * exp(-0.5 * x * x) * 0.3989422804014327;
+    return normal(x) + (isinf(x) ? 0 : x * exp(-0.5 * x * x) * 0.3989422804014327);
+}
+
+/* The bounds of kernels.h. */
+static void check_gelu(const char *name, const float *x, const float *y, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        double expected = gelu(x[i]);
+        check_values(name, "gelu", y + i, &expected, 1, 2.5e-7 * fmax(1, fabs(isinf(x[i]) ? 1 : x[i])), 0);
+    }
+}
+static void check_gelu_slope(const char *name, const float *x, const float *dy, const float *dx, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        double expected = dy[i] * gelu_slope(x[i]);
+        check_values(name, "gelu_backward", dx + i, &expected, 1, 4.5e-7 * fabs((double)dy[i]), 1e-7);
+    }
 }
 
 static double *doubles(int64_t count) {
@@ -42,25 +56,41 @@ static void test_gelu(void **state) {
             int64_t count = some_columns[n];
             guarded x = guarded_make(&random, count, -14, 14), y = guarded_make(&random, count, 0, 0);
             guarded dy = guarded_make(&random, count, -2, 2), dx = guarded_make(&random, count, 0, 0);
-            double *expected = doubles(count), *slope = doubles(count);
-            for (int64_t i = 0; i < count; i++) {
-                expected[i] = gelu(x.data[i]);
-                slope[i] = dy.data[i] * gelu_slope(x.data[i]);
-            }
+            guarded y_again = guarded_make(&random, count, 0, 0), dx_again = guarded_make(&random, count, 0, 0);
             kernels->gelu(count, x.data, y.data);
-            check_values(kernels->name, "gelu", y.data, expected, count, 1e-7, 4e-7);
+            check_gelu(kernels->name, x.data, y.data, count);
             kernels->gelu_backward(count, x.data, dy.data, dx.data);
-            check_values(kernels->name, "gelu_backward", dx.data, slope, count, 6e-7, 4e-7);
-            kernels->gelu_again_backward(count, x.data, dy.data, y.data, dx.data);
-            check_values(kernels->name, "gelu again", y.data, expected, count, 1e-7, 4e-7);
-            check_values(kernels->name, "gelu_backward again", dx.data, slope, count, 6e-7, 4e-7);
+            check_gelu_slope(kernels->name, x.data, dy.data, dx.data, count);
+            kernels->gelu_again_backward(count, x.data, dy.data, y_again.data, dx_again.data);
+            assert_same_bytes(y_again.data, y.data, (size_t)count * sizeof(float));
+            assert_same_bytes(dx_again.data, dx.data, (size_t)count * sizeof(float));
             kernels->gelu_backward(count, x.data, dy.data, dy.data);
             assert_same_bytes(dy.data, dx.data, (size_t)count * sizeof(float));
             kernels->gelu(count, x.data, x.data);
             assert_same_bytes(x.data, y.data, (size_t)count * sizeof(float));
             guarded_free(x), guarded_free(y), guarded_free(dy), guarded_free(dx);
-            free(expected), free(slope);
+            guarded_free(y_again), guarded_free(dx_again);
         }
+    }
+}
+
+/* Every part of the curve, its joints with the limits and both tails. */
+static void test_gelu_sweep(void **state) {
+    enum { COUNT = 4096 };
+    static float x[COUNT], y[COUNT], dx[COUNT], ones[COUNT];
+    (void)state;
+    for (int i = 0; i < COUNT; i++) ones[i] = 1.0f;
+    FOR_EACH_KERNELS(kernels) {
+        for (double start = -8; start < 8; start += COUNT * 2e-5) {
+            for (int i = 0; i < COUNT; i++) x[i] = (float)(start + 2e-5 * i);
+            kernels->gelu_again_backward(COUNT, x, ones, y, dx);
+            check_gelu(kernels->name, x, y, COUNT);
+            check_gelu_slope(kernels->name, x, ones, dx, COUNT);
+        }
+        for (int i = 0; i < COUNT; i++) x[i] = (i % 2 ? -1.0f : 1.0f) * ldexpf(1.0f + (float)i / COUNT, i / 16 - 128);
+        kernels->gelu_again_backward(COUNT, x, ones, y, dx);
+        check_gelu(kernels->name, x, y, COUNT);
+        check_gelu_slope(kernels->name, x, ones, dx, COUNT);
     }
 }
 
@@ -85,16 +115,13 @@ static void test_gelu_special(void **state) {
         for (int s = 0; s < SPECIAL_COUNT; s++) {
             for (int64_t place = 5; place <= 35; place += 30) {
                 guarded x = guarded_make(&random, 36, -1, 1), y = guarded_make(&random, 36, 0, 0);
-                double expected[36], slope[36];
+                guarded ones = guarded_make(&random, 36, 1, 1);
                 x.data[place] = special_values[s];
-                for (int i = 0; i < 36; i++) expected[i] = gelu(x.data[i]);
-                for (int i = 0; i < 36; i++) slope[i] = gelu_slope(x.data[i]);
                 kernels->gelu(36, x.data, y.data);
-                check_values(kernels->name, "gelu", y.data, expected, 36, 1e-7, 4e-7);
-                for (int i = 0; i < 36; i++) y.data[i] = 1.0f;
-                kernels->gelu_backward(36, x.data, y.data, y.data);
-                check_values(kernels->name, "gelu_backward", y.data, slope, 36, 6e-7, 4e-7);
-                guarded_free(x), guarded_free(y);
+                check_gelu(kernels->name, x.data, y.data, 36);
+                kernels->gelu_backward(36, x.data, ones.data, y.data);
+                check_gelu_slope(kernels->name, x.data, ones.data, y.data, 36);
+                guarded_free(x), guarded_free(y), guarded_free(ones);
             }
         }
     }
@@ -241,13 +268,10 @@ static void test_exponential_of_nan(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gelu),
-        cmocka_unit_test(test_gelu_slope),
-        cmocka_unit_test(test_gelu_special),
-        cmocka_unit_test(test_softmax),
-        cmocka_unit_test(test_softmax_special),
-        cmocka_unit_test(test_exponentials),
-        cmocka_unit_test(test_exponential_of_nan),
+        cmocka_unit_test(test_gelu),         cmocka_unit_test(test_gelu_sweep),
+        cmocka_unit_test(test_gelu_slope),   cmocka_unit_test(test_gelu_special),
+        cmocka_unit_test(test_softmax),      cmocka_unit_test(test_softmax_special),
+        cmocka_unit_test(test_exponentials), cmocka_unit_test(test_exponential_of_nan),
         cmocka_unit_test(test_gelu_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

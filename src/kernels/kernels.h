@@ -10,7 +10,7 @@
 
 /* Row kernels work on `rows` rows of `columns` floats each, rows packed tightly unless a stride is given. */
 typedef struct tgr_kernels {
-    const char *name; /* "avx512", "avx2", "blis", "portable" */
+    const char *name; /* "amx", "avx512", "avx2", "blis", "portable" */
     int (*usable)(void);
 
     /* One matrix product on the calling thread. `scratch`: TGR_GEMM_SCRATCH floats, 64-byte aligned. */
@@ -23,11 +23,12 @@ typedef struct tgr_kernels {
     void (*layer_norm_backward)(int64_t rows, int64_t columns, const float *x, const float *weight, const float *mean,
                                 const float *rstd, const float *dy, int accumulate, float *dx, float *dweight,
                                 float *dbias);
-    /* GELU with erf: y = x·Φ(x). In place allowed (y == x). */
+    /* GELU with erf: y = x·Φ(x), within 2.5e-7·max(1, |x|). The limits at ±infinity, NaN for NaN. In place allowed
+     * (y == x). */
     void (*gelu)(int64_t count, const float *x, float *y);
-    /* dx = dy·(Φ(x) + x·φ(x)). In place allowed (dx == dy). */
+    /* dx = dy·(Φ(x) + x·φ(x)), the slope within 4.5e-7. In place allowed (dx == dy). */
     void (*gelu_backward)(int64_t count, const float *x, const float *dy, float *dx);
-    /* Both at once, for a way back that did not keep y. dx == dy is allowed. */
+    /* Both at once, the same bits as one after the other, for a way back that did not keep y. dx == dy is allowed. */
     void (*gelu_again_backward)(int64_t count, const float *x, const float *dy, float *y, float *dx);
     /* y = softmax(scale·x) by row, log-sum-exp of scale·x into lse [rows] unless NULL. In place allowed. An entry that
      * scaled is -infinity gets 0; a row with NaN or +infinity, or of -infinity alone, is all NaN. */
@@ -68,7 +69,7 @@ tgr_status tgr_kernels_select(const char *name, const tgr_kernels **out);
 
 extern const tgr_kernels tgr_kernels_portable, tgr_kernels_blis;
 #if defined(__x86_64__)
-extern const tgr_kernels tgr_kernels_avx2, tgr_kernels_avx512;
+extern const tgr_kernels tgr_kernels_avx2, tgr_kernels_avx512, tgr_kernels_amx;
 #endif
 
 #endif

@@ -59,12 +59,20 @@ static float normal_density(float x) {
     return 0.39894228f * expf(-0.5f * x * x);
 }
 
+/* Beyond ±20, where floats tell Φ from 0 and 1 no more, x = 20 stands for x: infinity · 0 would be NaN. */
+static float cut(float x) {
+    return fabsf(x) > 20.0f ? copysignf(20.0f, x) : x;
+}
+
 static void portable_gelu(int64_t count, const float *x, float *y) {
-    for (int64_t i = 0; i < count; i++) y[i] = x[i] * normal(x[i]);
+    for (int64_t i = 0; i < count; i++) y[i] = (x[i] < 0.0f ? cut(x[i]) : x[i]) * normal(x[i]);
 }
 
 static void portable_gelu_backward(int64_t count, const float *x, const float *dy, float *dx) {
-    for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * (normal(x[i]) + x[i] * normal_density(x[i]));
+    for (int64_t i = 0; i < count; i++) {
+        float near = cut(x[i]);
+        dx[i] = dy[i] * (normal(near) + near * normal_density(near));
+    }
 }
 
 static void portable_gelu_again_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {

@@ -5,9 +5,10 @@
 #define TGR_KERNELS_VECTOR_H
 
 #include "kernels/kernels.h"
-#include "kernels/vector_activation.h"
+#include "kernels/vector_gelu.h"
 #include "kernels/vector_norm.h"
 #include "kernels/vector_optimizer.h"
+#include "kernels/vector_softmax.h"
 #include "kernels/vector_sum.h"
 
 /* The part of a tgr_kernels initialiser that this template fills. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the vector row kernels are made of: sums in lanes, exp and the normal distribution as branch-free C.
+/* What the vector row kernels are made of: sums in lanes, polynomials and exp as branch-free C.
  *
  * The vector_*.h files are a template: each file for one instruction set includes vector.h once and is compiled with
  * its own flags. Loops are plain C that compilers vectorise. A sum keeps one partial sum per lane, so that it
@@ -54,8 +54,26 @@ static inline uint32_t vector_to_bits(float value) {
     return bits;
 }
 
-/* exp(x) for x <= 40 within 2 units in the last place: denormals, 0 below -104, NaN for NaN. (All that softmax and the
- * normal distribution ask for; a result that may overflow would cost a third more.)
+/* A constant that the compiler does not know. Where a value is cut at a known one, gcc splits the loop's body into
+ * paths for what is cut and what is not, and then vectorises them all. */
+static inline float vector_hidden(float value) {
+    volatile float hidden = value;
+    return hidden;
+}
+
+/* Σ_k c[k]·v^k of an even number of terms, even powers and odd ones by themselves: two chains do not wait for each
+ * other. */
+static inline float vector_polynomial(const float *c, int terms, float v) {
+    float square = v * v, even = c[terms - 2], odd = c[terms - 1];
+    for (int k = terms - 4; k >= 0; k -= 2) {
+        even = even * square + c[k];
+        odd = odd * square + c[k + 1];
+    }
+    return odd * v + even;
+}
+
+/* exp(x) for x <= 40 within 2 units in the last place: denormals, 0 below -104, NaN for NaN. (All that softmax
+ * asks for; a result that may overflow would cost a third more.)
  *
  * x = n·ln 2 + r with |r| <= ln 2 / 2; e^r by a polynomial; times 2^(n + 64), then times 2^-64, which rounds to a
  * denormal where needed. */
@@ -75,34 +93,6 @@ static inline float vector_exp(float x) {
     p = p * r + 1.0f;
     float power = vector_from_bits(vector_to_bits(shifted) << 23);
     return x < -104.0f ? 0.0f : p * power * 0x1p-64f;
-}
-
-/* Φ(-|x|), the lower tail of the normal distribution, given gauss = exp(-x²/2): gauss times Mills' ratio, which is
- * t = 1 / (1 + |x|/4) times a polynomial in s = 1 - t. Within 9e-8, relative, of the true ratio; in s and not in t, as
- * s has no rounding error to speak of near 0. */
-static inline float vector_normal_tail(float x, float gauss) {
-    float quarter = 0.25f * fabsf(x);
-    quarter = quarter > 1e30f ? 1e30f : quarter; /* infinity · 0 would be NaN */
-    float t = 1.0f / (1.0f + quarter);
-    float s = quarter * t;
-    float p = -0.0208148884f;
-    p = p * s + 0.1019447657f;
-    p = p * s - 0.1700210005f;
-    p = p * s + 0.04439732691f;
-    p = p * s + 0.1495521142f;
-    p = p * s + 0.08100314289f;
-    p = p * s - 0.7990911174f;
-    p = p * s + 1.308536519f;
-    p = p * s - 1.095771312f;
-    p = p * s + 0.5f;
-    return p * t * gauss;
-}
-
-/* Φ(x), given gauss = exp(-x²/2). */
-static inline float vector_normal(float x, float gauss) {
-    float tail = vector_normal_tail(x, gauss);
-    float rest = 1.0f - tail;
-    return x > 0.0f ? rest : tail;
 }
 
 #endif

@@ -1,38 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: GELU and softmax with their ways back. See vector_math.h. */
-#ifndef TGR_KERNELS_VECTOR_ACTIVATION_H
-#define TGR_KERNELS_VECTOR_ACTIVATION_H
+/* Template: softmax and its way back. See vector_math.h. */
+#ifndef TGR_KERNELS_VECTOR_SOFTMAX_H
+#define TGR_KERNELS_VECTOR_SOFTMAX_H
 
 #include "kernels/vector_math.h"
 #include "kernels/vector_sum.h"
-
-static void vector_gelu(int64_t count, const float *x, float *y) {
-    VECTOR_INDEPENDENT
-    for (int64_t i = 0; i < count; i++) {
-        float gauss = vector_exp(-0.5f * x[i] * x[i]);
-        y[i] = x[i] * vector_normal(x[i], gauss);
-    }
-}
-
-static void vector_gelu_backward(int64_t count, const float *x, const float *dy, float *dx) {
-    const float root = 0.39894228f; /* 1 / sqrt(2π) */
-    VECTOR_INDEPENDENT
-    for (int64_t i = 0; i < count; i++) {
-        float gauss = vector_exp(-0.5f * x[i] * x[i]);
-        dx[i] = dy[i] * (vector_normal(x[i], gauss) + x[i] * (root * gauss));
-    }
-}
-
-static void vector_gelu_again_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {
-    const float root = 0.39894228f; /* 1 / sqrt(2π) */
-    VECTOR_INDEPENDENT
-    for (int64_t i = 0; i < count; i++) {
-        float gauss = vector_exp(-0.5f * x[i] * x[i]);
-        float normal = vector_normal(x[i], gauss);
-        y[i] = x[i] * normal;
-        dx[i] = dy[i] * (normal + x[i] * (root * gauss));
-    }
-}
 
 static inline float vector_larger(float a, float b) {
     return a > b ? a : b;

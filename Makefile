@@ -58,6 +58,7 @@ TOOL_CFLAGS   = -std=c11 $(COMMON_FLAGS) -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS)
 TEST_CFLAGS   = -std=c11 -Isrc -Itest $(BLIS_CFLAGS) $(COMMON_FLAGS) -Iexamples -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
 EXAMPLE_CXXFLAGS = -std=c++17 $(COMMON_FLAGS) $(WARNINGS) $(CPPFLAGS) $(CXXFLAGS)
 LIBS := $(BLIS_LIBS) -lz -lm -pthread
+TOOL_LIBS := -lcjson -ljpeg -lpng
 
 LIB_SOURCES     := $(sort $(wildcard src/*/*.c))
 TOOL_SOURCES    := $(sort $(wildcard examples/tgrmoe/*.c))
@@ -102,6 +103,7 @@ $(BUILD)/flags: FORCE
 # Kernels for one kind of processor stand in files of their own; no other file is compiled for it. (A % stands for one
 # character at least: %avx512.o alone would miss avx512.o.)
 %/avx512.o %_avx512.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
+%/gemm_amx.o %/amx_pack.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mamx-tile -mamx-bf16 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma)
 %/avx2.o %_avx2.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx2 -mfma)
 
 # BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.
@@ -147,7 +149,7 @@ $(STATIC): $(LIB_OBJECTS)
 $(TOOL): $(TOOL_OBJECTS) $(STATIC)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(TOOL_OBJECTS) $(STATIC) $(LIBS) -lcjson
+	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(TOOL_OBJECTS) $(STATIC) $(LIBS) $(TOOL_LIBS)
 
 $(EXAMPLES): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(STATIC)
 	$(call say,LD)
@@ -160,8 +162,9 @@ $(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(B
 	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) -lcmocka $(LIBS) $(TEST_LIBS)
 
 # Parts of the tool are tested from inside.
-$(BUILD)/test/test_data: $(call OBJECT,$(TOOL_PARTS))
-$(BUILD)/test/test_data: TEST_LIBS := -lcjson
+TOOL_TESTS := $(patsubst %,$(BUILD)/test/test_%,data images images_folder images_prefetch images_corpus augment)
+$(TOOL_TESTS): $(call OBJECT,$(TOOL_PARTS))
+$(TOOL_TESTS): TEST_LIBS := $(TOOL_LIBS)
 
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call OBJECT,$(BENCH_PARTS)) $(STATIC)
 	$(call say,LD)

@@ -7,7 +7,7 @@
 #   scripts/ensure-packages.sh build|check|slow|demo|PACKAGE...
 set -eu
 
-BUILD="gcc make pkg-config libc6-dev libblis-pthread-dev zlib1g-dev libcjson-dev"
+BUILD="gcc make pkg-config libc6-dev libblis-pthread-dev zlib1g-dev libcjson-dev libjpeg62-turbo-dev libpng-dev"
 CHECK="$BUILD g++ binutils libcmocka-dev"
 DEMO="$BUILD dataset-fashion-mnist"
 
@@ -30,6 +30,9 @@ if ! command -v dpkg >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; th
     program='#include <blis.h>
 #include <zlib.h>
 #include <cjson/cJSON.h>
+#include <stdio.h>
+#include <jpeglib.h>
+#include <png.h>
 int main(void) { return 0; }'
     folders="-I/usr/include/blis -I/usr/local/include/blis ${BLIS_CFLAGS-}"
     # shellcheck disable=SC2086

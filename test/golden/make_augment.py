@@ -125,9 +125,9 @@ def put_crops(file, draws=100000):
         image = torch.empty(3, height, width)
         found = np.array([RandomResizedCrop.get_params(image, (0.08, 1.0), (3 / 4, 4 / 3)) for _ in range(draws)],
                          np.float64)
-        file.put(f"crop.{i}", np.quantile(describe(found, width, height), QUANTILES, axis=1).T.copy())
+        file.put(f"crop.{i}", np.quantile(describe(found, width, height), QUANTILES, axis=1))
         erased = np.array([erase_once(width, height) for _ in range(draws // 10)], np.float64)
-        file.put(f"erase.{i}", np.quantile(describe(erased, width, height), QUANTILES, axis=1).T.copy())
+        file.put(f"erase.{i}", np.quantile(describe(erased, width, height), QUANTILES, axis=1))
 
 
 def describe(found, width, height):

@@ -27,6 +27,7 @@ static const variant variants[] = {
 #if defined(__x86_64__)
     {"avx2", tgr_usable_avx2, tgr_gemm_avx2},
     {"avx512", tgr_usable_avx512, tgr_gemm_avx512},
+    {"amx", tgr_usable_amx, tgr_gemm_amx},
 #endif
 };
 enum { VARIANT_COUNT = sizeof variants / sizeof variants[0] };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernels for x86 processors with AVX-512 F, VL, DQ and BW. Compiled with flags for these. */
+/* Kernels for x86 processors with AVX-512 F, VL, DQ and BW, without and with AMX. Compiled with flags for AVX-512. */
 #include "kernels/gemm_variants.h"
 #include "kernels/vector.h"
 
 #if defined(__x86_64__)
 const tgr_kernels tgr_kernels_avx512 = {
     .name = "avx512", .usable = tgr_usable_avx512, .gemm = tgr_gemm_avx512, VECTOR_KERNELS};
+
+const tgr_kernels tgr_kernels_amx = {.name = "amx", .usable = tgr_usable_amx, .gemm = tgr_gemm_amx, VECTOR_KERNELS};
 #endif

@@ -6,6 +6,7 @@
 
 #include "kernels/gemm_blocked.h"
 #include "kernels/gemm_variants.h"
+#include "kernels/transpose_avx512.h"
 
 enum { ROWS = 14, VECTORS = 2, LANES = 16 };
 enum { AHEAD = 16 }; /* how many rows of B to prefetch; beyond the last one it does no harm */
@@ -84,32 +85,9 @@ static void multiply_tile(int64_t rows, int64_t columns, const tgr_micro_tile *t
     by_rows[rows - 1](columns, tile);
 }
 
-/* x[i][j] becomes x[j][i]. */
-static inline __attribute__((always_inline)) void transpose(__m512 x[LANES]) {
-    __m512 y[LANES];
-    for (int i = 0; i < LANES; i += 4) { /* 4 × 4 within each quarter of the vectors */
-        __m512 low01 = _mm512_unpacklo_ps(x[i], x[i + 1]), high01 = _mm512_unpackhi_ps(x[i], x[i + 1]);
-        __m512 low23 = _mm512_unpacklo_ps(x[i + 2], x[i + 3]), high23 = _mm512_unpackhi_ps(x[i + 2], x[i + 3]);
-        y[i] = _mm512_shuffle_ps(low01, low23, 0x44);
-        y[i + 1] = _mm512_shuffle_ps(low01, low23, 0xee);
-        y[i + 2] = _mm512_shuffle_ps(high01, high23, 0x44);
-        y[i + 3] = _mm512_shuffle_ps(high01, high23, 0xee);
-    }
-    for (int i = 0; i < 4;
-         i++) { /* 4 × 4 of quarters: y[4·r + i] has in quarter q what x[4·q + i] needs in quarter r */
-        __m512 even01 = _mm512_shuffle_f32x4(y[i], y[i + 4], 0x88);
-        __m512 odd01 = _mm512_shuffle_f32x4(y[i], y[i + 4], 0xdd);
-        __m512 even23 = _mm512_shuffle_f32x4(y[i + 8], y[i + 12], 0x88);
-        __m512 odd23 = _mm512_shuffle_f32x4(y[i + 8], y[i + 12], 0xdd);
-        x[i] = _mm512_shuffle_f32x4(even01, even23, 0x88);
-        x[i + 4] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
-        x[i + 8] = _mm512_shuffle_f32x4(even01, even23, 0xdd);
-        x[i + 12] = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
-    }
-}
-
 /* What gemm_pack.h asks for. */
 typedef __m512 vector;
+#define transpose tgr_transpose_avx512
 
 static inline vector load(const float *from, int64_t lanes) {
     __mmask16 mask = first_lanes(lanes);

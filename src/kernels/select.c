@@ -10,6 +10,7 @@
 /* Best first. */
 static const tgr_kernels *const rows[] = {
 #if defined(__x86_64__)
+    &tgr_kernels_amx,
     &tgr_kernels_avx512,
     &tgr_kernels_avx2,
 #endif

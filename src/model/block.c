@@ -79,17 +79,20 @@ void tgr_block_initialise(tgr_block *block, tgr_parameters *parameters, const tg
     tgr_residual_initialise(&block->ffn_residual, parameters, layer_scale);
 }
 
-/* In TGR_EVAL the FFN branch lies over the attention branch, which is done by then. */
 void tgr_block_plan(tgr_block *block, const tgr_pass *pass, tgr_arena *arena) {
     block->middle = pass->mode == TGR_TRAIN ? tgr_arena_floats(arena, pass->rows, pass->dim) : block->x;
     tgr_norm_plan(&block->norm1, pass, arena);
-    tgr_norm_plan(&block->norm2, pass, arena);
-    tgr_residual_plan(&block->attention_residual, pass, arena);
-    tgr_residual_plan(&block->ffn_residual, pass, arena);
-    int64_t start = arena->used;
     tgr_self_attention_plan(&block->attention, pass, arena);
-    if (pass->mode == TGR_EVAL) arena->used = start;
-    if (block->moe == NULL) tgr_ffn_plan(&block->ffn, pass, arena);
+    tgr_residual_plan(&block->attention_residual, pass, arena);
+    tgr_norm_plan(&block->norm2, pass, arena);
+    tgr_residual_plan(&block->ffn_residual, pass, arena);
+}
+
+void tgr_block_plan_ffn(tgr_block *block, const tgr_pass *pass, tgr_arena *arena) {
+    if (block->moe != NULL)
+        tgr_moe_layer_plan_work(block->moe, pass->mode, arena, pass->rows);
+    else
+        tgr_ffn_plan(&block->ffn, pass, arena);
 }
 
 static void capture(const tgr_block *block, const tgr_pass *pass, tgr_feature feature, const float *from) {

@@ -143,16 +143,11 @@ tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *image
     return TGR_OK;
 }
 
-/* Whether other blocks have used what the block's backward needs. The last one's is still there. */
+/* Whether other blocks have used what the block's backward needs. What the last one left is still there. */
 static int runs_again(const tgr_model *model, int64_t block) {
-    switch (model->pass.recompute) {
-        case TGR_RECOMPUTE_EXPERTS:
-            return model->blocks[block].moe != NULL && block != model->moe_blocks[model->moe_count - 1];
-        case TGR_RECOMPUTE_BLOCKS:
-            return block != model->dimensions.depth - 1;
-        default:
-            return 0;
-    }
+    tgr_recompute recompute = model->pass.recompute;
+    if (block == model->dimensions.depth - 1 || recompute == TGR_RECOMPUTE_NONE) return 0;
+    return recompute == TGR_RECOMPUTE_BLOCKS || model->blocks[block].moe != NULL;
 }
 
 static tgr_status check_can_backward(const tgr_model *model) {

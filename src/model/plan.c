@@ -23,15 +23,18 @@ static int64_t partial_floats(const tgr_model *model, const tgr_pass *pass) {
     return most;
 }
 
-/* What blocks share. */
-static void plan_shared(const tgr_model *model, tgr_pass *pass, tgr_arena *arena) {
+/* What all parts of a block use. */
+static void plan_shared(tgr_pass *pass, tgr_arena *arena) {
+    pass->normalised = tgr_arena_floats(arena, pass->rows, pass->dim);
+    pass->branch = tgr_arena_floats(arena, pass->rows, pass->dim);
+    pass->input_gradient = pass->mode == TGR_TRAIN ? tgr_arena_floats(arena, pass->rows, pass->dim) : NULL;
+}
+
+static void plan_wide(const tgr_model *model, tgr_pass *pass, tgr_arena *arena) {
     const tgr_dimensions *d = &model->dimensions;
     int64_t hidden = model->moe_count < d->depth ? d->hidden : 0;
     int64_t widest = hidden > 3 * d->dim ? hidden : 3 * d->dim;
     int train = pass->mode == TGR_TRAIN;
-    pass->normalised = tgr_arena_floats(arena, pass->rows, d->dim);
-    pass->branch = tgr_arena_floats(arena, pass->rows, d->dim);
-    pass->input_gradient = train ? tgr_arena_floats(arena, pass->rows, d->dim) : NULL;
     pass->wide[0] = train ? tgr_arena_floats(arena, pass->rows, widest) : NULL;
     pass->wide[1] = train ? tgr_arena_floats(arena, pass->rows, hidden) : NULL;
 }
@@ -50,29 +53,38 @@ static int blocks_overlap(const tgr_pass *pass) {
     return pass->mode == TGR_EVAL || pass->recompute == TGR_RECOMPUTE_BLOCKS;
 }
 
-static int experts_overlap(const tgr_pass *pass) {
-    return blocks_overlap(pass) || pass->recompute == TGR_RECOMPUTE_EXPERTS;
-}
-
-static void plan_experts(const tgr_model *model, tgr_block *block, tgr_arena *arena) {
-    if (block->moe != NULL) tgr_moe_layer_plan_work(block->moe, model->pass.mode, arena, model->pass.rows);
+static int ffn_overlaps(const tgr_pass *pass, const tgr_block *block) {
+    return blocks_overlap(pass) || (block->moe != NULL && pass->recompute == TGR_RECOMPUTE_EXPERTS);
 }
 
 /* What each block has to itself. */
 static void plan_kept(tgr_model *model, tgr_arena *arena) {
+    const tgr_pass *pass = &model->pass;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
-        if (!blocks_overlap(&model->pass)) tgr_block_plan(&model->blocks[i], &model->pass, arena);
-        if (!experts_overlap(&model->pass)) plan_experts(model, &model->blocks[i], arena);
+        tgr_block *block = &model->blocks[i];
+        if (!blocks_overlap(pass)) tgr_block_plan(block, pass, arena);
+        if (!ffn_overlaps(pass, block)) tgr_block_plan_ffn(block, pass, arena);
     }
 }
 
-/* What blocks use in turn. */
+/* What blocks use in turn. An FFN needs `wide` beside its own; experts do not, nor does attention need what they leave,
+ * so they lie over it. In TGR_EVAL they lie over attention, too. */
 static void plan_overlapping(tgr_model *model, tgr_arena *arena) {
-    int64_t start = arena->used;
+    tgr_pass *pass = &model->pass;
+    int64_t start = arena->used, attention_end = start;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
         arena->used = start;
-        if (blocks_overlap(&model->pass)) tgr_block_plan(&model->blocks[i], &model->pass, arena);
-        if (experts_overlap(&model->pass)) plan_experts(model, &model->blocks[i], arena);
+        if (blocks_overlap(pass)) tgr_block_plan(&model->blocks[i], pass, arena);
+        if (arena->used > attention_end) attention_end = arena->used;
+    }
+    int64_t experts_start = pass->mode == TGR_EVAL ? start : attention_end;
+    arena->used = experts_start;
+    plan_wide(model, pass, arena);
+    int64_t ffn_start = arena->used;
+    for (int64_t i = 0; i < model->dimensions.depth; i++) {
+        tgr_block *block = &model->blocks[i];
+        arena->used = block->moe != NULL ? experts_start : ffn_start;
+        if (ffn_overlaps(pass, block)) tgr_block_plan_ffn(block, pass, arena);
     }
 }
 
@@ -104,7 +116,7 @@ static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *a
     int64_t start = arena->used;
     tgr_embed_plan(&model->embed, pass, arena);
     arena->used = start;
-    plan_shared(model, pass, arena);
+    plan_shared(pass, arena);
     plan_overlapping(model, arena);
 }
 

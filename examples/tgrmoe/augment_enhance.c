@@ -34,10 +34,10 @@ void augment_color(image *io, float factor) {
 }
 
 void augment_contrast(image *io, float factor) {
-    const size_t bytes = byte_count(io);
+    const size_t pixels = byte_count(io) / IMAGE_CHANNELS;
     int64_t sum = 0;
-    for (size_t i = 0; i < bytes; i += IMAGE_CHANNELS) sum += grey_of(io->pixels + i);
-    const double mean = (double)sum / (double)(bytes / IMAGE_CHANNELS);
+    for (size_t i = 0; i < pixels; i++) sum += grey_of(io->pixels + i * IMAGE_CHANNELS);
+    const double mean = (double)sum / (double)pixels;
     blend_from(io, (int)(mean + 0.5), factor);
 }
 

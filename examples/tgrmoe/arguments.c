@@ -28,16 +28,22 @@ typedef struct tool_flag {
 } tool_flag;
 
 #define AT(member) offsetof(tool_arguments, member)
-enum { TRAINING = COMMAND_TRAIN | COMMAND_COMPARE, ALL = TRAINING | COMMAND_EVAL };
+enum {
+    TRAINING = COMMAND_TRAIN | COMMAND_COMPARE,
+    ALL = TRAINING | COMMAND_EVAL,
+    EXCHANGE = COMMAND_IMPORT | COMMAND_EXPORT,
+    EVERY = 255
+};
 
 static const tool_flag flags[] = {
     {"data", "DIR", ALL, FLAG_TEXT, AT(data), 0, "folder with the images (IDX, packed or not, or CIFAR binary)"},
     {"dataset", "KIND", ALL, FLAG_TEXT, AT(dataset), 0, "idx, cifar10 or cifar100; by the files there if not given"},
     {"method", "NAME", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "how tokens find experts; the names are below, at method"},
     {"teacher", "FILE", TRAINING, FLAG_TEXT, AT(teacher), 0,
-     "a dense model that guides (tgr, and others with a softmax router)"},
+     "a dense model that guides (tgr, and others with a softmax router); a checkpoint or safetensors"},
     {"init", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(init), 0,
-     "take weights of the same name and shape from there; with upcycle=1, experts from a dense model's FFNs"},
+     "take weights of the same name and shape from there (a checkpoint or safetensors); with upcycle=1, experts from a "
+     "dense model's FFNs"},
     {"init-optimizer", NULL, COMMAND_TRAIN, FLAG_SWITCH, AT(init_optimizer), 0,
      "with upcycle=1, take the optimizer's moments from there too"},
     {"epochs", "N", TRAINING, FLAG_NUMBER, AT(epochs), 1,
@@ -48,11 +54,18 @@ static const tool_flag flags[] = {
     {"batch", "B", ALL, FLAG_NUMBER, AT(batch), 1, "images in a batch; 128 if not given"},
     {"lr", "X", TRAINING, FLAG_OPTION, 0, 0, "learning rate at its highest"},
     {"optimizer", "NAME", TRAINING, FLAG_OPTION, 0, 0, "adamw or sgd"},
-    {"seed", "S", TRAINING, FLAG_NUMBER, AT(seed), 0, "of all random numbers; 1 if not given"},
+    {"seed", "S", TRAINING | COMMAND_IMPORT, FLAG_NUMBER, AT(seed), 0, "of all random numbers; 1 if not given"},
     {"threads", "T", ALL, FLAG_NUMBER, AT(threads), 1, "threads; as many as there are processors if not given"},
-    {"mean", "X[,X,X]", ALL, FLAG_TEXT, AT(mean), 0, "what is subtracted from pixel/255, by channel"},
-    {"std", "X[,X,X]", ALL, FLAG_TEXT, AT(deviation), 0, "what the difference is divided by, by channel"},
+    {"mean", "X[,X,X]", ALL | EXCHANGE, FLAG_TEXT, AT(mean), 0, "what is subtracted from pixel/255, by channel"},
+    {"std", "X[,X,X]", ALL | EXCHANGE, FLAG_TEXT, AT(deviation), 0, "what the difference is divided by, by channel"},
+    {"crop", "X", EXCHANGE, FLAG_TEXT, AT(crop), 0,
+     "what of a resized photograph's shorter side the model sees, 0.01 to 1; 0.9 for DeiT"},
+    {"interpolation", "NAME", EXCHANGE, FLAG_TEXT, AT(interpolation), 0,
+     "how photographs are resized: bilinear or bicubic"},
+    {"bf16", NULL, COMMAND_EXPORT, FLAG_SWITCH, AT(bf16), 0, "write weights as bfloat16, half as large"},
     {"set", "KEY=VALUE", TRAINING, FLAG_SET, 0, 0, "set one of the options below; may be repeated"},
+    {"set", "KEY=VALUE", COMMAND_IMPORT, FLAG_SET, 0, 0,
+     "heads=N where the width is no multiple of 64; image_size=N resamples positions; classes=N makes a fresh head"},
     {"save", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(save), 0,
      "write the model and the state of training there at the end"},
     {"save-every", "STEPS", COMMAND_TRAIN, FLAG_NUMBER, AT(save_every), 1, "and every so many steps"},
@@ -76,7 +89,7 @@ static const tool_flag flags[] = {
      "what --ablation finetune goes on with; if not given, one half of the classes after the other"},
     {"out", "DIR", COMMAND_COMPARE, FLAG_TEXT, AT(out), 0,
      "folder for report.html, report.csv and the runs; finished runs there are not trained again"},
-    {"model", "FILE", COMMAND_EVAL, FLAG_TEXT, AT(model), 0, "a file that train saved"},
+    {"model", "FILE", COMMAND_EVAL, FLAG_TEXT, AT(model), 0, "a file that train saved, or safetensors"},
     {"oracle", "FILE", COMMAND_EVAL, FLAG_TEXT, AT(oracle), 0,
      "route as this dense teacher's routers say (method tgr)"},
     {"logits", "FILE", COMMAND_EVAL, FLAG_TEXT, AT(logits), 0, "write the logits: float32 [n, classes], little-endian"},
@@ -84,7 +97,7 @@ static const tool_flag flags[] = {
      "write the first choices: int32 [MoE layers, n * tokens], little-endian"},
     {"markdown", NULL, COMMAND_OPTIONS, FLAG_SWITCH, AT(markdown), 0, "as a page in Markdown"},
     {"svg", "FILE", COMMAND_REPORT, FLAG_TEXT, AT(svg), 0, "draw routing consistency over epochs"},
-    {"help", NULL, 63, FLAG_SWITCH, AT(help), 0, "show this"},
+    {"help", NULL, EVERY, FLAG_SWITCH, AT(help), 0, "show this"},
 };
 
 enum { FLAGS = sizeof flags / sizeof *flags };

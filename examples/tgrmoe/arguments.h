@@ -12,7 +12,9 @@ typedef enum tool_command {
     COMMAND_INFO = 4,
     COMMAND_OPTIONS = 8,
     COMMAND_REPORT = 16,
-    COMMAND_COMPARE = 32
+    COMMAND_COMPARE = 32,
+    COMMAND_IMPORT = 64,
+    COMMAND_EXPORT = 128
 } tool_command;
 
 enum { SETTINGS_MAX = 128, UNSET = -1 };
@@ -32,9 +34,10 @@ typedef struct tool_plan {
 /* Texts that were not given are NULL, numbers UNSET, switches 0. */
 typedef struct tool_arguments {
     const char *data, *dataset, *teacher, *init, *save, *resume, *json, *model, *logits, *routing, *oracle, *svg;
-    const char *mean, *deviation, *labels, *methods, *sweep, *sweep_methods, *ablation, *out, *finetune_data;
+    const char *mean, *deviation, *crop, *interpolation, *labels, *methods, *sweep, *sweep_methods, *ablation, *out,
+        *finetune_data;
     int64_t epochs, steps, limit, batch, seed, seeds, threads, save_every, probe;
-    int no_shuffle, init_optimizer, markdown, help;
+    int no_shuffle, init_optimizer, markdown, bf16, help;
     tool_setting settings[SETTINGS_MAX]; /* in the order of the command line */
     int setting_count;
     char **files; /* what is no flag */

@@ -10,6 +10,8 @@ int command_eval(const tool_arguments *arguments);
 int command_info(const tool_arguments *arguments);
 int command_options(const tool_arguments *arguments);
 int command_compare(const tool_arguments *arguments);
+int command_import(const tool_arguments *arguments);
+int command_export(const tool_arguments *arguments);
 int command_report(const tool_arguments *arguments);
 
 /* The keys of --set, a line each, from the library's own table. */

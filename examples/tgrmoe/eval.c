@@ -9,6 +9,7 @@
 #include "epoch_log.h"
 #include "evaluation.h"
 #include "failure.h"
+#include "model_file.h"
 #include "session.h"
 
 enum { DEFAULT_BATCH = 128 };
@@ -54,12 +55,15 @@ done:
 /* Pixels are normalised as they were in training, unless the command line says otherwise. */
 static int find_statistics(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
-    run_state state = {0};
+    int known = 0;
+    preprocessing images;
     const int64_t channels = subject->data.test.channels;
     dataset_statistics(subject->data.kind, subject->mean, subject->deviation);
-    if (state_peek(&state, arguments->model) == 0) {
-        memcpy(subject->mean, state.mean, sizeof state.mean);
-        memcpy(subject->deviation, state.deviation, sizeof state.deviation);
+    preprocessing_defaults(&images);
+    TRY(model_file_preprocessing(&images, arguments->model, &known));
+    if (known) {
+        memcpy(subject->mean, images.mean, sizeof subject->mean);
+        memcpy(subject->deviation, images.deviation, sizeof subject->deviation);
     }
     if (arguments->mean) TRY(arguments_numbers("mean", arguments->mean, channels, subject->mean));
     if (arguments->deviation) TRY(arguments_numbers("std", arguments->deviation, channels, subject->deviation));
@@ -71,7 +75,7 @@ done:
 static int open_oracle(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
     tgr_checkpoint *file = NULL;
-    LIBRARY(tgr_model_load(&subject->backbone, subject->context, arguments->oracle, "model"));
+    TRY(model_file_open(&subject->backbone, subject->context, arguments->oracle));
     LIBRARY(tgr_teacher_create(&subject->oracle, subject->backbone, subject->model));
     LIBRARY(tgr_checkpoint_create(&file, subject->context));
     LIBRARY(tgr_checkpoint_add_teacher(file, "teacher", subject->oracle));
@@ -90,7 +94,7 @@ static int open_subject(tool_subject *subject, const tool_arguments *arguments) 
                                                     : threads > INT32_MAX ? INT32_MAX
                                                                           : (int)threads};
     LIBRARY(tgr_context_create(&subject->context, &options));
-    LIBRARY(tgr_model_load(&subject->model, subject->context, arguments->model, "model"));
+    TRY(model_file_open(&subject->model, subject->context, arguments->model));
     TRY(session_load_data(&subject->data, arguments, 0));
     TRY(fit_data(subject));
     TRY(find_statistics(subject, arguments));

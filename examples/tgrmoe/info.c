@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe info: what a checkpoint holds. */
+/* tgrmoe info: what a file holds, a checkpoint or safetensors. */
 #include <string.h>
 
 #include "commands.h"
 #include "failure.h"
+#include "info.h"
+#include "model_file.h"
 #include "session.h"
 
 typedef struct tool_listing {
@@ -33,7 +35,7 @@ static int print_model(tgr_context *context, const char *path) {
     tgr_model *model = NULL;
     const tgr_config *config = NULL;
     int64_t total = 0, active = 0, layers = 0, options = 0;
-    LIBRARY(tgr_model_load(&model, context, path, "model"));
+    TRY(model_file_open(&model, context, path));
     LIBRARY(tgr_model_config(model, &config));
     LIBRARY(tgr_model_parameter_counts(model, &total, &active));
     LIBRARY(tgr_model_moe_layers(model, &layers));
@@ -54,6 +56,21 @@ done:
     return result;
 }
 
+static int print_preprocessing(const char *path) {
+    int result = 0, known = 0;
+    preprocessing images;
+    preprocessing_text texts[PREPROCESSING_TEXTS];
+    preprocessing_defaults(&images);
+    TRY(model_file_preprocessing(&images, path, &known));
+    if (!known) goto done;
+    preprocessing_write(&images, texts);
+    printf("images:");
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) printf(" %s=%s", texts[i].key, texts[i].text);
+    printf("\n");
+done:
+    return result;
+}
+
 static int print_run(const char *path) {
     int result = 0;
     run_state state = {0};
@@ -69,20 +86,41 @@ done:
     return result;
 }
 
-int command_info(const tool_arguments *arguments) {
+static int print_checkpoint(tgr_context *context, const char *path) {
     int result = 0;
-    tgr_context *context = NULL;
     tool_listing listing = {0};
-    const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
-    if (arguments->file_count != 1) TRY(fail_usage("info: one file is needed"));
-    const char *path = arguments->files[0];
-    LIBRARY(tgr_context_create(&context, &options));
-    printf("%s\n", path);
     LIBRARY(tgr_checkpoint_list(context, path, print_part, &listing));
     printf("%llu parts, %llu bytes, %llu stored\n", (unsigned long long)listing.parts,
            (unsigned long long)listing.bytes, (unsigned long long)listing.stored_bytes);
     if (listing.has_model) TRY(print_model(context, path));
+    if (listing.has_model) TRY(print_preprocessing(path));
     if (listing.has_host) TRY(print_run(path));
+done:
+    return result;
+}
+
+/* Any safetensors file can be shown, whether its tensors are of a model that is known or not. */
+static int print_safetensors(tgr_context *context, const char *path) {
+    int result = 0;
+    TRY(info_safetensors(context, path));
+    if (print_model(context, path) != 0)
+        printf("no model that tgrmoe import takes as it is: %s\n", failure_message());
+    else
+        TRY(print_preprocessing(path));
+done:
+    return result;
+}
+
+int command_info(const tool_arguments *arguments) {
+    int result = 0, safetensors = 0;
+    tgr_context *context = NULL;
+    const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
+    if (arguments->file_count != 1) TRY(fail_usage("info: one file is needed"));
+    const char *path = arguments->files[0];
+    TRY(model_file_is_safetensors(path, &safetensors));
+    LIBRARY(tgr_context_create(&context, &options));
+    printf("%s\n", path);
+    TRY(safetensors ? print_safetensors(context, path) : print_checkpoint(context, path));
 done:
     tgr_context_free(context);
     return result;

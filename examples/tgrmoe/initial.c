@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "failure.h"
+#include "model_file.h"
 #include "session.h"
 
 /* Copies tensor `index` if `from` has its like. *taken counts the numbers copied. */
@@ -44,7 +45,7 @@ int session_take_weights(tool_session *session, const char *path) {
         TRY(session_upcycle(session, path));
         goto done;
     }
-    LIBRARY(tgr_model_load(&source, session->context, path, "model"));
+    TRY(model_file_open_like(&source, session->context, path, session->model));
     LIBRARY(tgr_model_parameters(source, &from));
     LIBRARY(tgr_model_parameters(session->model, &to));
     LIBRARY(tgr_parameters_count(to, &tensors));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "failure.h"
+#include "model_file.h"
 #include "session.h"
 
 /* The router of a layer that has another shape in the file, for another number of experts, stays fresh. */
@@ -25,12 +26,17 @@ done:
 }
 
 int session_take_teacher(tool_session *session, const char *path) {
-    int result = 0;
+    int result = 0, safetensors = 0;
     int64_t count = 0;
     tgr_model *student = NULL;
     tgr_teacher *teacher = NULL;
     tgr_checkpoint *file = NULL;
     tgr_parameters *to = NULL, *from = NULL;
+    TRY(model_file_is_safetensors(path, &safetensors));
+    if (safetensors) {
+        fprintf(stderr, "init: teacher routers are fresh, a safetensors file has none\n");
+        goto done;
+    }
     LIBRARY(tgr_model_load(&student, session->context, path, "model"));
     if (tgr_teacher_create(&teacher, session->backbone, student) != TGR_OK) goto done; /* It never had one. */
     LIBRARY(tgr_checkpoint_create(&file, session->context));

@@ -3,12 +3,13 @@
 #include <stdio.h>
 
 #include "failure.h"
+#include "model_file.h"
 #include "session.h"
 
 int session_upcycle(tool_session *session, const char *path) {
     int result = 0;
     tgr_model *dense = NULL;
-    LIBRARY(tgr_model_load(&dense, session->context, path, "model"));
+    TRY(model_file_open_like(&dense, session->context, path, session->model));
     LIBRARY(tgr_model_upcycle(session->model, dense));
     fprintf(stderr, "init: every expert starts as the FFN in %s\n", path);
 done:
@@ -17,12 +18,14 @@ done:
 }
 
 int session_take_moments(tool_session *session, const char *path) {
-    int result = 0;
+    int result = 0, safetensors = 0;
     tgr_model *dense = NULL;
     tgr_parameters *parameters = NULL;
     const tgr_config *config = NULL;
     tgr_optimizer *optimizer = NULL;
     tgr_checkpoint *file = NULL;
+    TRY(model_file_is_safetensors(path, &safetensors));
+    if (safetensors) TRY(fail_with("--init-optimizer: %s is a safetensors file, which holds no moments", path));
     LIBRARY(tgr_model_load(&dense, session->context, path, "model"));
     LIBRARY(tgr_model_config(dense, &config));
     LIBRARY(tgr_model_parameters(dense, &parameters));

@@ -3,6 +3,7 @@
 #include "session.h"
 #include "batch.h"
 #include "failure.h"
+#include "model_file.h"
 
 enum { DEFAULT_BATCH = 128, DEFAULT_SEED = 1, DEFAULT_PROBE = 1000 };
 
@@ -80,7 +81,7 @@ static int open_backbone(tool_session *session) {
     const char *path = session->arguments->teacher;
     const image_set *images = &session->data.train;
     if (!path) goto done;
-    LIBRARY(tgr_model_load(&session->backbone, session->context, path, "model"));
+    TRY(model_file_open(&session->backbone, session->context, path));
     LIBRARY(tgr_model_config(session->backbone, &config));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));

@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The tool with safetensors files: import, export, info, and everywhere else where a model's file is named.
+goldens=$(cd test/golden && pwd)
+. "$(dirname "$0")/tool_support.sh"
+mkdir data
+(cd data && idx train 50 && idx t10k 24)
+sizes="--data data --batch 8 --probe 10 --threads 1 --set patch_size=4 --set embed_dim=16 --set heads=2 --set depth=2"
+sizes="$sizes --set moe_blocks=1,2 --set experts=4"
+# shellcheck disable=SC2086
+train() { "$tool" train $sizes "$@"; }
+# logits MODEL FILE
+logits() { "$tool" eval --data data --model "$1" --logits "$2"; }
+
+check "a dense teacher trains" train --method dense --epochs 1 --lr 0.01 --mean 0.3 --std 0.4 --save teacher.tgr
+check "export" "$tool" export teacher.tgr teacher.safetensors
+check "import" "$tool" import teacher.safetensors again.tgr
+check "export again: the same bytes" sh -c "$tool export again.tgr again.safetensors && cmp teacher.safetensors again.safetensors"
+logits teacher.tgr teacher.f32 >/dev/null
+for model in teacher.safetensors again.tgr; do
+    logits $model out.f32 >/dev/null
+    check "eval of $model: the same logits, so the same preprocessing" cmp teacher.f32 out.f32
+done
+
+# As a teacher, and to start from, a safetensors file is as good as the checkpoint.
+for from in tgr safetensors; do
+    train --method tgr --teacher teacher.$from --epochs 1 --save guided.$from >/dev/null 2>&1
+    train --method vmoe --init teacher.$from --set upcycle=1 --epochs 1 --save upcycled.$from >/dev/null 2>&1
+    train --method vmoe --init teacher.$from --epochs 1 --save started.$from >/dev/null 2>&1
+done
+for run in guided upcycled started; do check "$run: the same bytes" cmp $run.tgr $run.safetensors; done
+
+mv guided.tgr student.tgr
+check "a student is exported" "$tool" export student.tgr student.safetensors
+check "and imported" "$tool" import student.safetensors back.tgr
+logits student.tgr a.f32 >/dev/null
+logits back.tgr b.f32 >/dev/null
+check "the same logits to the bit" cmp a.f32 b.f32
+train --method tgr --teacher teacher.tgr --init student.safetensors --epochs 1 --save on.tgr >said 2>&1
+check "goes on with the same teacher" test -s on.tgr
+check "says that it has no teacher routers" grep -q "teacher routers are fresh" said
+check "in bfloat16" "$tool" export student.tgr half.safetensors --bf16
+check "which is smaller" test "$(wc -c <half.safetensors)" -lt "$(wc -c <student.safetensors)"
+check "and runs" logits half.safetensors b.f32
+check "the oracle is read from safetensors too" "$tool" eval --data data --model student.tgr --oracle teacher.safetensors
+
+check "preprocessing on the command line" "$tool" export student.tgr told.safetensors --mean 0.5 --std 0.25 --crop 0.8 \
+    --interpolation bilinear
+check "travels" sh -c "$tool import told.safetensors told.tgr && $tool info told.tgr |
+    grep -q 'mean=0.5,0.5,0.5 std=0.25,0.25,0.25 crop_pct=0.8 interpolation=bilinear'"
+check "one channel, one mean" sh -c "$tool info told.safetensors | grep -qx '  mean: 0.5'"
+check "info shows tensors" sh -c "$tool info student.safetensors | grep -q 'blocks.0.moe.experts.fc1.weight *F32 *.4, 64, 16.  16384 bytes'"
+check "info shows options" sh -c "$tool info student.safetensors | grep -qx '  embed_dim=16'"
+check "info shows counts" sh -c "$tool info student.safetensors | grep -q 'active, 2 MoE layers'"
+
+# Files as timm writes them.
+vit=$goldens/timm_vit.safetensors
+"$tool" import "$vit" vit.tgr --set heads=3 --set image_size=48 --set classes=7 >said 2>&1
+check "timm's file with other heads, images and classes" grep -q "image_size=48, .* heads=3, classes=7" said
+check "says what was resampled" grep -q "positions are resampled, for images of 48 pixels instead of 32" said
+check "says what is fresh" grep -q "the head is fresh, for 7 classes instead of 5" said
+check "no head" sh -c "$tool import '$vit' vit.tgr --set heads=3 --set classes=0 && $tool info vit.tgr | grep -qx '  classes=0'"
+check "the head of a model without one stays away" sh -c "$tool export vit.tgr headless.safetensors &&
+    ! $tool info headless.safetensors | grep -q '^  head[._]'"
+check "as it is, to the byte" sh -c "$tool import '$goldens/timm_deit3.safetensors' d.tgr --set heads=3 && $tool export d.tgr d.safetensors &&
+    tail -c 1000 d.safetensors >d.end && tail -c 1000 '$goldens/timm_deit3.safetensors' | cmp - d.end"
+check "info on timm's file" sh -c "$tool info '$vit' | grep -q 'no model that tgrmoe import takes as it is'"
+
+refuse 1 "the number of heads is not known" "heads are needed" "$tool" import "$vit" x.tgr
+refuse 1 "is no safetensors file" "import of a checkpoint" "$tool" import teacher.tgr x.tgr
+refuse 1 "vit.safetensors: .*pos_embed" "another patch size" "$tool" import "$vit" x.tgr --set heads=3 --set patch_size=4
+refuse 2 "two files" "one file" "$tool" import "$vit"
+refuse 2 "two files" "export of nothing" "$tool" export
+refuse 1 "No such file" "a file that is not there" "$tool" export none.tgr x.safetensors
+refuse 1 "holds no moments" "no moments" train --method vmoe --init teacher.safetensors --init-optimizer --set upcycle=1 --epochs 1
+refuse 1 "std" "a deviation of 0" "$tool" export student.tgr x.safetensors --std 0
+refuse 1 "crop_pct" "a crop of nothing" "$tool" export student.tgr x.safetensors --crop 0
+head -c 3000 student.safetensors >cut.safetensors
+refuse 1 "cut.safetensors" "a file that was cut short" "$tool" import cut.safetensors x.tgr
+for command in import export; do check "$command --help" "$tool" $command --help; done
+check "nothing was written on failure" sh -c "! ls x.tgr x.safetensors"
+echo "1..$number"

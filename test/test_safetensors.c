@@ -5,6 +5,7 @@
 
 #include "file_support.h"
 #include "safetensors/file_bytes.h"
+#include "safetensors/utf8.h"
 #include "tgrmoe/safetensors.h"
 
 /* A file with this header and `data_bytes` bytes 0, 1, 2 … of data, in memory of exactly its size. */
@@ -106,6 +107,9 @@ static void test_sound_files(void **state) {
         {"{\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]},"
          "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
          3, 2},
+        {"{\"z\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
+         "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+         1, 2},
         {"{\"b\":{\"dtype\":\"F64\",\"shape\":[3,0],\"data_offsets\":[1,1]},"
          "\"a\":{\"dtype\":\"BOOL\",\"shape\":[1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}",
          1, 2},
@@ -121,6 +125,7 @@ static void test_sound_files(void **state) {
         for (int64_t t = 0; t < sound[i].tensors; t++) {
             const tgr_safetensors_entry entry = entry_at(file, t);
             assert_int_equal(index_of(file, entry.name), t);
+            if (strstr(sound[i].json, "ud83d") != NULL) assert_string_equal(entry.name, "\xF0\x9F\x98\x80");
             assert_true(t == 0 || (const char *)entry.data >= (const char *)entry_at(file, t - 1).data);
         }
         tgr_safetensors_close(file);
@@ -207,7 +212,7 @@ static const struct {
     {"{\"\xE2\x82", 0, TGR_ERROR_FILE_CORRUPT, "not UTF-8"},
     {"{\"\x80\"", 0, TGR_ERROR_FILE_CORRUPT, "not UTF-8"},
     {"{\"\\ud800\"", 0, TGR_ERROR_FILE_CORRUPT, "a surrogate stands alone"},
-    {"{\"\\udc00\\ud800\"", 0, TGR_ERROR_FILE_CORRUPT, "a surrogate stands alone"},
+    {"{\"\\udc00\\udc00\"", 0, TGR_ERROR_FILE_CORRUPT, "a surrogate stands alone"},
     {"{\"\\ud800\\u0041\"", 0, TGR_ERROR_FILE_CORRUPT, "a surrogate stands alone"},
     {"{\"\\ud800\\", 0, TGR_ERROR_FILE_CORRUPT, "a surrogate stands alone"},
     {"{\"\\u12g4\"", 0, TGR_ERROR_FILE_CORRUPT, "four hexadecimal digits"},
@@ -262,6 +267,9 @@ static void test_hostile_lengths(void **state) {
         assert_fails(TGR_ERROR_FILE_CORRUPT, "the format allows 100000000",
                      tgr_safetensors_open_memory(&file, context, bytes, sizeof bytes));
     }
+    /* a character of which the header has but the first two bytes */
+    memcpy(bytes, "\4\0\0\0\0\0\0\0{\"\xE2\x82\xAC\":", 15);
+    assert_fails(TGR_ERROR_FILE_CORRUPT, "not UTF-8", tgr_safetensors_open_memory(&file, context, bytes, sizeof bytes));
     memset(bytes, 0x89, sizeof bytes);
     assert_fails(TGR_ERROR_FILE_FOREIGN, "no safetensors file",
                  tgr_safetensors_open_memory(&file, context, bytes, sizeof bytes));
@@ -285,6 +293,39 @@ static void test_a_hostile_header_of_the_longest_length(void **state) {
     tgr_context_free(context);
     free(bytes.bytes);
     free(json);
+}
+
+/* Every character there is, in the bytes that UTF-8 is defined by; and no other code passes for one. */
+static void test_every_character(void **state) {
+    (void)state;
+    for (uint32_t code = 0; code < 0x200000; code++) {
+        char written[TGR_UTF8_BYTES] = {0};
+        unsigned char expected[4] = {(unsigned char)code};
+        size_t bytes = 1;
+        if (code >= 0x80) {
+            bytes = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+            static const unsigned char starts[] = {0, 0, 0xC0, 0xE0, 0xF0};
+            expected[0] = (unsigned char)(starts[bytes] | code >> 6 * (bytes - 1));
+            for (size_t i = 1; i < bytes; i++)
+                expected[i] = (unsigned char)(0x80 | (code >> 6 * (bytes - 1 - i) & 0x3F));
+        }
+        const int sound = code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
+        assert_int_equal(tgr_utf8_bytes(expected, bytes), sound ? bytes : 0);
+        if (bytes > 1) assert_int_equal(tgr_utf8_bytes(expected, bytes - 1), 0);
+        if (!sound) continue;
+        assert_int_equal(tgr_utf8_write(code, written), bytes);
+        assert_memory_equal(written, expected, bytes);
+    }
+}
+
+/* In messages: cut between characters, nothing that a terminal obeys. */
+static void test_names_in_messages(void **state) {
+    (void)state;
+    char shown[TGR_SHOWN_BYTES], name[400] = "";
+    assert_string_equal(tgr_utf8_show("a\n\x1B\x7F\xC2\x85\xC2\xA0\xC3\xA4\xFF", shown), "a????\xC2\xA0\xC3\xA4?");
+    for (int i = 0; i < 100; i++) strcat(name, "\xE2\x82\xAC");
+    assert_int_equal(strlen(tgr_utf8_show(name, shown)), 126);
+    assert_true(tgr_utf8_valid(shown));
 }
 
 static double seconds(void) {
@@ -435,6 +476,8 @@ int main(void) {
         cmocka_unit_test(test_hostile_files),
         cmocka_unit_test(test_hostile_lengths),
         cmocka_unit_test(test_a_hostile_header_of_the_longest_length),
+        cmocka_unit_test(test_every_character),
+        cmocka_unit_test(test_names_in_messages),
         cmocka_unit_test(test_a_hundred_thousand_tensors),
         cmocka_unit_test(test_each_allocation_may_fail),
         cmocka_unit_test(test_mapped_and_read_are_the_same),

@@ -4,36 +4,32 @@
 
 #include <string.h>
 
+#define TGR_ELEMENT_ROW(number, element, text, bytes) {TGR_ELEMENT_##element, text, bytes},
+static const struct {
+    tgr_element element;
+    const char *name;
+    size_t bytes;
+} elements[] = {TGR_ELEMENT_MAP(TGR_ELEMENT_ROW)};
+enum { ELEMENTS = sizeof elements / sizeof *elements };
+
 const char *tgr_element_name(tgr_element element) {
-    switch (element) {
-#define TGR_ELEMENT_NAME(number, name, text, bytes) \
-    case TGR_ELEMENT_##name:                        \
-        return text;
-        TGR_ELEMENT_MAP(TGR_ELEMENT_NAME)
-#undef TGR_ELEMENT_NAME
-    }
+    for (int i = 0; i < ELEMENTS; i++)
+        if (elements[i].element == element) return elements[i].name;
     return NULL;
 }
 
 size_t tgr_element_bytes(tgr_element element) {
-    switch (element) {
-#define TGR_ELEMENT_BYTES(number, name, text, bytes) \
-    case TGR_ELEMENT_##name:                         \
-        return bytes;
-        TGR_ELEMENT_MAP(TGR_ELEMENT_BYTES)
-#undef TGR_ELEMENT_BYTES
-    }
+    for (int i = 0; i < ELEMENTS; i++)
+        if (elements[i].element == element) return elements[i].bytes;
     return 0;
 }
 
 int tgr_element_parse(const char *name, tgr_element *out) {
-#define TGR_ELEMENT_COMPARE(number, element, text, bytes) \
-    if (strcmp(name, text) == 0) {                        \
-        *out = TGR_ELEMENT_##element;                     \
-        return 1;                                         \
+    for (int i = 0; i < ELEMENTS; i++) {
+        if (strcmp(name, elements[i].name) != 0) continue;
+        *out = elements[i].element;
+        return 1;
     }
-    TGR_ELEMENT_MAP(TGR_ELEMENT_COMPARE)
-#undef TGR_ELEMENT_COMPARE
     return 0;
 }
 

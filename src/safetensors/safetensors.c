@@ -186,7 +186,6 @@ tgr_status tgr_safetensors_entry_at(const tgr_safetensors *file, int64_t index, 
                                    .data = file->data + tensor->begin,
                                    .bytes = (uint64_t)(tensor->end - tensor->begin)};
     memcpy(copy.dims, tensor->dims, sizeof copy.dims);
-    memset(entry, 0, given);
     memcpy(entry, &copy, given < sizeof copy ? given : sizeof copy);
     return TGR_OK;
 }

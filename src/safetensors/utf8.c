@@ -44,7 +44,7 @@ size_t tgr_utf8_write(uint32_t code, char to[TGR_UTF8_BYTES]) {
         return 1;
     }
     for (size_t i = more; i > 0; i--, code >>= 6) to[i] = (char)(0x80 | (code & 0x3F));
-    to[0] = (char)(0xF00 >> more | code); /* C0, E0, F0 and the code's first bits */
+    to[0] = (char)(0xFF00u >> (more + 1) | code); /* C0, E0 or F0, and the code's first bits */
     return more + 1;
 }
 

@@ -65,8 +65,9 @@ void tgr_safetensors_writer_free(tgr_safetensors_writer *writer) {
 
 static tgr_status copy_text(tgr_context *context, const char *text, const char **out) {
     char *copy = NULL;
-    TGR_TRY(tgr_allocate(context, (void **)&copy, strlen(text) + 1, 1));
-    memcpy(copy, text, strlen(text));
+    const size_t bytes = strlen(text) + 1;
+    TGR_TRY(tgr_allocate(context, (void **)&copy, bytes, 1));
+    memcpy(copy, text, bytes);
     *out = copy;
     return TGR_OK;
 }
@@ -194,7 +195,7 @@ tgr_status tgr_safetensors_writer_save(const tgr_safetensors_writer *writer, con
     tgr_status status = TGR_OK;
     TGR_TRY_DONE(tgr_allocate(writer->context, (void **)&sorted, count, sizeof(const tgr_tensor_record *)));
     for (size_t i = 0; i < count; i++) sorted[i] = tgr_list_item(&writer->tensors, i);
-    tgr_sort(sorted, count, sizeof *sorted, compare_listed);
+    tgr_sort(sorted, count, sizeof(const tgr_tensor_record *), compare_listed);
     TGR_TRY_DONE(tgr_header_write(sorted, count, texts->items, texts->count, NULL, &header_bytes));
     TGR_TRY_DONE(tgr_allocate(writer->context, (void **)&header, header_bytes, 1));
     TGR_TRY_DONE(tgr_allocate(writer->context, (void **)&chunk, CHUNK, sizeof(float)));

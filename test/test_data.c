@@ -74,7 +74,7 @@ static void write_idx(void) {
 static void fails_with(int line, const char *name, const char *a, const char *b, const char *c) {
     dataset data;
     memset(&data, 0x5A, sizeof data);
-    if (dataset_load(&data, folder, name, 1) == 0) {
+    if (dataset_load(&data, folder, name, 1, NULL) == 0) {
         dataset_free(&data);
         fail_msg("line %d: it loaded", line);
     }
@@ -106,7 +106,7 @@ static void idx_plain_and_packed(void **state) {
     write_idx();
     for (int packed = 0; packed < 2; packed++) {
         dataset data;
-        assert_int_equal(dataset_load(&data, folder, packed ? "idx" : NULL, 1), 0);
+        assert_int_equal(dataset_load(&data, folder, packed ? "idx" : NULL, 1, NULL), 0);
         assert_int_equal(data.kind, DATASET_IDX);
         assert_int_equal(data.classes, 10);
         assert_int_equal(data.train.count, 20);
@@ -247,7 +247,7 @@ static void cifar_good(void **state) {
     dataset data;
     assert_int_equal(mkdir(path_of("cifar-10-batches-bin"), 0700), 0);
     write_cifar10("cifar-10-batches-bin/");
-    assert_int_equal(dataset_load(&data, folder, NULL, 1), 0);
+    assert_int_equal(dataset_load(&data, folder, NULL, 1, NULL), 0);
     assert_int_equal(data.kind, DATASET_CIFAR10);
     assert_int_equal(data.classes, 10);
     assert_int_equal(data.train.count, 3 + 4 + 5 + 6 + 7);
@@ -259,7 +259,7 @@ static void cifar_good(void **state) {
     write_cifar("train.bin", 30, 2, 100, 0, -1, 0);
     write_cifar("test.bin", 8, 2, 100, 0, -1, 0);
     assert_load_fails(NULL, "cifar10", "cifar100", "--dataset");
-    assert_int_equal(dataset_load(&data, folder, "cifar100", 1), 0);
+    assert_int_equal(dataset_load(&data, folder, "cifar100", 1, NULL), 0);
     assert_int_equal(data.classes, 100);
     assert_int_equal(data.train.labels[25], 25);
     assert_int_equal(data.train.pixels[CIFAR_PIXELS - 1], 20);
@@ -288,7 +288,8 @@ static void cifar_damaged(void **state) {
 
 static void batch_normalises(void **state) {
     (void)state;
-    uint8_t pixels[2 * 3 * 4], labels[2] = {7, 3};
+    uint8_t pixels[2 * 3 * 4];
+    int32_t labels[2] = {7, 3};
     for (int i = 0; i < 24; i++) pixels[i] = (uint8_t)(i * 11);
     const image_set set = {.count = 2, .channels = 3, .size = 2, .pixels = pixels, .labels = labels};
     const double mean[3] = {0.1, 0.2, 0.3}, deviation[3] = {0.5, 0.25, 2};

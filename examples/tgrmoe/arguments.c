@@ -36,8 +36,16 @@ enum {
 };
 
 static const tool_flag flags[] = {
-    {"data", "DIR", ALL, FLAG_TEXT, AT(data), 0, "folder with the images (IDX, packed or not, or CIFAR binary)"},
-    {"dataset", "KIND", ALL, FLAG_TEXT, AT(dataset), 0, "idx, cifar10 or cifar100; by the files there if not given"},
+    {"data", "DIR", ALL, FLAG_TEXT, AT(data), 0,
+     "folder with the images: IDX, packed or not, CIFAR binary, or a folder of JPEG and PNG for each class"},
+    {"dataset", "KIND", ALL, FLAG_TEXT, AT(dataset), 0,
+     "idx, cifar10, cifar100 or folder; by the files there if not given"},
+    {"held-out", "X", ALL, FLAG_TEXT, AT(held_out), 0,
+     "folder without val: the share of each class that is kept from training to test with; 0.1 if not given"},
+    {"skip-damaged", NULL, ALL, FLAG_SWITCH, AT(skip_damaged), 0,
+     "folder: decode every image first, name those that are damaged and go on without them"},
+    {"readers", "N", ALL, FLAG_NUMBER, AT(readers), 1,
+     "threads that decode and augment images ahead of training; 2 if not given"},
     {"method", "NAME", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "how tokens find experts; the names are below, at method"},
     {"teacher", "FILE", TRAINING, FLAG_TEXT, AT(teacher), 0,
      "a dense model that guides (tgr, and others with a softmax router); a checkpoint or safetensors"},
@@ -58,9 +66,9 @@ static const tool_flag flags[] = {
     {"threads", "T", ALL, FLAG_NUMBER, AT(threads), 1, "threads; as many as there are processors if not given"},
     {"mean", "X[,X,X]", ALL | EXCHANGE, FLAG_TEXT, AT(mean), 0, "what is subtracted from pixel/255, by channel"},
     {"std", "X[,X,X]", ALL | EXCHANGE, FLAG_TEXT, AT(deviation), 0, "what the difference is divided by, by channel"},
-    {"crop", "X", EXCHANGE, FLAG_TEXT, AT(crop), 0,
+    {"crop", "X", ALL | EXCHANGE, FLAG_TEXT, AT(crop), 0,
      "what of a resized photograph's shorter side the model sees, 0.01 to 1; 0.9 for DeiT"},
-    {"interpolation", "NAME", EXCHANGE, FLAG_TEXT, AT(interpolation), 0,
+    {"interpolation", "NAME", ALL | EXCHANGE, FLAG_TEXT, AT(interpolation), 0,
      "how photographs are resized: bilinear or bicubic"},
     {"bf16", NULL, COMMAND_EXPORT, FLAG_SWITCH, AT(bf16), 0, "write weights as bfloat16, half as large"},
     {"set", "KEY=VALUE", TRAINING, FLAG_SET, 0, 0, "set one of the options below; may be repeated"},
@@ -166,6 +174,7 @@ int arguments_parse(tool_arguments *out, tool_command command, int argc, char **
                             .seed = UNSET,
                             .seeds = UNSET,
                             .threads = UNSET,
+                            .readers = UNSET,
                             .save_every = UNSET,
                             .probe = UNSET};
     opterr = 0;
@@ -182,6 +191,12 @@ int arguments_parse(tool_arguments *out, tool_command command, int argc, char **
     out->files = argv + optind;
     out->file_count = argc - optind;
     return 0;
+}
+
+int arguments_readers(const tool_arguments *arguments) {
+    enum { DEFAULT_READERS = 2, READERS_MOST = 64 };
+    if (arguments->readers == UNSET) return DEFAULT_READERS;
+    return arguments->readers < READERS_MOST ? (int)arguments->readers : READERS_MOST;
 }
 
 void arguments_help(FILE *to, tool_command command) {

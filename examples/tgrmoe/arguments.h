@@ -34,10 +34,10 @@ typedef struct tool_plan {
 /* Texts that were not given are NULL, numbers UNSET, switches 0. */
 typedef struct tool_arguments {
     const char *data, *dataset, *teacher, *init, *save, *resume, *json, *model, *logits, *routing, *oracle, *svg;
-    const char *mean, *deviation, *crop, *interpolation, *labels, *methods, *sweep, *sweep_methods, *ablation, *out,
-        *finetune_data;
-    int64_t epochs, steps, limit, batch, seed, seeds, threads, save_every, probe;
-    int no_shuffle, init_optimizer, markdown, bf16, help;
+    const char *mean, *deviation, *crop, *interpolation, *held_out, *labels, *methods, *sweep, *sweep_methods,
+        *ablation, *out, *finetune_data;
+    int64_t epochs, steps, limit, batch, seed, seeds, threads, readers, save_every, probe;
+    int no_shuffle, skip_damaged, init_optimizer, markdown, bf16, help;
     tool_setting settings[SETTINGS_MAX]; /* in the order of the command line */
     int setting_count;
     char **files; /* what is no flag */
@@ -47,6 +47,8 @@ typedef struct tool_arguments {
 
 /* Reads argv[1 …] of one command; argv[0] is its name. */
 int arguments_parse(tool_arguments *out, tool_command command, int argc, char **argv);
+/* How many threads read images ahead. */
+int arguments_readers(const tool_arguments *arguments);
 /* Writes the flags of one command, a line each. */
 void arguments_help(FILE *to, tool_command command);
 /* Reads "0-4" as the first and the last of some labels. */

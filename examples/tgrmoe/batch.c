@@ -40,11 +40,23 @@ void batch_fill(tool_batch *batch, const image_set *set, const int64_t *order, i
     }
 }
 
+void batch_put(tool_batch *batch, int64_t place, const uint8_t *pixels, int64_t size) {
+    const int64_t plane = size * size;
+    float *to = batch->images + place * IMAGE_CHANNELS * plane;
+    for (int64_t k = 0; k < plane; k++) {
+        for (int channel = 0; channel < IMAGE_CHANNELS; channel++) {
+            to[channel * plane + k] = batch->values[channel][*pixels++];
+        }
+    }
+}
+
 void batch_free(tool_batch *batch) {
     free(batch->images);
     free(batch->labels);
     free(batch->ids);
+    free(batch->targets);
     batch->images = NULL;
     batch->labels = NULL;
     batch->ids = NULL;
+    batch->targets = NULL;
 }

@@ -31,7 +31,7 @@ static int append_records(image_set *set, const uint8_t *bytes, size_t records, 
     const size_t before = (size_t)set->count, after = before + records;
     uint8_t *pixels = realloc(set->pixels, after * PIXELS);
     if (pixels) set->pixels = pixels;
-    uint8_t *labels = realloc(set->labels, after);
+    int32_t *labels = realloc(set->labels, after * sizeof *labels);
     if (labels) set->labels = labels;
     if (!pixels || !labels) return fail_with("no memory for %zu images", after);
     for (size_t i = 0; i < records; i++) {

@@ -39,13 +39,31 @@ done:
     return result;
 }
 
+/* Photographs are made as large as the model takes them, and a model without a size of its own takes them as its
+ * teacher does. */
+static int fit_photographs(tgr_config *config, tool_session *session) {
+    int result = 0;
+    int64_t size = 0;
+    const tgr_config *teacher = NULL;
+    if (session->data.train.root && session->backbone) {
+        LIBRARY(tgr_model_config(session->backbone, &teacher));
+        LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &size));
+        TRY(set_unless_set(config, TGR_OPTION_IMAGE_SIZE, size));
+    }
+    TRY(session_fit_images(session, config));
+done:
+    return result;
+}
+
 /* DeiT's sizes are for images of 224 pixels; small images get the sizes of the preset for Fashion-MNIST. */
 static int fit_to_data(tgr_config *config, const dataset *data) {
     int result = 0;
     int64_t classes = 0;
-    TRY(set_unless_set(config, TGR_OPTION_PRESET, 1));
-    TRY(set_unless_set(config, TGR_OPTION_PATCH_SIZE, 4));
-    TRY(set_unless_set(config, TGR_OPTION_IMAGE_SIZE, data->train.size));
+    if (!data->train.root) {
+        TRY(set_unless_set(config, TGR_OPTION_PRESET, 1));
+        TRY(set_unless_set(config, TGR_OPTION_PATCH_SIZE, 4));
+        TRY(set_unless_set(config, TGR_OPTION_IMAGE_SIZE, data->train.size));
+    }
     TRY(set_unless_set(config, TGR_OPTION_CHANNELS, data->train.channels));
     TRY(set_unless_set(config, TGR_OPTION_CLASSES, data->classes));
     TRY(must_equal(config, TGR_OPTION_IMAGE_SIZE, "image_size", data->train.size));
@@ -120,15 +138,15 @@ done:
 static int plan_cache(tgr_config *config, const tool_session *session) {
     int result = 0;
     const tgr_config *teacher = NULL;
-    int64_t width = 0, image = 0, patch = 0, layers = 0;
+    int64_t width = 0, side = 0, patch = 0, layers = 0;
     if (!session->backbone) goto done;
     TRY(check_guidable(config));
     LIBRARY(tgr_model_config(session->backbone, &teacher));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_EMBED_DIM, &width));
-    LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &image));
+    LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &side));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_PATCH_SIZE, &patch));
     LIBRARY(tgr_config_get_list(config, TGR_OPTION_MOE_BLOCKS, NULL, 0, &layers));
-    const int64_t grid = image / patch, tokens = grid * grid + 2;
+    const int64_t grid = side / patch, tokens = grid * grid + 2;
     const double bytes = (double)session->state.images * (double)tokens * (double)(width * layers) * sizeof(float);
     if (bytes < CACHE_MB_MOST * 1048576.0) {
         TRY(set_unless_set(config, TGR_OPTION_TEACHER_CACHE_MB, CACHE_MB_MOST));
@@ -137,11 +155,12 @@ done:
     return result;
 }
 
-int session_configure(const tool_session *session, tgr_config **out) {
+int session_configure(tool_session *session, tgr_config **out) {
     int result = 0;
     tgr_config *config = NULL;
     LIBRARY(tgr_config_create(&config, session->context));
     TRY(apply_settings(config, session->arguments));
+    TRY(fit_photographs(config, session));
     TRY(fit_to_data(config, &session->data));
     TRY(plan_length(config, session));
     TRY(plan_cache(config, session));

@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "failure.h"
+#include "shuffle.h"
 
 enum { PATH_SIZE = 4096, FILES_MAX = 5 };
 
@@ -46,6 +47,7 @@ static const source sources[] = {
                           {"test.bin"},
                           {0.5071, 0.4865, 0.4409},
                           {0.2673, 0.2564, 0.2762}},
+    [DATASET_FOLDER] = {"folder", NULL, 0, 0, {NULL}, {NULL}, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}},
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 
@@ -67,7 +69,7 @@ static int find_file(char path[PATH_SIZE], const char *folder, const source *fro
 static int detect(const char *folder, dataset_kind *kind) {
     char path[PATH_SIZE];
     *kind = DATASET_UNKNOWN;
-    for (int i = DATASET_IDX; i < SOURCES; i++) {
+    for (int i = DATASET_IDX; i < DATASET_FOLDER; i++) {
         if (!find_file(path, folder, &sources[i], sources[i].train[0]) &&
             !find_file(path, folder, &sources[i], sources[i].test[0])) {
             continue;
@@ -80,8 +82,12 @@ static int detect(const char *folder, dataset_kind *kind) {
     }
     if (*kind != DATASET_UNKNOWN) return 0;
     if (access(folder, F_OK) != 0) return fail_with("%s: there is no such folder", folder);
-    return fail_with("%s: holds neither %s[.gz] (IDX) nor %s (CIFAR-10) nor %s (CIFAR-100)", folder,
-                     sources[DATASET_IDX].train[0], sources[DATASET_CIFAR10].train[0],
+    if (folder_detect(folder)) {
+        *kind = DATASET_FOLDER;
+        return 0;
+    }
+    return fail_with("%s: holds neither %s[.gz] (IDX) nor %s (CIFAR-10) nor %s (CIFAR-100) nor folders of images",
+                     folder, sources[DATASET_IDX].train[0], sources[DATASET_CIFAR10].train[0],
                      sources[DATASET_CIFAR100].train[0]);
 }
 
@@ -93,7 +99,7 @@ static int find_kind(const char *folder, const char *name, dataset_kind *kind) {
             return 0;
         }
     }
-    return fail_usage("--dataset is '%s'; allowed are idx, cifar10, cifar100", name);
+    return fail_usage("--dataset is '%s'; allowed are idx, cifar10, cifar100, folder", name);
 }
 
 static int load_set(image_set *out, const char *folder, dataset_kind kind, const char *const names[FILES_MAX]) {
@@ -131,10 +137,10 @@ static int count_classes(const image_set *set, int64_t *classes) {
     return 0;
 }
 
-int dataset_load(dataset *out, const char *folder, const char *name, int train) {
+/* From files of many images. */
+static int load_sets(dataset *out, const char *folder, int train) {
     int result = 0;
-    dataset data = {0};
-    TRY(find_kind(folder, name, &data.kind));
+    dataset data = {.kind = out->kind};
     TRY(load_set(&data.test, folder, data.kind, sources[data.kind].test));
     data.classes = sources[data.kind].classes;
     if (train) {
@@ -153,15 +159,68 @@ done:
     return result;
 }
 
+int dataset_load(dataset *out, const char *folder, const char *name, int train, const folder_options *how) {
+    int result = 0;
+    const folder_options defaults = {.held_out = FOLDER_HELD_OUT, .threads = FOLDER_THREADS};
+    dataset data = {0};
+    TRY(find_kind(folder, name, &data.kind));
+    if (data.kind == DATASET_FOLDER) {
+        TRY(folder_load(&data, folder, train, how ? how : &defaults));
+    } else {
+        TRY(load_sets(&data, folder, train));
+    }
+    *out = data;
+done:
+    return result;
+}
+
+/* Image `from` takes the place of image `to`, which is no longer needed. */
+static void move_image(image_set *set, int64_t to, int64_t from) {
+    if (to == from) return;
+    set->labels[to] = set->labels[from];
+    if (set->root) {
+        free(set->files.files[to].name);
+        set->files.files[to] = set->files.files[from];
+        set->files.files[from].name = NULL;
+    } else {
+        const size_t bytes = (size_t)(set->channels * set->size * set->size);
+        memmove(set->pixels + (size_t)to * bytes, set->pixels + (size_t)from * bytes, bytes);
+    }
+}
+
 static void keep_labels(image_set *set, int64_t first, int64_t last) {
-    const size_t image = (size_t)(set->channels * set->size * set->size);
     int64_t kept = 0;
     for (int64_t i = 0; i < set->count; i++) {
-        if (set->labels[i] < first || set->labels[i] > last) continue;
-        memmove(set->pixels + (size_t)kept * image, set->pixels + (size_t)i * image, image);
-        set->labels[kept++] = set->labels[i];
+        if (set->labels[i] >= first && set->labels[i] <= last) move_image(set, kept++, i);
     }
     set->count = kept;
+}
+
+void image_set_limit(image_set *set, int64_t count) {
+    if (count >= set->count) return;
+    for (int64_t i = 0; i < count && set->root; i++) move_image(set, i, i * set->count / count);
+    set->count = count;
+}
+
+int image_set_mix(image_set *set) {
+    if (!set->root) return 0;
+    const size_t count = (size_t)set->count;
+    int64_t *order = calloc(count, sizeof *order);
+    folder_file *files = calloc(count, sizeof *files);
+    if (!order || !files) {
+        free(order);
+        free(files);
+        return fail_with("no memory for the order of %zu images", count);
+    }
+    shuffle(order, set->count, 0, 0);
+    memcpy(files, set->files.files, count * sizeof *files);
+    for (size_t i = 0; i < count; i++) {
+        set->files.files[i] = files[order[i]];
+        set->labels[i] = files[order[i]].label;
+    }
+    free(order);
+    free(files);
+    return 0;
 }
 
 int dataset_keep_labels(dataset *data, int64_t first, int64_t last) {
@@ -175,7 +234,7 @@ int dataset_keep_labels(dataset *data, int64_t first, int64_t last) {
 int dataset_check_labels(const image_set *set, const char *what, int64_t classes) {
     for (int64_t i = 0; i < set->count; i++) {
         if (set->labels[i] >= classes) {
-            return fail_with("label %u of %s image %lld is too high; allowed are 0 to %lld", set->labels[i], what,
+            return fail_with("label %d of %s image %lld is too high; allowed are 0 to %lld", set->labels[i], what,
                              (long long)i, (long long)(classes - 1));
         }
     }
@@ -187,19 +246,36 @@ void dataset_statistics(dataset_kind kind, double mean[DATASET_CHANNELS_MAX], do
     memcpy(deviation, sources[kind].deviation, sizeof sources[kind].deviation);
 }
 
+/* Of images in files, their names and sizes stand for their bytes. */
 uint32_t image_set_checksum(const image_set *set) {
-    const size_t pixels = (size_t)(set->count * set->channels * set->size * set->size);
-    const uLong labels = crc32_z(crc32_z(0, NULL, 0), set->labels, (size_t)set->count);
-    return (uint32_t)crc32_z(labels, set->pixels, pixels);
+    uLong sum = crc32_z(0, NULL, 0);
+    for (int64_t i = 0; i < set->count; i++) {
+        const int32_t label = set->labels[i];
+        const uint8_t bytes[4] = {(uint8_t)label, (uint8_t)(label >> 8), (uint8_t)(label >> 16),
+                                  (uint8_t)(label >> 24)};
+        sum = crc32_z(sum, bytes, sizeof bytes);
+    }
+    if (!set->root) {
+        return (uint32_t)crc32_z(sum, set->pixels, (size_t)(set->count * set->channels * set->size * set->size));
+    }
+    for (int64_t i = 0; i < set->count; i++) {
+        const folder_file *file = &set->files.files[i];
+        sum = crc32_z(sum, (const uint8_t *)file->name, strlen(file->name) + 1);
+        sum = crc32_z(sum, (const uint8_t *)&file->bytes, sizeof file->bytes);
+    }
+    return (uint32_t)sum;
 }
 
 void image_set_free(image_set *set) {
     free(set->pixels);
     free(set->labels);
+    free(set->root);
+    folder_files_free(&set->files);
     *set = (image_set){0};
 }
 
 void dataset_free(dataset *data) {
     image_set_free(&data->train);
     image_set_free(&data->test);
+    name_list_free(&data->names);
 }

@@ -20,8 +20,8 @@ typedef struct tool_subject {
     tgr_teacher *oracle;
     tgr_probe *probe; /* NULL for a model without MoE layers */
     dataset data;
-    tool_batch batch;
-    double mean[DATASET_CHANNELS_MAX], deviation[DATASET_CHANNELS_MAX];
+    preprocessing images;
+    reading what;
     int64_t count, classes;
 } tool_subject;
 
@@ -37,11 +37,12 @@ static int fit_data(tool_subject *subject) {
     int result = 0;
     int64_t size = 0, channels = 0;
     const tgr_config *config = NULL;
-    const image_set *test = &subject->data.test;
+    image_set *test = &subject->data.test;
     LIBRARY(tgr_model_config(subject->model, &config));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &subject->classes));
+    if (test->root) test->size = size;
     if (size != test->size || channels != test->channels) {
         TRY(fail_with("the model takes images of %lld x %lld x %lld; those of the data are %lld x %lld x %lld",
                       (long long)channels, (long long)size, (long long)size, (long long)test->channels,
@@ -56,17 +57,18 @@ done:
 static int find_statistics(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
     int known = 0;
-    preprocessing images;
-    const int64_t channels = subject->data.test.channels;
-    dataset_statistics(subject->data.kind, subject->mean, subject->deviation);
-    preprocessing_defaults(&images);
-    TRY(model_file_preprocessing(&images, arguments->model, &known));
-    if (known) {
-        memcpy(subject->mean, images.mean, sizeof subject->mean);
-        memcpy(subject->deviation, images.deviation, sizeof subject->deviation);
+    const image_set *test = &subject->data.test;
+    preprocessing_defaults(&subject->images);
+    TRY(model_file_preprocessing(&subject->images, arguments->model, &known));
+    if (!known) dataset_statistics(subject->data.kind, subject->images.mean, subject->images.deviation);
+    if (test->root) {
+        TRY(preprocessing_from_flags(&subject->images, arguments));
+        goto done;
     }
-    if (arguments->mean) TRY(arguments_numbers("mean", arguments->mean, channels, subject->mean));
-    if (arguments->deviation) TRY(arguments_numbers("std", arguments->deviation, channels, subject->deviation));
+    if (arguments->mean) TRY(arguments_numbers("mean", arguments->mean, test->channels, subject->images.mean));
+    if (arguments->deviation) {
+        TRY(arguments_numbers("std", arguments->deviation, test->channels, subject->images.deviation));
+    }
 done:
     return result;
 }
@@ -95,13 +97,15 @@ static int open_subject(tool_subject *subject, const tool_arguments *arguments) 
                                                                           : (int)threads};
     LIBRARY(tgr_context_create(&subject->context, &options));
     TRY(model_file_open(&subject->model, subject->context, arguments->model));
-    TRY(session_load_data(&subject->data, arguments, 0));
+    TRY(session_load_data(&subject->data, arguments, 0, arguments->model));
+    if (limit != UNSET) image_set_limit(&subject->data.test, limit);
     TRY(fit_data(subject));
     TRY(find_statistics(subject, arguments));
     subject->count = subject->data.test.count;
-    if (limit != UNSET && limit < subject->count) subject->count = limit;
-    TRY(batch_create(&subject->batch, &subject->data.test, arguments->batch == UNSET ? DEFAULT_BATCH : arguments->batch,
-                     subject->mean, subject->deviation));
+    subject->what = (reading){.set = &subject->data.test,
+                              .how = &subject->images,
+                              .batch = arguments->batch == UNSET ? DEFAULT_BATCH : arguments->batch,
+                              .threads = arguments_readers(arguments)};
     if (arguments->oracle) TRY(open_oracle(subject, arguments));
 done:
     return result;
@@ -113,7 +117,6 @@ static void close_subject(tool_subject *subject) {
     tgr_model_free(subject->backbone);
     tgr_model_free(subject->model);
     tgr_context_free(subject->context);
-    batch_free(&subject->batch);
     dataset_free(&subject->data);
 }
 
@@ -199,8 +202,8 @@ int command_eval(const tool_arguments *arguments) {
     if (arguments->routing && !subject.probe) TRY(fail_with("--routing: the model has no MoE layer"));
     logits = calloc((size_t)subject.count, (size_t)subject.classes * sizeof *logits);
     if (!logits) TRY(fail_with("no memory for the logits of %lld images", (long long)subject.count));
-    TRY(evaluate(&top1, subject.model, subject.oracle, &subject.data.test, subject.count, subject.probe, subject.count,
-                 &subject.batch, logits));
+    TRY(evaluate(&top1, subject.model, subject.oracle, &subject.what, subject.count, subject.probe, subject.count,
+                 logits));
     printf("top-1 %.2f %% of %lld images\n", top1, (long long)subject.count);
     if (subject.probe) TRY(print_routing(subject.probe));
     if (arguments->logits) {

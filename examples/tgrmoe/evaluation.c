@@ -19,24 +19,47 @@ static int64_t count_correct(const float *logits, const int32_t *labels, int64_t
     return correct;
 }
 
-int evaluate(double *top1, tgr_model *model, tgr_teacher *teacher, const image_set *set, int64_t count,
-             tgr_probe *probe, int64_t probed, tool_batch *scratch, float *logits) {
+/* The first `count` images in batches, none of which reaches across the end of the probe, so that the probe's routing
+ * is that of its own tokens. */
+typedef struct evaluation_order {
+    int64_t count, probed, batch, at;
+} evaluation_order;
+
+static void plan_batch(void *user, int64_t number, tool_batch *batch) {
+    evaluation_order *order = user;
+    const int64_t end = order->at < order->probed ? order->probed : order->count, left = end - order->at;
+    batch->count = left < order->batch ? left : order->batch;
+    batch->epoch = 0;
+    batch->number = number;
+    for (int64_t i = 0; i < batch->count; i++) batch->ids[i] = order->at++;
+}
+
+int evaluate(double *top1, tgr_model *model, tgr_teacher *teacher, const reading *what, int64_t count, tgr_probe *probe,
+             int64_t probed, float *logits) {
     int result = 0;
-    int64_t correct = 0;
-    for (int64_t at = 0; at < count; at += scratch->count) { /* A batch does not reach across the end of the probe, so
-                                                                that the probe's routing is that of its own tokens. */
-        const int64_t end = at < probed ? probed : count;
+    int64_t correct = 0, at = 0;
+    evaluation_order order = {.count = count, .probed = probed, .batch = what->batch};
+    const tool_batch *batch = NULL;
+    image_reader *reader = NULL;
+    reading plain = *what;
+    plain.augment = NULL;
+    plain.user = &order;
+    plain.plan = plan_batch;
+    TRY(image_reader_open(&reader, &plain));
+    for (;; at += batch->count) {
         const float *scores = NULL;
         int64_t classes = 0;
-        batch_fill(scratch, set, NULL, at, end - at < scratch->capacity ? end - at : scratch->capacity);
-        if (teacher) LIBRARY(tgr_teacher_forward(teacher, TGR_EVAL, scratch->images, scratch->count));
-        LIBRARY(tgr_model_forward(model, TGR_EVAL, scratch->images, scratch->count));
+        TRY(image_reader_next(reader, &batch));
+        if (!batch) break;
+        if (teacher) LIBRARY(tgr_teacher_forward(teacher, TGR_EVAL, batch->images, batch->count));
+        LIBRARY(tgr_model_forward(model, TGR_EVAL, batch->images, batch->count));
         LIBRARY(tgr_model_logits(model, &scores, NULL, &classes));
-        correct += count_correct(scores, scratch->labels, scratch->count, classes);
+        correct += count_correct(scores, batch->labels, batch->count, classes);
         if (probe && at < probed) LIBRARY(tgr_probe_record(probe));
-        if (logits) memcpy(logits + at * classes, scores, (size_t)(scratch->count * classes) * sizeof *logits);
+        if (logits) memcpy(logits + at * classes, scores, (size_t)(batch->count * classes) * sizeof *logits);
     }
     *top1 = 100.0 * (double)correct / (double)count;
 done:
+    image_reader_close(reader);
     return result;
 }

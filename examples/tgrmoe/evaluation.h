@@ -3,13 +3,14 @@
 #ifndef TOOL_EVALUATION_H
 #define TOOL_EVALUATION_H
 
-#include "batch.h"
+#include "image_reader.h"
 #include "tgrmoe/tgrmoe.h"
 
-/* The share, in percent, of the first `count` images of `set` whose label has the largest logit. The routing of the
- * first `probed` of them (at most `count`) is a run of `probe`, unless that is NULL. `scratch` is overwritten, its
- * capacity is the batch. `teacher` NULL, or the oracle that routes. `logits` NULL, or room for [count, classes]. */
-int evaluate(double *top1, tgr_model *model, tgr_teacher *teacher, const image_set *set, int64_t count,
-             tgr_probe *probe, int64_t probed, tool_batch *scratch, float *logits);
+/* The share, in percent, of the first `count` images of what->set whose label has the largest logit. The routing of the
+ * first `probed` of them (at most `count`) is a run of `probe`, unless that is NULL. Which images are read when is this
+ * function's matter: `what` need not say. `teacher` NULL, or the oracle that routes. `logits` NULL, or room for [count,
+ * classes]. */
+int evaluate(double *top1, tgr_model *model, tgr_teacher *teacher, const reading *what, int64_t count, tgr_probe *probe,
+             int64_t probed, float *logits);
 
 #endif

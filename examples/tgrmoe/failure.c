@@ -5,7 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static char message[1024];
+/* Of the thread: images are read by several. */
+static _Thread_local char message[1024];
 
 void failure_record(const char *format, ...) {
     va_list arguments;

@@ -15,7 +15,7 @@ void failure_record(const char *format, ...) __attribute__((format(printf, 1, 2)
 #define fail_usage(...) (failure_record(__VA_ARGS__), (int)USAGE)
 /* The same with the library's own message. */
 #define fail_library() fail_with("%s", tgr_last_error())
-/* What was recorded last. */
+/* What this thread recorded last. */
 const char *failure_message(void);
 
 #define TRY(call)                   \

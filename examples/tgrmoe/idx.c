@@ -74,6 +74,7 @@ done:
 static int read_labels(image_set *set, const char *path, const char *images_path) {
     int result = 0;
     int64_t count = 0;
+    uint8_t *bytes = NULL;
     gzFile file = NULL;
     TRY(bytes_open(&file, path));
     TRY(read_header(file, path, 1, &count));
@@ -81,8 +82,12 @@ static int read_labels(image_set *set, const char *path, const char *images_path
         TRY(fail_with("%s: byte 4: expected %lld labels, one for each image of %s, found %lld", path,
                       (long long)set->count, images_path, (long long)count));
     }
-    TRY(read_values(file, path, 8, (size_t)count, &set->labels));
+    TRY(read_values(file, path, 8, (size_t)count, &bytes));
+    set->labels = malloc((size_t)count * sizeof *set->labels);
+    if (!set->labels) TRY(fail_with("no memory for %lld labels", (long long)count));
+    for (int64_t i = 0; i < count; i++) set->labels[i] = bytes[i];
 done:
+    free(bytes);
     if (file) gzclose(file);
     return result;
 }

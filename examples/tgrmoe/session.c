@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening a run: from the start, or where a saved one paused. */
-#include "session.h"
+#include <stdlib.h>
+#include <string.h>
+
 #include "batch.h"
 #include "failure.h"
+#include "folder_names.h"
 #include "model_file.h"
+#include "session.h"
 
 enum { DEFAULT_BATCH = 128, DEFAULT_SEED = 1, DEFAULT_PROBE = 1000 };
 
@@ -26,6 +30,31 @@ static int check_arguments(const tool_arguments *arguments) {
     return 0;
 }
 
+/* What becomes of the bytes of images. Photographs are prepared as they were for the model that the run begins from. */
+static int start_statistics(tool_session *session) {
+    int result = 0;
+    const tool_arguments *arguments = session->arguments;
+    const image_set *train = &session->data.train;
+    run_state *state = &session->state;
+    preprocessing_defaults(&session->images);
+    dataset_statistics(session->data.kind, state->mean, state->deviation);
+    if (train->root) {
+        TRY(session_find_preprocessing(session));
+        memcpy(state->mean, session->images.mean, sizeof state->mean);
+        memcpy(state->deviation, session->images.deviation, sizeof state->deviation);
+        goto done;
+    }
+    if (arguments->mean) TRY(arguments_numbers("mean", arguments->mean, train->channels, state->mean));
+    if (arguments->deviation) TRY(arguments_numbers("std", arguments->deviation, train->channels, state->deviation));
+    for (int64_t i = 0; i < train->channels; i++) {
+        if (!(state->deviation[i] > 0)) TRY(fail_usage("--std is %s; it must be above 0", arguments->deviation));
+    }
+    memcpy(session->images.mean, state->mean, sizeof state->mean);
+    memcpy(session->images.deviation, state->deviation, sizeof state->deviation);
+done:
+    return result;
+}
+
 /* The state of a run that has not begun. */
 static int start_state(tool_session *session) {
     int result = 0;
@@ -42,13 +71,7 @@ static int start_state(tool_session *session) {
     state->kind = data->kind;
     state->train_checksum = image_set_checksum(&data->train);
     state->test_checksum = image_set_checksum(&data->test);
-    dataset_statistics(data->kind, state->mean, state->deviation);
-    if (arguments->mean) TRY(arguments_numbers("mean", arguments->mean, data->train.channels, state->mean));
-    if (arguments->deviation)
-        TRY(arguments_numbers("std", arguments->deviation, data->train.channels, state->deviation));
-    for (int64_t i = 0; i < data->train.channels; i++) {
-        if (!(state->deviation[i] > 0)) TRY(fail_usage("--std is %s; it must be above 0", arguments->deviation));
-    }
+    TRY(start_statistics(session));
 done:
     return result;
 }
@@ -73,15 +96,19 @@ done:
     return result;
 }
 
-/* The teacher's model sees the same images, so their size must be its own. */
 static int open_backbone(tool_session *session) {
+    const char *path = session->arguments->teacher;
+    return path ? model_file_open(&session->backbone, session->context, path) : 0;
+}
+
+/* The teacher's model sees the same images, so their size must be its own. */
+static int check_backbone(const tool_session *session) {
     int result = 0;
     int64_t size = 0, channels = 0;
     const tgr_config *config = NULL;
     const char *path = session->arguments->teacher;
     const image_set *images = &session->data.train;
     if (!path) goto done;
-    TRY(model_file_open(&session->backbone, session->context, path));
     LIBRARY(tgr_model_config(session->backbone, &config));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
@@ -124,6 +151,7 @@ static int open_fresh(tool_session *session) {
     TRY(open_backbone(session));
     if (session->backbone) TRY(model_checksum(session->backbone, &session->state.teacher_checksum));
     TRY(session_configure(session, &config));
+    TRY(check_backbone(session));
     LIBRARY(tgr_model_create(&session->model, session->context, config));
     if (session->arguments->init) TRY(session_take_weights(session, session->arguments->init));
     TRY(open_training(session));
@@ -163,20 +191,13 @@ static int open_resumed(tool_session *session) {
     TRY(open_context(session));
     TRY(open_backbone(session));
     LIBRARY(tgr_model_load(&session->model, session->context, path, "model"));
+    TRY(session_fit_images(session, NULL));
+    TRY(check_backbone(session));
+    TRY(session_saved_preprocessing(session));
     TRY(state_check(session));
     TRY(plan_end(session));
     TRY(open_training(session));
     TRY(state_load(session, path));
-done:
-    return result;
-}
-
-int session_load_data(dataset *data, const tool_arguments *arguments, int train) {
-    int result = 0;
-    int64_t first = 0, last = 0;
-    if (arguments->labels) TRY(arguments_labels(arguments->labels, &first, &last));
-    TRY(dataset_load(data, arguments->data, arguments->dataset, train));
-    if (arguments->labels) TRY(dataset_keep_labels(data, first, last));
 done:
     return result;
 }
@@ -187,9 +208,13 @@ int session_open(tool_session *session, const tool_arguments *arguments) {
     *session = (tool_session){.arguments = arguments};
     TRY(check_arguments(arguments));
     if (arguments->resume) TRY(state_peek(&session->state, arguments->resume));
-    TRY(session_load_data(&session->data, arguments, 1));
-    if (arguments->limit != UNSET) train->count = smaller(arguments->limit, train->count);
-    if (arguments->resume && arguments->limit == UNSET) train->count = smaller(session->state.images, train->count);
+    TRY(session_load_data(&session->data, arguments, 1, arguments->resume));
+    if (arguments->limit != UNSET) image_set_limit(train, arguments->limit);
+    if (arguments->resume && arguments->limit == UNSET) image_set_limit(train, session->state.images);
+    if (train->root) TRY(class_names_pack(&session->class_names, &session->class_names_size, &session->data.names));
+    /* The probe looks at the first images, which should be of all classes. */
+    TRY(image_set_mix(train));
+    TRY(image_set_mix(&session->data.test));
     TRY(arguments->resume ? open_resumed(session) : open_fresh(session));
 done:
     return result;
@@ -203,5 +228,6 @@ void session_close(tool_session *session) {
     tgr_model_free(session->backbone);
     tgr_model_free(session->model);
     tgr_context_free(session->context);
+    free(session->class_names);
     dataset_free(&session->data);
 }

@@ -5,6 +5,7 @@
 
 #include "arguments.h"
 #include "dataset.h"
+#include "image_reader.h"
 #include "tgrmoe/tgrmoe.h"
 
 /* The terms of the loss that an epoch's line shows, as the library names them. */
@@ -30,6 +31,9 @@ enum { RUN_STATE_VERSION = 2 };
 typedef struct tool_session {
     const tool_arguments *arguments;
     dataset data;
+    preprocessing images; /* of its mean and deviation, grey images have the first */
+    char *class_names;    /* as the run's file holds them (folder_names.h); NULL without folders of images */
+    uint64_t class_names_size;
     tgr_context *context;
     tgr_model *model, *backbone; /* backbone: of the teacher */
     tgr_teacher *teacher;        /* NULL unless the method is tgr */
@@ -40,15 +44,26 @@ typedef struct tool_session {
     int64_t steps_per_epoch, end_step;
 } tool_session;
 
-/* Loads arguments->data, the images with arguments->labels alone if those are given. */
-int session_load_data(dataset *data, const tool_arguments *arguments, int train);
+/* session_images.c: loads arguments->data, the images with arguments->labels alone if those are given. `trained` NULL,
+ * or the file of a model that has its labels from folders of images. */
+int session_load_data(dataset *data, const tool_arguments *arguments, int train, const char *trained);
+/* What is done to the images of a fresh run: as with the model that it begins from or the teacher, then by the flags.
+ */
+int session_find_preprocessing(tool_session *session);
+/* The same of a run that goes on, which no flag may change. */
+int session_saved_preprocessing(tool_session *session);
+int preprocessing_from_flags(preprocessing *io, const tool_arguments *arguments);
+/* How a set of images is read, but for their order. */
+reading session_reading(const tool_session *session, const image_set *set);
 
 /* A run from the start, or one that goes on from arguments->resume. Close it in either case. */
 int session_open(tool_session *session, const tool_arguments *arguments);
 void session_close(tool_session *session);
 
 /* configure.c: the options of a fresh model: what the user set, then what data and plan of training suggest. */
-int session_configure(const tool_session *session, tgr_config **out);
+int session_configure(tool_session *session, tgr_config **out);
+/* Images in files are brought to the size that the config says; NULL: that of the model. */
+int session_fit_images(tool_session *session, const tgr_config *config);
 
 /* initial.c: copies weights of the same name and shape from the model in `path`, and says what was taken; with
  * upcycle=1 makes the whole model of the dense one there. */

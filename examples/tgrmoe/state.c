@@ -7,12 +7,17 @@
 static int register_parts(tool_session *session, tgr_checkpoint *file) {
     int result = 0;
     run_state *state = &session->state;
+    preprocessing *images = &session->images;
     void *history = NULL;
     uint64_t size = 0;
     LIBRARY(tgr_checkpoint_add_model(file, "model", session->model));
     LIBRARY(tgr_checkpoint_add_optimizer(file, "optimizer", session->optimizer));
     if (session->teacher) LIBRARY(tgr_checkpoint_add_teacher(file, "teacher", session->teacher));
     LIBRARY(tgr_checkpoint_add_bytes(file, "host", state, sizeof *state));
+    if (session->data.train.root) {
+        LIBRARY(tgr_checkpoint_add_bytes(file, "preprocessing", images, sizeof *images));
+        LIBRARY(tgr_checkpoint_add_bytes(file, "classes", session->class_names, session->class_names_size));
+    }
     if (session->probe) LIBRARY(tgr_probe_history(session->probe, &history, &size));
     if (size > 0) LIBRARY(tgr_checkpoint_add_bytes(file, "probe", history, size));
 done:

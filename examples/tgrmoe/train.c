@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* tgrmoe train: the host's loop around the library. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
 #include "commands.h"
 #include "epoch_log.h"
 #include "evaluation.h"
 #include "failure.h"
+#include "image_reader.h"
 #include "progress.h"
 #include "session.h"
-#include "shuffle.h"
 
 typedef struct tool_training {
     tool_session session;
-    tool_batch batch;
-    int64_t *order; /* [images], of epoch `order_epoch` */
-    int64_t order_epoch;
+    training_order order;
+    image_reader *reader;
     double top1; /* after step `seen_step` */
     int64_t seen_step, saved_step;
     FILE *log;
@@ -25,19 +22,6 @@ typedef struct tool_training {
     double epoch_start, step_seconds; /* of the epoch: when it began here, and what its training steps took */
     int64_t step_images;
 } tool_training;
-
-/* The next images of the epoch's order. */
-static void next_batch(tool_training *training) {
-    const tool_session *session = &training->session;
-    const run_state *state = &session->state;
-    const int64_t epoch = state->step / session->steps_per_epoch, inside = state->step % session->steps_per_epoch;
-    const int64_t count = state->batch < state->images ? state->batch : state->images;
-    if (state->shuffle && training->order_epoch != epoch) {
-        shuffle(training->order, state->images, (uint64_t)state->seed, epoch);
-        training->order_epoch = epoch;
-    }
-    batch_fill(&training->batch, &session->data.train, state->shuffle ? training->order : NULL, inside * count, count);
-}
 
 static int add_losses(tool_session *session, double total) {
     static const char *const names[LOSS_TERM_COUNT] = {LOSS_TERMS};
@@ -56,10 +40,11 @@ done:
 static int take_step(tool_training *training, double *loss) {
     int result = 0;
     tool_session *session = &training->session;
-    const tool_batch *batch = &training->batch;
+    const tool_batch *batch = NULL;
     tgr_teacher *teacher = session->teacher;
     const double start = clock_seconds();
-    next_batch(training);
+    TRY(image_reader_next(training->reader, &batch));
+    if (!batch) TRY(fail_with("there are no more images")); /* The plan ends where training does. */
     LIBRARY(tgr_model_forward(session->model, TGR_TRAIN, batch->images, batch->count));
     if (teacher) LIBRARY(tgr_teacher_forward_cached(teacher, TGR_TRAIN, batch->images, batch->ids, batch->count));
     LIBRARY(tgr_loss_compute(session->loss, batch->labels, loss));
@@ -89,8 +74,9 @@ static int look(tool_training *training) {
     int result = 0;
     const tool_session *session = &training->session;
     const image_set *test = &session->data.test;
-    TRY(evaluate(&training->top1, session->model, NULL, test, test->count, session->probe, session->state.probe,
-                 &training->batch, NULL));
+    const reading what = session_reading(session, test);
+    TRY(evaluate(&training->top1, session->model, NULL, &what, test->count, session->probe, session->state.probe,
+                 NULL));
     training->seen_step = session->state.step;
 done:
     return result;
@@ -104,12 +90,12 @@ static int look_before_training(tool_training *training) {
     const tgr_config *config = NULL;
     int64_t upcycle = 0;
     double top1 = 0;
+    const reading what = session_reading(session, &session->data.test);
     if (!session->probe || !session->arguments->init || state->step > 0) goto done;
     LIBRARY(tgr_model_config(session->model, &config));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
     if (upcycle) goto done; /* Its routers are new. */
-    TRY(evaluate(&top1, session->model, NULL, &session->data.test, state->probe, session->probe, state->probe,
-                 &training->batch, NULL));
+    TRY(evaluate(&top1, session->model, NULL, &what, state->probe, session->probe, state->probe, NULL));
     state->first_run = 1;
 done:
     return result;
@@ -228,10 +214,18 @@ static int open_training(tool_training *training) {
     const tool_session *session = &training->session;
     const run_state *state = &session->state;
     const char *json = session->arguments->json;
-    const image_set *train = &session->data.train;
-    TRY(batch_create(&training->batch, train, state->batch, state->mean, state->deviation));
-    training->order = calloc((size_t)state->images, sizeof *training->order);
-    if (!training->order) TRY(fail_with("no memory for the order of %lld images", (long long)state->images));
+    reading what = session_reading(session, &session->data.train);
+    training->order = (training_order){.images = state->images,
+                                       .batch = state->batch,
+                                       .steps_per_epoch = session->steps_per_epoch,
+                                       .first_step = state->step,
+                                       .end_step = session->end_step,
+                                       .shuffle = (int)state->shuffle,
+                                       .seed = (uint64_t)state->seed};
+    TRY(training_order_open(&training->order));
+    what.user = &training->order;
+    what.plan = training_order_plan;
+    TRY(image_reader_open(&training->reader, &what));
     if (json) TRY(epoch_log_open(&training->log, json, state->step / session->steps_per_epoch));
 done:
     return result;
@@ -239,7 +233,7 @@ done:
 
 int command_train(const tool_arguments *arguments) {
     int result = 0;
-    tool_training training = {.order_epoch = -1, .seen_step = -1, .saved_step = -1};
+    tool_training training = {.seen_step = -1, .saved_step = -1};
     const run_state *state = &training.session.state;
     TRY(session_open(&training.session, arguments));
     TRY(open_training(&training));
@@ -253,8 +247,8 @@ int command_train(const tool_arguments *arguments) {
     TRY(finish(&training));
 done:
     if (training.log) fclose(training.log);
-    free(training.order);
-    batch_free(&training.batch);
+    image_reader_close(training.reader);
+    training_order_close(&training.order);
     session_close(&training.session);
     return result;
 }

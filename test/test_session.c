@@ -231,6 +231,33 @@ static void memory_is_the_contexts(void **state) {
     tgr_context_free(context);
 }
 
+/* Bytes of a session's activations for a batch of 16. */
+static uint64_t activations(const char *options) {
+    tgr_context *context = test_context(1, 7);
+    tgr_model *model = test_model(context, options);
+    float *images = test_images(model, 16, 5);
+    uint64_t before, after;
+    tgr_session *session = new_session(model, context);
+    assert_status(TGR_OK, tgr_context_memory(context, &before, NULL));
+    assert_status(TGR_OK, tgr_session_forward(session, images, 16));
+    assert_status(TGR_OK, tgr_context_memory(context, &after, NULL));
+    tgr_session_free(session);
+    free(images);
+    tgr_model_free(model);
+    tgr_context_free(context);
+    return after - before;
+}
+
+/* A further block costs its routing's record at most; experts that nobody chooses cost nothing. */
+static void layers_work_in_the_same_memory(void **state) {
+    (void)state;
+    const uint64_t tokens = 16 * 5, one = activations(SIZES "depth=4 method=tgr moe_blocks=1 experts=4");
+    const uint64_t four = activations(SIZES "depth=4 method=tgr moe_blocks=1,2,3,4 experts=4");
+    assert_true(one < four && four - one < 3 * tokens * 100);
+    assert_true(activations(SIZES "depth=9 method=tgr moe_blocks=1 experts=4") == one);
+    assert_true(activations(SIZES "depth=4 method=dense-train moe_blocks=1 experts=4") < one + tokens * 50);
+}
+
 typedef struct scarcity {
     tgr_model *model;
     const float *images;
@@ -318,6 +345,7 @@ int main(void) {
         cmocka_unit_test(threads_run_at_once),
         cmocka_unit_test(ends_come_in_any_order),
         cmocka_unit_test(memory_is_the_contexts),
+        cmocka_unit_test(layers_work_in_the_same_memory),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(bad_arguments_are_refused),
     };

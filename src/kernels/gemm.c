@@ -7,11 +7,13 @@
 #include "kernels/kernels.h"
 
 enum {
-    MOST_TASKS = 16,      /* smaller tiles read A and B more often: 16 cost a tenth of the speed where k is large */
-    LEAST_WORK = 1 << 20, /* of a task: some ten microseconds */
-    LEAST_ROWS = 28,      /* of a tile */
+    TASKS_OF_THREAD = 2,  /* more would even out better what threads get, but rearrange A and B more often */
+    LEAST_WORK = 1 << 20, /* of a task: some ten microseconds or less */
+    LEAST_ROWS = 32,      /* of a tile */
+    GOOD_ROWS = 256,      /* with as many, rearranging B costs little beside multiplying by it */
     LEAST_COLUMNS = 64,
-    COLUMN_UNIT = 32, /* tiles begin at multiples of the widest micro-tile */
+    GOOD_COLUMNS = 512, /* kernels rearrange A anew for as many */
+    COLUMN_UNIT = 32,   /* tiles begin at multiples of the widest micro-tile */
 };
 
 typedef struct gemm_job {
@@ -41,18 +43,15 @@ static tgr_gemm tile_at(const tgr_gemm *product, int64_t row, int64_t column, in
     return tile;
 }
 
-/* Halves the tile until it is no more than a share. B is rearranged anew for every tile, and so is A unless its rows
- * are read in place; then tiles are higher than wide. */
+/* Halves the tile until it is no more than a share, first where it costs nothing. */
 static void choose_tile(const tgr_gemm *product, int64_t share, int64_t *rows, int64_t *columns) {
-    int64_t height = product->a_col == 1 ? 4 : 1;
     *rows = product->m;
     *columns = product->n;
     while (*rows * *columns * (product->k + 1) > share) {
-        int rows_can = *rows >= 2 * LEAST_ROWS, columns_can = *columns >= 2 * LEAST_COLUMNS;
-        if (rows_can && (*rows > height * *columns || !columns_can)) {
-            *rows = (*rows + 1) / 2;
-        } else if (columns_can) {
+        if (*columns > GOOD_COLUMNS || (*rows < 2 * GOOD_ROWS && *columns >= *rows && *columns >= 2 * LEAST_COLUMNS)) {
             *columns = (*columns / 2 + COLUMN_UNIT - 1) / COLUMN_UNIT * COLUMN_UNIT;
+        } else if (*rows >= 2 * LEAST_ROWS) {
+            *rows = (*rows / 2 + LEAST_ROWS - 1) / LEAST_ROWS * LEAST_ROWS;
         } else {
             return;
         }
@@ -86,10 +85,10 @@ static void run_task(void *context, int64_t task, int worker) {
 }
 
 void tgr_gemm_run(const tgr_compute *compute, const tgr_gemm *products, int64_t count) {
-    int64_t work = 0;
+    int64_t work = 0, threads = compute->workers;
     for (int64_t i = 0; i < count; i++) work += work_of(&products[i]);
     if (work == 0) return;
-    int64_t most = smaller(MOST_TASKS, work / LEAST_WORK), tasks = most > 0 ? most : 1;
+    int64_t most = smaller(threads > 1 ? TASKS_OF_THREAD * threads : 1, work / LEAST_WORK), tasks = most > 0 ? most : 1;
     gemm_job job = {.compute = compute, .products = products, .count = count, .share = (work + tasks - 1) / tasks};
     tgr_parallel(compute, tasks, run_task, &job);
 }

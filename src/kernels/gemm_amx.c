@@ -22,10 +22,12 @@ enum {
     LANES = TGR_AMX_LANES,
     STEPS = TGR_AMX_STEPS,
     TILE = TGR_AMX_TILE,
-    COLUMNS = TGR_AMX_PANEL_TILES * LANES, /* of a panel of B */
-    DEPTH = 384,                           /* steps of k in a block */
-    WIDTH = 512,                           /* columns in a block: packed, they stay in the second-level cache */
-    GROUP = 4,                             /* panels of A that are packed together */
+    COLUMNS = TGR_AMX_PANEL_TILES * LANES,  /* of a panel of B */
+    MOST_WIDTH = 512,                       /* columns in a block */
+    LEAST_DEPTH = 384,                      /* steps of k in a block, where there are so many */
+    BLOCK = MOST_WIDTH * LEAST_DEPTH,       /* numbers of B in a block: packed, they stay in the second-level cache */
+    MOST_GROUP = 4,                         /* panels of A that are packed together, */
+    GROUP_DEPTH = MOST_GROUP * LEAST_DEPTH, /* with this many steps in all */
     TILE_ROW_BYTES = 64,
 };
 
@@ -135,9 +137,10 @@ typedef struct block {
     int parts;
     int64_t tile_rows; /* of A and C in a tile, up to 16 */
     int64_t column, columns, step, k;
+    int64_t group; /* panels of A that may be packed together */
     int64_t panel_size;
     uint16_t *a_panels, *b_panels;
-    uint32_t a_flags[GROUP], b_flags[WIDTH / COLUMNS]; /* rows and columns that are not in the tiles */
+    uint32_t a_flags[MOST_GROUP], b_flags[MOST_WIDTH / COLUMNS]; /* rows and columns that are not in the tiles */
 } block;
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -257,7 +260,7 @@ static void prefetch_a(const block *b, int64_t row, int64_t rows, int64_t index,
 
 static void multiply_block(block *b) {
     const int64_t height = 2 * b->tile_rows, m = b->product->m, panels = divide_up(b->columns, COLUMNS);
-    const int64_t most_rows = (b->product->a_col == 1 ? 1 : GROUP) * height;
+    const int64_t most_rows = (b->product->a_col == 1 ? 1 : b->group) * height;
     b->panel_size = tgr_amx_panel_size(b->parts, b->k);
     pack_b(b);
     for (int64_t group = 0; group < m; group += most_rows) {
@@ -289,25 +292,35 @@ static void load_shapes(int64_t tile_rows) {
     _tile_loadconfig(&shapes);
 }
 
+/* As few equal parts of n as there can be, none larger than `most`, multiples of 32. */
+static int64_t equal_parts(int64_t n, int64_t most) {
+    int64_t part = n > 0 ? divide_up(n, divide_up(n, most)) : 1;
+    return divide_up(part, STEPS) * STEPS;
+}
+
+/* Where k is cut does not change a bit: what C holds between two blocks is what a tile register would. */
 static void gemm(int parts, const tgr_gemm *product, float *scratch) {
     if (product->m == 0 || product->n == 0) return;
-    block b = {.product = product, .parts = parts, .a_panels = (uint16_t *)scratch};
-    b.b_panels = b.a_panels + GROUP * tgr_amx_panel_size(TGR_AMX_MOST_PARTS, DEPTH);
+    const int64_t width = equal_parts(product->n, MOST_WIDTH);
+    const int64_t depth = equal_parts(product->k, smaller(BLOCK / width / STEPS * STEPS, GROUP_DEPTH));
+    block b = {.product = product, .parts = parts, .group = smaller(GROUP_DEPTH / depth, MOST_GROUP)};
+    b.a_panels = (uint16_t *)scratch;
+    b.b_panels = b.a_panels + b.group * tgr_amx_panel_size(parts, depth);
     b.tile_rows = divide_up(product->m, divide_up(product->m, LANES)); /* 50 rows are 4 · 13, not 3 · 16 + 2 */
     load_shapes(b.tile_rows);
-    for (b.column = 0; b.column < product->n; b.column += WIDTH) {
-        b.columns = smaller(WIDTH, product->n - b.column);
+    for (b.column = 0; b.column < product->n; b.column += width) {
+        b.columns = smaller(width, product->n - b.column);
         b.step = 0;
         do { /* once even when k is zero: C is set to zero or the bias */
-            b.k = smaller(DEPTH, product->k - b.step);
+            b.k = smaller(depth, product->k - b.step);
             multiply_block(&b);
-            b.step += DEPTH;
+            b.step += depth;
         } while (b.step < product->k);
     }
     _tile_release();
 }
 
-_Static_assert((WIDTH + GROUP * COLUMNS) * DEPTH * TGR_AMX_MOST_PARTS <= TGR_GEMM_SCRATCH * 2,
+_Static_assert((BLOCK + GROUP_DEPTH * COLUMNS) * TGR_AMX_MOST_PARTS <= TGR_GEMM_SCRATCH * 2,
                "the scratch holds the panels");
 
 void tgr_gemm_amx(const tgr_gemm *product, float *scratch) {

@@ -36,6 +36,7 @@ typedef struct tool_arguments {
     const char *data, *dataset, *teacher, *init, *save, *resume, *json, *model, *logits, *routing, *oracle, *svg;
     const char *mean, *deviation, *crop, *interpolation, *held_out, *labels, *methods, *sweep, *sweep_methods,
         *ablation, *out, *finetune_data;
+    const char *augment, *randaugment, *jitter, *erase, *mixup, *cutmix;
     int64_t epochs, steps, limit, batch, seed, seeds, threads, readers, save_every, probe;
     int no_shuffle, skip_damaged, init_optimizer, markdown, bf16, help;
     tool_setting settings[SETTINGS_MAX]; /* in the order of the command line */

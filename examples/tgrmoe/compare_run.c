@@ -121,6 +121,12 @@ static char *command_line(const tool_arguments *arguments) {
     write_flag(to, "mean", arguments->mean);
     write_flag(to, "std", arguments->deviation);
     if (arguments->no_shuffle) fputs(" --no-shuffle", to);
+    write_flag(to, "augment", arguments->augment);
+    write_flag(to, "randaugment", arguments->randaugment);
+    write_flag(to, "color-jitter", arguments->jitter);
+    write_flag(to, "erase", arguments->erase);
+    write_flag(to, "mixup", arguments->mixup);
+    write_flag(to, "cutmix", arguments->cutmix);
     write_flag(to, "teacher", arguments->teacher);
     write_flag(to, "init", arguments->init);
     for (int i = 0; i < arguments->setting_count; i++) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "augment_options.h"
 #include "failure.h"
 #include "session.h"
 
@@ -134,13 +135,24 @@ done:
     return result;
 }
 
-/* The images never change (there is no augmentation), so the teacher need not see them again. */
+/* A recipe of augmentation may smooth labels. */
+static int plan_smoothing(tgr_config *config, const tool_arguments *arguments) {
+    int result = 0, given = 0;
+    const double smoothing = augment_label_smoothing(arguments);
+    LIBRARY(tgr_config_is_set(config, TGR_OPTION_LABEL_SMOOTHING, &given));
+    if (!given && smoothing > 0) LIBRARY(tgr_config_set_f64(config, TGR_OPTION_LABEL_SMOOTHING, smoothing));
+done:
+    return result;
+}
+
+/* Where images never change (there is no augmentation), the teacher need not see them again. */
 static int plan_cache(tgr_config *config, const tool_session *session) {
     int result = 0;
     const tgr_config *teacher = NULL;
     int64_t width = 0, side = 0, patch = 0, layers = 0;
     if (!session->backbone) goto done;
     TRY(check_guidable(config));
+    if (augment_changes(&session->state.augment)) goto done;
     LIBRARY(tgr_model_config(session->backbone, &teacher));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_EMBED_DIM, &width));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &side));
@@ -163,6 +175,7 @@ int session_configure(tool_session *session, tgr_config **out) {
     TRY(fit_photographs(config, session));
     TRY(fit_to_data(config, &session->data));
     TRY(plan_length(config, session));
+    TRY(plan_smoothing(config, session->arguments));
     TRY(plan_cache(config, session));
     TRY(plan_upcycling(config, session->arguments));
     *out = config;

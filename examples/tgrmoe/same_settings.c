@@ -4,6 +4,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "augment_options.h"
 #include "failure.h"
 #include "session.h"
 
@@ -22,6 +23,20 @@ static int check_statistics(const char *flag, const char *text, int64_t channels
         return fail_with("--%s is %s; the run to resume was started with %.17g", flag, text, saved[i]);
     }
     return 0;
+}
+
+static int check_augmentation(const tool_session *session) {
+    int result = 0;
+    const run_state *saved = &session->state;
+    augment_recipe given = {0};
+    if (!augment_options_given(session->arguments)) goto done;
+    TRY(augment_options_read(&given, session->arguments, saved->augment.crop == AUGMENT_CROP_PADDED, saved->mean,
+                             session->data.train.channels));
+    if (memcmp(&given, &saved->augment, sizeof given) != 0) {
+        TRY(fail_with("the augmentation asked for is not that which the run to resume was started with"));
+    }
+done:
+    return result;
 }
 
 /* Every option that the user set has the value that the saved model has. */
@@ -55,6 +70,7 @@ int state_check(const tool_session *session) {
     const int64_t channels = data->train.channels;
     int64_t teacher = 0;
     TRY(check_options(session));
+    TRY(check_augmentation(session));
     TRY(check_number("--seed", arguments->seed, saved->seed));
     TRY(check_number("--batch", arguments->batch, saved->batch));
     TRY(check_number("number of training images", data->train.count, saved->images));

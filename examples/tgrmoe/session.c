@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "augment_options.h"
 #include "batch.h"
 #include "failure.h"
 #include "folder_names.h"
 #include "model_file.h"
 #include "session.h"
 
-enum { DEFAULT_BATCH = 128, DEFAULT_SEED = 1, DEFAULT_PROBE = 1000 };
+enum { DEFAULT_BATCH = 128, DEFAULT_SEED = 1, DEFAULT_PROBE = 1000, SHIFTED_SIZE_MOST = 32 };
 
 static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -72,6 +73,8 @@ static int start_state(tool_session *session) {
     state->train_checksum = image_set_checksum(&data->train);
     state->test_checksum = image_set_checksum(&data->test);
     TRY(start_statistics(session));
+    TRY(augment_options_read(&state->augment, arguments, !data->train.root && data->train.size <= SHIFTED_SIZE_MOST,
+                             state->mean, data->train.channels));
 done:
     return result;
 }

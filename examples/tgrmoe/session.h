@@ -4,6 +4,7 @@
 #define TOOL_SESSION_H
 
 #include "arguments.h"
+#include "augment.h"
 #include "dataset.h"
 #include "image_reader.h"
 #include "tgrmoe/tgrmoe.h"
@@ -20,13 +21,14 @@ typedef struct run_state {
     int64_t kind, train_checksum, test_checksum; /* the data, after --limit */
     int64_t teacher_checksum;                    /* the teacher's weights, 0 without one */
     double mean[DATASET_CHANNELS_MAX], deviation[DATASET_CHANNELS_MAX];
+    augment_recipe augment;                      /* how training images are changed; a setting too */
     int64_t step;                                /* optimizer steps since the start of training */
     double loss_sum, term_sums[LOSS_TERM_COUNT]; /* over the steps of the epoch that is under way */
     int64_t probe_runs;                          /* how many runs the part "probe" holds */
     int64_t first_run; /* the probe's run after epoch 1: 1 if it ran before training too (--init), else 0 */
 } run_state;
 
-enum { RUN_STATE_VERSION = 2 };
+enum { RUN_STATE_VERSION = 3 };
 
 typedef struct tool_session {
     const tool_arguments *arguments;

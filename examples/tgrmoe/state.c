@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A run as a file. */
+#include "augment_options.h"
 #include "failure.h"
 #include "session.h"
 
@@ -47,7 +48,7 @@ int state_peek(run_state *state, const char *path) {
     LIBRARY(tgr_checkpoint_add_bytes(file, "host", &found, sizeof found));
     LIBRARY(tgr_checkpoint_load(file, path));
     if (found.version != RUN_STATE_VERSION || found.batch < 1 || found.images < 1 || found.step < 0 ||
-        found.probe_runs < 0 || found.first_run < 0 || found.first_run > 1) {
+        found.probe_runs < 0 || found.first_run < 0 || found.first_run > 1 || !augment_recipe_valid(&found.augment)) {
         TRY(fail_with("%s: its part \"host\" was not written by this version of the tool", path));
     }
     *state = found;

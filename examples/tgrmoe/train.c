@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "augment_options.h"
 #include "commands.h"
 #include "epoch_log.h"
 #include "evaluation.h"
@@ -15,6 +16,7 @@ typedef struct tool_training {
     tool_session session;
     training_order order;
     image_reader *reader;
+    augmenter augment; /* when the recipe does anything */
     double top1; /* after step `seen_step` */
     int64_t seen_step, saved_step;
     FILE *log;
@@ -36,6 +38,31 @@ done:
     return result;
 }
 
+/* An image that changes must not come from the teacher's cache. */
+static int run_teacher(const tool_session *session, const tool_batch *batch) {
+    int result = 0;
+    tgr_teacher *teacher = session->teacher;
+    if (!teacher) goto done;
+    if (augment_changes(&session->state.augment)) {
+        LIBRARY(tgr_teacher_forward(teacher, TGR_TRAIN, batch->images, batch->count));
+    } else {
+        LIBRARY(tgr_teacher_forward_cached(teacher, TGR_TRAIN, batch->images, batch->ids, batch->count));
+    }
+done:
+    return result;
+}
+
+static int compute_loss(const tool_session *session, const tool_batch *batch, double *loss) {
+    int result = 0;
+    if (batch->targets) {
+        LIBRARY(tgr_loss_compute_soft(session->loss, batch->targets, loss));
+    } else {
+        LIBRARY(tgr_loss_compute(session->loss, batch->labels, loss));
+    }
+done:
+    return result;
+}
+
 /* One optimizer step; *loss is that of its batch. */
 static int take_step(tool_training *training, double *loss) {
     int result = 0;
@@ -46,8 +73,8 @@ static int take_step(tool_training *training, double *loss) {
     TRY(image_reader_next(training->reader, &batch));
     if (!batch) TRY(fail_with("there are no more images")); /* The plan ends where training does. */
     LIBRARY(tgr_model_forward(session->model, TGR_TRAIN, batch->images, batch->count));
-    if (teacher) LIBRARY(tgr_teacher_forward_cached(teacher, TGR_TRAIN, batch->images, batch->ids, batch->count));
-    LIBRARY(tgr_loss_compute(session->loss, batch->labels, loss));
+    TRY(run_teacher(session, batch));
+    TRY(compute_loss(session, batch, loss));
     LIBRARY(tgr_loss_backward(session->loss));
     LIBRARY(tgr_optimizer_step(session->optimizer));
     if (teacher) LIBRARY(tgr_teacher_step(teacher));
@@ -214,6 +241,10 @@ static int open_training(tool_training *training) {
     const tool_session *session = &training->session;
     const run_state *state = &session->state;
     const char *json = session->arguments->json;
+    const tgr_config *config = NULL;
+    int64_t classes = 0;
+    LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
     reading what = session_reading(session, &session->data.train);
     training->order = (training_order){.images = state->images,
                                        .batch = state->batch,
@@ -223,6 +254,11 @@ static int open_training(tool_training *training) {
                                        .shuffle = (int)state->shuffle,
                                        .seed = (uint64_t)state->seed};
     TRY(training_order_open(&training->order));
+    if (augment_changes(&state->augment)) {
+        TRY(augmenter_create(&training->augment, &state->augment, (uint64_t)state->seed, what.set->channels,
+                             what.set->size, classes, what.threads));
+        what.augment = &training->augment;
+    }
     what.user = &training->order;
     what.plan = training_order_plan;
     TRY(image_reader_open(&training->reader, &what));
@@ -248,6 +284,7 @@ int command_train(const tool_arguments *arguments) {
 done:
     if (training.log) fclose(training.log);
     image_reader_close(training.reader);
+    augmenter_free(&training.augment);
     training_order_close(&training.order);
     session_close(&training.session);
     return result;

@@ -185,7 +185,7 @@ static int read_sizes(compare_plan *plan) {
     tgr_context *context = NULL;
     tgr_config *config = NULL;
     dataset data = {0};
-    TRY(dataset_load(&data, arguments->data, arguments->dataset, 1, NULL));
+    TRY(session_load_data(&data, arguments, 1, NULL));
     plan->classes = data.classes;
     LIBRARY(tgr_context_create(&context, &options));
     LIBRARY(tgr_config_create(&config, context));

@@ -120,6 +120,10 @@ static char *command_line(const tool_arguments *arguments) {
     write_number(to, "probe", arguments->probe);
     write_flag(to, "mean", arguments->mean);
     write_flag(to, "std", arguments->deviation);
+    write_flag(to, "crop", arguments->crop);
+    write_flag(to, "interpolation", arguments->interpolation);
+    write_flag(to, "held-out", arguments->held_out);
+    if (arguments->skip_damaged) fputs(" --skip-damaged", to);
     if (arguments->no_shuffle) fputs(" --no-shuffle", to);
     write_flag(to, "augment", arguments->augment);
     write_flag(to, "randaugment", arguments->randaugment);

@@ -147,7 +147,7 @@ static int add_file(folder_files *list, const folder_file *file) {
     return 0;
 }
 
-/* A folder on the way from the class's folder to where the walk is. */
+/* A folder on the way from the root to where the walk is. */
 typedef struct ancestor {
     const struct ancestor *above;
     dev_t device;
@@ -195,7 +195,7 @@ static int walk(folder_files *out, const char *root, const char *folder, int32_t
     TRY(join(path, root, folder));
     if (stat(path, &about) != 0) TRY(fail_at(path, strerror(errno)));
     if (is_above(above, &about)) goto done;
-    const ancestor here = {above, about.st_dev, about.st_ino, above ? above->depth + 1 : 0};
+    const ancestor here = {above, about.st_dev, about.st_ino, above->depth + 1};
     if (here.depth > DEPTH_MOST) TRY(fail_at(path, "lies too deep"));
     TRY(list_folder(&names, path));
     for (int64_t i = 0; i < names.count; i++) TRY(visit(out, root, folder, names.names[i], label, &here));
@@ -234,14 +234,18 @@ done:
 int folder_scan(folder_files *out, const char *root, const name_list *classes, int sparse) {
     int result = 0;
     folder_files list = {0};
+    struct stat about_root;
     TRY(check_known(root, classes));
+    if (stat(root, &about_root) != 0) TRY(fail_at(root, strerror(errno)));
+    /* Above every class, so that no link leads a class to the images of the others. */
+    const ancestor top = {NULL, about_root.st_dev, about_root.st_ino, 0};
     for (int64_t i = 0; i < classes->count; i++) {
         char path[PATH_SIZE];
         struct stat about;
         const int64_t before = list.count;
         TRY(join(path, root, classes->names[i]));
         if (sparse && stat(path, &about) != 0 && errno == ENOENT) continue;
-        TRY(walk(&list, root, classes->names[i], (int32_t)i, NULL));
+        TRY(walk(&list, root, classes->names[i], (int32_t)i, &top));
         if (list.count == before && !sparse) TRY(fail_at(path, "holds no .jpg, .jpeg or .png"));
     }
     if (list.count == 0) TRY(fail_at(root, "holds no .jpg, .jpeg or .png"));

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* Folders of images: what is found in them, in which order, with which label, and what is refused by name. */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tgrmoe/dataset.h"
+#include "tgrmoe/failure.h"
+#include "tgrmoe/folder_names.h"
+
+enum { PATH_SIZE = 512 };
+static char root[PATH_SIZE];
+
+static char *path_of(const char *name) {
+    static char path[2 * PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    return path;
+}
+
+static void make_folder(const char *name) {
+    assert_int_equal(mkdir(path_of(name), 0700), 0);
+}
+
+static void write_bytes(const char *name, const void *bytes, size_t size) {
+    FILE *file = fopen(path_of(name), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A sound image of one pixel. */
+static void write_image(const char *name) {
+    static const uint8_t png[] = {0x89, 'P',  'N',  'G',  0x0D, 0x0A, 0x1A, 0x0A, 0,    0,    0,    13,   'I',  'H',
+                                  'D',  'R',  0,    0,    0,    1,    0,    0,    0,    1,    8,    0,    0,    0,
+                                  0,    0x3A, 0x7E, 0x9B, 0x55, 0,    0,    0,    10,   'I',  'D',  'A',  'T',  0x78,
+                                  0x9C, 0x63, 0x60, 0x00, 0x00, 0x00, 0x02, 0x00, 0x01, 0x48, 0xAF, 0xA4, 0x71, 0,
+                                  0,    0,    0,    'I',  'E',  'N',  'D',  0xAE, 0x42, 0x60, 0x82};
+    write_bytes(name, png, sizeof png);
+}
+
+static int start(void **state) {
+    (void)state;
+    snprintf(root, sizeof root, "%s/tgrmoe-folder-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    return mkdtemp(root) ? 0 : -1;
+}
+
+static int finish(void **state) {
+    (void)state;
+    char command[2 * PATH_SIZE + 32];
+    snprintf(command, sizeof command, "chmod -R u+rwx '%s'; rm -rf '%s'", root, root);
+    return system(command) == 0 ? 0 : -1;
+}
+
+static folder_options defaults(void) {
+    return (folder_options){.held_out = 0.5, .threads = 2};
+}
+
+static void load_fails(int line, const folder_options *how, const char *wanted, const char *also) {
+    dataset data;
+    memset(&data, 0x5A, sizeof data);
+    if (dataset_load(&data, root, "folder", 1, how) == 0) fail_msg("line %d: it loaded", line);
+    if (!strstr(failure_message(), wanted) || !strstr(failure_message(), also)) {
+        fail_msg("line %d: no '%s' and '%s' in: %s", line, wanted, also, failure_message());
+    }
+    for (size_t i = 0; i < sizeof data; i++) assert_int_equal(((const unsigned char *)&data)[i], 0x5A);
+}
+#define assert_load_fails(how, wanted, also) load_fails(__LINE__, how, wanted, also)
+
+static void assert_files(const image_set *set, const char *const *names, const int *labels, int count) {
+    assert_int_equal(set->count, count);
+    for (int i = 0; i < count; i++) {
+        assert_string_equal(set->files.files[i].name, names[i]);
+        assert_int_equal(set->labels[i], labels[i]);
+    }
+}
+
+/* Classes and files come in the order of torchvision's ImageFolder. */
+static void order_of_image_folder(void **state) {
+    (void)state;
+    static const char *const folders[] = {"train",       "train/b",     "train/B", "train/a", "train/a/z",
+                                          "train/a/z-1", "train/a/z/q", "val",     "val/b"};
+    static const char *const images[] = {"a/z-1/1.png", "a/z/q/1.png", "a/z/2.PNG",  "a/z/10.png", "a/y.JpEg",
+                                         "a/x.jpg",     "b/1.png",     "B/.png.png", "B/..png",    "B/\xFF.png"};
+    static const char *const ignored[] = {"a/readme.txt", "a/x.jpg.bak", "a/jpg", "a/.hidden.png", "top.png"};
+    static const char *const wanted[] = {"B/\xFF.png", "a/x.jpg",     "a/y.JpEg",    "a/z/10.png",
+                                         "a/z/2.PNG",  "a/z-1/1.png", "a/z/q/1.png", "b/1.png"};
+    static const int labels[] = {0, 1, 1, 1, 1, 1, 1, 2};
+    char name[PATH_SIZE];
+    dataset data;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) make_folder(folders[i]);
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
+        snprintf(name, sizeof name, "train/%s", images[i]);
+        write_image(name);
+    }
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+        snprintf(name, sizeof name, "train/%s", ignored[i]);
+        write_bytes(name, "no image", 8);
+    }
+    make_folder("train/.cache");
+    write_bytes("train/.cache/x.jpg", "no image", 8);
+    write_image("val/b/0.png");
+    assert_int_equal(dataset_load(&data, root, NULL, 1, NULL), 0);
+    assert_int_equal(data.kind, DATASET_FOLDER);
+    assert_int_equal(data.classes, 3);
+    assert_string_equal(data.names.names[0], "B");
+    assert_files(&data.train, wanted, labels, 8);
+    assert_files(&data.test, (const char *const[]){"b/0.png"}, (const int[]){2}, 1);
+    assert_int_equal(dataset_keep_labels(&data, 1, 2), 0);
+    assert_files(&data.train, wanted + 1, labels + 1, 7);
+    image_set_limit(&data.train, 3);
+    assert_files(&data.train, (const char *const[]){"a/x.jpg", "a/z/10.png", "a/z-1/1.png"}, (const int[]){1, 1, 1}, 3);
+    dataset_free(&data);
+    make_folder("val/c");
+    assert_load_fails(NULL, "val/c", "is no class");
+    make_folder("train/c");
+    assert_load_fails(NULL, "train/c", "holds no .jpg");
+}
+
+static void odd_names_and_kinds(void **state) {
+    (void)state;
+    folder_options how = defaults();
+    dataset data;
+    make_folder("line\nbreak");
+    make_folder("line\nbreak/x.jpg"); /* a folder with an image's name */
+    make_folder("line\nbreak/empty");
+    write_image("line\nbreak/x.jpg/1.png");
+    write_image("line\nbreak/2\n\x1B[31m.png");
+    make_folder("y.png");
+    write_image("y.png/1.png");
+    write_image("y.png/2.png");
+    assert_int_equal(symlink("..", path_of("y.png/loop")), 0);
+    assert_int_equal(symlink(".", path_of("y.png/self")), 0);
+    assert_int_equal(dataset_load(&data, root, "folder", 1, &how), 0);
+    assert_int_equal(data.classes, 2);
+    assert_int_equal(data.train.count + data.test.count, 4);
+    dataset_free(&data);
+    /* A pipe would block whoever opens it for reading. */
+    assert_int_equal(mkfifo(path_of("y.png/pipe.jpg"), 0600), 0);
+    assert_load_fails(&how, "y.png/pipe.jpg", "no regular file");
+    unlink(path_of("y.png/pipe.jpg"));
+    assert_int_equal(symlink("nowhere", path_of("y.png/dangling.jpg")), 0);
+    assert_load_fails(&how, "y.png/dangling.jpg", "No such file");
+    write_bytes("line\nbreak/3\n.jpg", "", 0);
+    how.skip_damaged = 1;
+    assert_int_equal(dataset_load(&data, root, "folder", 1, &how), 0);
+    assert_int_equal(data.train.count + data.test.count, 4);
+    dataset_free(&data);
+    unlink(path_of("y.png/dangling.jpg"));
+    how.skip_damaged = 0;
+    assert_load_fails(&how, "line\\x0Abreak/3\\x0A.jpg", "is empty");
+}
+
+static void unreadable(void **state) {
+    (void)state;
+    const folder_options how = defaults();
+    make_folder("a");
+    write_image("a/1.png");
+    write_image("a/2.png");
+    write_bytes("a/3.png", "RIFF\0\0\0\0WEBPVP8 ", 16);
+    assert_load_fails(&how, "a/3.png", "but WebP");
+    unlink(path_of("a/3.png"));
+    if (geteuid() == 0) skip(); /* who may read everything */
+    chmod(path_of("a/2.png"), 0);
+    assert_load_fails(&how, "a/2.png", "Permission denied");
+    chmod(path_of("a"), 0);
+    assert_load_fails(&how, "/a", "Permission denied");
+}
+
+static void nothing_there(void **state) {
+    (void)state;
+    const folder_options how = defaults();
+    assert_load_fails(&how, root, "no folders");
+    make_folder("a");
+    assert_load_fails(&how, "/a", "holds no .jpg");
+    write_image("a/1.png");
+    assert_load_fails(&how, root, "to spare");
+    make_folder("val");
+    assert_load_fails(&how, "/val", "no folder train");
+}
+
+/* Each class gives its share; the same files whatever else is there; a larger share holds a smaller one. */
+static void held_out(void **state) {
+    (void)state;
+    enum { IMAGES = 40 };
+    char name[PATH_SIZE];
+    folder_options how = {.held_out = 0.1, .threads = 1};
+    dataset few, many;
+    for (int c = 0; c < 3; c++) {
+        snprintf(name, sizeof name, "class%d", c);
+        make_folder(name);
+        for (int i = 0; i < (c == 2 ? 2 : IMAGES); i++) {
+            snprintf(name, sizeof name, "class%d/%d.png", c, i);
+            write_image(name);
+        }
+    }
+    assert_int_equal(dataset_load(&few, root, NULL, 1, &how), 0);
+    how.held_out = 0.25;
+    assert_int_equal(dataset_load(&many, root, NULL, 1, &how), 0);
+    assert_int_equal(few.test.count, 4 + 4 + 1);
+    assert_int_equal(few.train.count, 36 + 36 + 1);
+    assert_int_equal(many.test.count, 10 + 10 + 1);
+    for (int64_t i = 0; i < few.test.count; i++) {
+        int found = 0;
+        for (int64_t k = 0; k < many.test.count; k++) {
+            found += strcmp(few.test.files.files[i].name, many.test.files.files[k].name) == 0;
+        }
+        for (int64_t k = 0; k < few.train.count; k++) {
+            assert_string_not_equal(few.test.files.files[i].name, few.train.files.files[k].name);
+        }
+        assert_int_equal(found, 1);
+    }
+    assert_int_equal(image_set_mix(&many.test), 0);
+    int changes = 0;
+    for (int64_t i = 0; i < many.test.count; i++) {
+        assert_int_equal(many.test.labels[i], many.test.files.files[i].name[5] - '0');
+        changes += i > 0 && many.test.labels[i] != many.test.labels[i - 1];
+    }
+    assert_true(changes > 4);
+    assert_int_not_equal(image_set_checksum(&many.test), image_set_checksum(&few.test));
+    dataset_free(&few);
+    dataset_free(&many);
+}
+
+/* A model's labels stay what they were, whichever classes there are to test with. */
+static void classes_of_the_model(void **state) {
+    (void)state;
+    name_list trained = {0};
+    folder_options how = defaults();
+    dataset data;
+    assert_int_equal(name_list_add(&trained, "ant"), 0);
+    assert_int_equal(name_list_add(&trained, "bee"), 0);
+    assert_int_equal(name_list_add(&trained, "cow"), 0);
+    how.classes = &trained;
+    make_folder("val");
+    make_folder("val/cow");
+    write_image("val/cow/1.png");
+    assert_int_equal(dataset_load(&data, root, NULL, 0, &how), 0);
+    assert_int_equal(data.classes, 3);
+    assert_int_equal(data.test.labels[0], 2);
+    dataset_free(&data);
+    make_folder("val/dog");
+    assert_int_not_equal(dataset_load(&data, root, NULL, 0, &how), 0);
+    assert_non_null(strstr(failure_message(), "val/dog"));
+    char *bytes = NULL;
+    uint64_t size = 0;
+    assert_int_equal(class_names_pack(&bytes, &size, &trained), 0);
+    assert_int_equal(size, 12);
+    assert_memory_equal(bytes, "ant\0bee\0cow", 12);
+    free(bytes);
+    name_list_free(&trained);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(order_of_image_folder, start, finish),
+                                       cmocka_unit_test_setup_teardown(odd_names_and_kinds, start, finish),
+                                       cmocka_unit_test_setup_teardown(unreadable, start, finish),
+                                       cmocka_unit_test_setup_teardown(nothing_there, start, finish),
+                                       cmocka_unit_test_setup_teardown(held_out, start, finish),
+                                       cmocka_unit_test_setup_teardown(classes_of_the_model, start, finish)};
+    return cmocka_run_group_tests_name("folders of images", tests, NULL, NULL);
+}

@@ -211,6 +211,7 @@ bench-peer: $(BUILD)/bench/bench_step
 
 goldens:
 	$(PYTHON) test/golden/make_goldens.py test/golden
+	$(PYTHON) test/golden/make_timm.py test/golden
 
 fuzz:
 	$(MAKE) -C test/fuzz run

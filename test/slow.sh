@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Evidence that takes its time (an hour or more): every kernel, both compilers, sanitizers, valgrind, fuzzing, and
 # whether TGR-MoE routes more steadily than V-MoE over three seeds. Run before a release.
-#   test/slow.sh [PART...]      parts: kernels clang address thread valgrind fuzz learning methods
+#   test/slow.sh [PART...]      parts: kernels clang address thread valgrind fuzz timm learning methods
 BUILD=${BUILD:-build}
 passed=0
 failed=0
@@ -44,6 +44,21 @@ thread() { check "thread" make check SANITIZE=thread; }
 valgrind() { check "valgrind" make valgrind; }
 fuzz() { check "fuzzing" make fuzz; }
 
+# Models of timm at 224 x 224 with random weights: the same logits, features and training step, and timm takes them back.
+timm() {
+    python=${PYTHON:-python3} models="deit_tiny deit_tiny_distilled deit_small deit3_small vit_tiny"
+    if ! "$python" -c "import safetensors, timm, torch" 2>/dev/null; then
+        echo "$python has no torch, timm and safetensors: models of timm are left out"
+        return
+    fi
+    mkdir -p "$folder/timm"
+    check "timm makes its models" "$python" test/golden/make_timm.py "$folder/timm" --full
+    # shellcheck disable=SC2086
+    check "they are the same here" "$BUILD/test/test_exchange_timm" "$folder/timm" $models
+    check "timm takes them back" "$python" test/golden/make_timm.py "$folder/timm" --check
+    rm -rf "$folder/timm"
+}
+
 # mean KEY FILE: the mean of a number over the epochs of a run; null is left out.
 mean() { sed -n "s/.*\"$1\":\([0-9][0-9.e-]*\).*/\1/p" "$2" | awk '{ sum += $1 } END { print sum / NR }'; }
 final() { sed -n 's/.*"final":true,"top1":\([0-9.]*\).*/\1/p' "$1"; }
@@ -76,7 +91,7 @@ methods() {
         END { exit !(n == 13 && !low) }' "$folder/methods/report.md"
 }
 
-[ $# -gt 0 ] || set -- kernels clang address thread valgrind fuzz learning methods
+[ $# -gt 0 ] || set -- kernels clang address thread valgrind fuzz timm learning methods
 for part in "$@"; do "$part"; done
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

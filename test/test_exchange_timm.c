@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Models that timm made, read here: logits, every block's output and a step of training are timm's, and what is written
+/* Models that timm made, read here: logits, every block's output and a training step are timm's, and what is written
  * again is what was read. The files are made by golden/make_timm.py.
  *
  *     test_exchange_timm [FOLDER NAME…]       without arguments the tiny models in golden; with them the exported files

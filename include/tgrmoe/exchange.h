@@ -19,9 +19,11 @@
 extern "C" {
 #endif
 
-/** The config of the model in a file. From the texts, if the library wrote it; else from names and shapes (width,
- *  depth, patch size, image size, classes, tokens, LayerScale; heads are width / 64 and the method is dense, since
- *  shapes do not tell). ERROR_FILE_MISMATCH when the tensors are of no model that the library knows. */
+/** The config of the model in a file. From the texts, if the library wrote it; else from names and shapes: width,
+ *  depth, patch size, image size, classes, tokens, LayerScale. No shape tells the heads: they are width / 64, as in
+ *  every ViT and DeiT by name, and 1 where that is not whole, so that the host must set `heads`. Other options may be
+ *  set too before a model is made of it (see tgr_import_options). ERROR_FILE_MISMATCH when the tensors are of no model
+ *  that the library knows. */
 TGR_API tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_safetensors *file);
 
 /** What to do where file and model differ. Zeroed means: they must agree. */
@@ -33,8 +35,10 @@ typedef struct tgr_import_options {
 } tgr_import_options;
 
 /** Fills a model's weights and state from a file. Everything is checked first; on failure nothing has changed, and the
- *  message names a tensor that is missing, extra or of another shape, with both shapes. Gradients summed so far are
- *  thrown away. @param options NULL is zeroed. */
+ *  message names a tensor that is missing, extra or of another shape, with both shapes. Shapes that differ by sizes of
+ *  1 alone mean the same, and so does the patch embedding's kernel as a matrix. Gradients summed so far are thrown
+ *  away, a forward pass before does not count; the step stays, so that a schedule is the new run's own.
+ *  @param options NULL is zeroed. */
 TGR_API tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options);
 
 /** A text for the file beside those of the library, such as {"mean", "0.485,0.456,0.406"}. */
@@ -43,7 +47,8 @@ typedef struct tgr_text {
     const char *text;
 } tgr_text;
 
-/** Writes a model. `element` is TGR_ELEMENT_F32 or TGR_ELEMENT_BF16. @param texts may be NULL when text_count is 0;
+/** Writes a model. `element` is TGR_ELEMENT_F32 or TGR_ELEMENT_BF16, of the weights; router state (running means, a
+ *  table of experts) is float32 always. @param texts may be NULL when text_count is 0;
  *  keys that begin with "tgrmoe." are the library's. */
 TGR_API tgr_status tgr_model_export(tgr_model *model, const char *path, tgr_element element, const tgr_text *texts,
                                     int64_t text_count);

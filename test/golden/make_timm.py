@@ -22,6 +22,7 @@ from timm.layers import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from timm.models.deit import VisionTransformerDistilled
 
+sys.dont_write_bytecode = True
 from make_goldens import File
 
 RATE = 0.5
@@ -116,7 +117,8 @@ def check(folder):
         exported, original = load_file(path), load_file(folder / f"{name}.safetensors")
         model.load_state_dict(exported, strict=True)
         for key, value in original.items():
-            assert exported[key].shape == value.shape and exported[key].numpy().tobytes() == value.numpy().tobytes(), key
+            again = exported[key]
+            assert again.shape == value.shape and again.numpy().tobytes() == value.numpy().tobytes(), key
         print(f"{name}: timm takes it strictly, every tensor to the byte")
     assert paths, f"nothing was exported into {folder}"
 

@@ -19,9 +19,9 @@ static const model_case cases[] = {
 
 static void create(model_run *run, const model_case *c, const char *method, const char *more, int threads) {
     const int guided = method[0] == 't';
-    char settings[256], teacher[256];
+    char settings[256], teacher[1024];
     snprintf(settings, sizeof settings, "%s method=%s%s", c->settings, method, guided ? " teacher_cache_mb=256" : "");
-    snprintf(teacher, sizeof teacher, "%s method=dense", c->settings);
+    snprintf(teacher, sizeof teacher, "%s method=dense %s", c->settings, more);
     model_run_create(run, settings, more, c->batch, threads);
     if (guided) model_run_add_teacher(run, teacher);
 }

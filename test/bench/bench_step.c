@@ -71,12 +71,12 @@ static void serve(const model_case *c, const bench_options *options) {
     bench_line_number("forward_flops", run.flops);
     bench_line_end();
     while (fgets(line, sizeof line, stdin)) {
-        const double start = bench_seconds();
+        const double start = bench_step_seconds();
         if (strcmp(line, "memory\n") == 0) {
             printf("%lld\n", (long long)(machine_resident_peak() - before));
         } else if (strcmp(line, "train\n") == 0 || strcmp(line, "infer\n") == 0) {
             (*line == 't' ? model_run_train : model_run_infer)(&run);
-            printf("%.6f\n", 1e3 * (bench_seconds() - start));
+            printf("%.6f\n", 1e3 * (bench_step_seconds() - start));
         } else {
             bench_fail("'%s' is not served", line);
         }

@@ -17,6 +17,7 @@ void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2), no
  * --seconds S   of measuring for each case, over three rounds at least
  * --only NAME   the case or the cases of that name
  * --set KEY=VALUE   an option of the library on top of those of the case; may be repeated
+ * --cpu-time    one thread, and its processor time instead of the clock's: for a machine that others use as well
  * --serve       of bench_step alone: see there */
 typedef struct bench_options {
     int thread_counts[2], thread_count_count;
@@ -31,6 +32,8 @@ int bench_is_wanted(const bench_options *options, const char *name);
 void bench_configure(tgr_config *config, const char *settings);
 
 double bench_seconds(void);
+/* The clock that steps are timed by: the same, or with --cpu-time the processor time of the calling thread. */
+double bench_step_seconds(void);
 
 /* Things to be timed against each other. Timings of a machine drift, so they run in turn, A B C A B C …, and are
  * compared round by round. After each step the FMA peak is measured with as many threads. */

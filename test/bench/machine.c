@@ -15,22 +15,23 @@
 enum { LOOPS = 50000, THREADS_MOST = 1024 };
 
 /* The FLOPs of LOOPS rounds of independent multiply-adds, and y += x: for each kind of vector. */
-#define KERNELS(isa, target, type, set1, fmadd, load, add, store)                                        \
-    target static double burst_##isa(void) {                                                             \
-        enum { CHAINS = 12, WIDTH = sizeof(type) / sizeof(float) };                                      \
-        type sum[CHAINS], x = set1(0.999F), y = set1(0.001F);                                            \
-        for (int i = 0; i < CHAINS; i++) sum[i] = set1((float)i);                                        \
-        for (int loop = 0; loop < LOOPS; loop++) {                                                       \
-            _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) sum[i] = fmadd(sum[i], x, y);      \
-        }                                                                                                \
-        for (int i = 1; i < CHAINS; i++) sum[0] = fmadd(sum[i], x, sum[0]);                              \
-        volatile type keep = sum[0];                                                                     \
-        (void)keep;                                                                                      \
-        return 2.0 * CHAINS * WIDTH * LOOPS;                                                             \
-    }                                                                                                    \
-    target static void add_##isa(int64_t count, const float *x, float *y) {                              \
-        enum { WIDTH = sizeof(type) / sizeof(float) };                                                   \
-        for (int64_t i = 0; i + WIDTH <= count; i += WIDTH) store(y + i, add(load(y + i), load(x + i))); \
+#define KERNELS(isa, target, type, set1, fmadd, load, add, store)                                   \
+    target static double burst_##isa(void) {                                                        \
+        enum { CHAINS = 12, WIDTH = sizeof(type) / sizeof(float) };                                 \
+        type sum[CHAINS], x = set1(0.999F), y = set1(0.001F);                                       \
+        for (int i = 0; i < CHAINS; i++) sum[i] = set1((float)i);                                   \
+        for (int loop = 0; loop < LOOPS; loop++) {                                                  \
+            _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) sum[i] = fmadd(sum[i], x, y); \
+        }                                                                                           \
+        for (int i = 1; i < CHAINS; i++) sum[0] = fmadd(sum[i], x, sum[0]);                         \
+        volatile type keep = sum[0];                                                                \
+        (void)keep;                                                                                 \
+        return 2.0 * CHAINS * WIDTH * LOOPS;                                                        \
+    }                                                                                               \
+    target static void add_##isa(int64_t count, const float *x, float *y) {                         \
+        enum { WIDTH = sizeof(type) / sizeof(float) };                                              \
+        _Pragma("GCC unroll 4") for (int64_t i = 0; i + WIDTH <= count; i += WIDTH)                 \
+            store(y + i, add(load(y + i), load(x + i)));                                            \
     }
 
 #if defined(__x86_64__)
@@ -89,9 +90,9 @@ typedef struct peak_worker {
 } peak_worker;
 
 static void take_part(peak_job *job, int number) {
-    const double begin = bench_seconds();
+    const double begin = bench_step_seconds();
     const double flops = job->burst();
-    job->times[number] = bench_seconds() - begin;
+    job->times[number] = bench_step_seconds() - begin;
     if (number == 0) job->flops = flops;
 }
 

@@ -58,6 +58,8 @@ class Side:
 
 def start_sides(model, threads, options):
     ours = [options.ours, "--serve", "--only", model, "--threads", str(threads)]
+    if options.cpu_time:
+        ours += ["--cpu-time"]
     for setting in options.set:
         ours += ["--set", setting]
     yield Side("libtgrmoe", ours, threads)
@@ -66,6 +68,7 @@ def start_sides(model, threads, options):
             # AdamW's two implementations are tried where nothing else differs; the better one is the eager fp32 to beat.
             for adamw in ("fused", "foreach") if mode == "eager" and dtype == "fp32" else ("fused",):
                 serve = [sys.executable, __file__, "--serve", model, str(threads), mode, dtype, adamw]
+                serve += ["--cpu-time"] if options.cpu_time else []
                 yield Side(f"{mode} {dtype} {adamw}", serve, threads)
 
 
@@ -114,8 +117,8 @@ def main():
     if sys.argv[1:2] == ["--serve"]:
         import peer_model
 
-        model, threads, mode, dtype, adamw = sys.argv[2:]
-        peer_model.serve(model, int(threads), mode == "compile", dtype, adamw)
+        model, threads, mode, dtype, adamw, *cpu_time = sys.argv[2:]
+        peer_model.serve(model, int(threads), mode == "compile", dtype, adamw, bool(cpu_time))
         return
     every = sorted({1, len(os.sched_getaffinity(0))})
     parser = argparse.ArgumentParser()
@@ -125,8 +128,11 @@ def main():
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--modes", default="eager,compile")
     parser.add_argument("--dtypes", default="fp32,bf16")
+    parser.add_argument("--cpu-time", action="store_true", help="processor time of 1 thread, for a busy machine")
     parser.add_argument("--set", action="append", default=[], help="an option of ours, key=value")
     options = parser.parse_args()
+    if options.cpu_time:
+        options.threads = "1"
     if torch is None:
         print(f"{sys.executable} has no PyTorch: there is nothing to compare with")
         return

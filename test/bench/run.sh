@@ -6,7 +6,7 @@ set -e
 BUILD=${BUILD:-build}
 results=$BUILD/bench/results.jsonl
 : >"$results"
-for name in step methods layer latency scaling kernels attention gemm read; do
+for name in step methods layer latency scaling kernels attention dispatch gemm read; do
     "$BUILD/bench/bench_$name" "$@" >>"$results"
 done
 echo "$(wc -l <"$results") results in $results"

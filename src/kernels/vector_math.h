@@ -13,6 +13,9 @@
 
 #define VECTOR_LANES 16
 
+/* Rows that take each step of a kernel together. */
+#define VECTOR_ROWS_TOGETHER 8
+
 /* Before a loop whose iterations do not touch each other's elements, though its pointers may be equal (in place). */
 #if defined(__clang__)
 #define VECTOR_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
@@ -30,6 +33,20 @@
 /* The part of `count` that fills all lanes. */
 static inline int64_t vector_full(int64_t count) {
     return count - count % VECTOR_LANES;
+}
+
+/* The last VECTOR_LANES entries of a row of at least as many: where they start, and which of them (1 or 0) the vectors
+ * before did not have. */
+typedef struct vector_end {
+    int64_t start;
+    float fresh[VECTOR_LANES];
+} vector_end;
+
+static inline vector_end vector_end_of(int64_t count) {
+    vector_end end = {.start = count - VECTOR_LANES};
+    int64_t before = count > 0 ? vector_full(count - 1) : 0;
+    for (int j = 0; j < VECTOR_LANES; j++) end.fresh[j] = end.start + j >= before ? 1.0f : 0.0f;
+    return end;
 }
 
 /* Adds the lanes by halves: 16 to 8 to 4 to 2 to 1. */
@@ -93,6 +110,27 @@ static inline float vector_exp(float x) {
     p = p * r + 1.0f;
     float power = vector_from_bits(vector_to_bits(shifted) << 23);
     return x < -104.0f ? 0.0f : p * power * 0x1p-64f;
+}
+
+/* log(x) for x from 2^-126 to 2^127; NaN for NaN.
+ *
+ * x = 2^n·(1 + f) with 1 + f from sqrt(1/2) to sqrt(2); log(1 + f) by a polynomial. */
+static inline float vector_log(float x) {
+    const uint32_t one = 0x3f800000u, root = 0x3f3504f3u; /* 1 and sqrt(1/2) */
+    uint32_t bits = vector_to_bits(x), exponent = (bits + (one - root)) >> 23;
+    float n = (float)((int32_t)exponent - 127);
+    float f = vector_from_bits(bits - ((exponent - 127u) << 23)) - 1.0f;
+    float p = 0.0674702376f;
+    p = p * f - 0.1167631f;
+    p = p * f + 0.11888352f;
+    p = p * f - 0.124055013f;
+    p = p * f + 0.142195165f;
+    p = p * f - 0.166679993f;
+    p = p * f + 0.200021207f;
+    p = p * f - 0.25000009f;
+    p = p * f + 0.333333135f;
+    float value = n * 0.693147181f + (f - f * f * (0.5f - f * p));
+    return x > 0.0f ? value : NAN;
 }
 
 #endif

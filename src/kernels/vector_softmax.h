@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: softmax and its way back. See vector_math.h. */
+/* Template: softmax and its way back. See vector_math.h.
+ *
+ * A few rows go through each step together: the steps of one row wait for each other, those of several rows do not.
+ * A row's last entries go through in a vector that overlaps the one before; that they are computed twice costs less
+ * than one by one. Rows shorter than a vector are joined for what is done to each entry. */
 #ifndef TGR_KERNELS_VECTOR_SOFTMAX_H
 #define TGR_KERNELS_VECTOR_SOFTMAX_H
 
 #include "kernels/vector_math.h"
 #include "kernels/vector_sum.h"
+
+enum { VECTOR_SHORT_ROWS_TOGETHER = 32 };
 
 static inline float vector_larger(float a, float b) {
     return a > b ? a : b;
@@ -20,97 +26,151 @@ static inline float vector_lanes_largest(const float *lanes) {
     return vector_larger(vector_larger(four[0], four[2]), vector_larger(four[1], four[3]));
 }
 
-/* What is left of a row when it has filled all lanes as often as it can: lane j gets entry `from`[j] of it, and counts
- * in a sum with weight `counted`[j]. Lanes beyond the row's end get its first left entry again, with weight 0. (Copying
- * to an array of all lanes would stall: a wide load of what narrow stores have just written.) */
-typedef struct vector_rest {
-    int32_t from[VECTOR_LANES];
-    float counted[VECTOR_LANES];
-} vector_rest;
-
-static inline vector_rest vector_rest_of(int64_t count) {
-    vector_rest rest;
-    for (int j = 0; j < VECTOR_LANES; j++) {
-        rest.from[j] = j < count % VECTOR_LANES ? j : 0;
-        rest.counted[j] = j < count % VECTOR_LANES ? 1.0f : 0.0f;
-    }
-    return rest;
-}
-
-/* The largest of sign·x. A NaN may be passed over: it comes back through the exponentials. */
-static inline float vector_largest(int64_t count, const vector_rest *rest, float sign, const float *x) {
+/* The entry that becomes the largest by scaling: x is compared as sign·x. A NaN may be passed over: it comes back
+ * through the exponentials. */
+static inline float vector_extreme(int64_t count, float sign, const float *x) {
     float lanes[VECTOR_LANES];
-    int64_t full = vector_full(count);
-    for (int j = 0; j < VECTOR_LANES; j++) lanes[j] = -INFINITY;
-    for (int64_t i = 0; i < full; i += VECTOR_LANES) {
+    const float *end = x + count - VECTOR_LANES;
+    VECTOR_EACH_LANE
+    for (int j = 0; j < VECTOR_LANES; j++) lanes[j] = sign * end[j];
+    for (int64_t i = 0; i < count - VECTOR_LANES; i += VECTOR_LANES) {
         VECTOR_EACH_LANE
         for (int j = 0; j < VECTOR_LANES; j++) lanes[j] = vector_larger(sign * x[i + j], lanes[j]);
     }
-    if (full == count) return vector_lanes_largest(lanes);
-    VECTOR_EACH_LANE
-    for (int j = 0; j < VECTOR_LANES; j++) lanes[j] = vector_larger(sign * x[full + rest->from[j]], lanes[j]);
-    return vector_lanes_largest(lanes);
+    return sign * vector_lanes_largest(lanes);
 }
 
-/* y = exp(scale·(sign·x - shift)); returns Σ y. */
-static inline float vector_exp_row(int64_t count, const vector_rest *rest, float scale, float sign, float shift,
-                                   const float *x, float *y) {
-    float lanes[VECTOR_LANES] = {0}, last[VECTOR_LANES];
-    int64_t full = vector_full(count);
-    for (int64_t i = 0; i < full; i += VECTOR_LANES) {
+/* y = exp(scale·(x - extreme)); returns Σ y. The extreme is taken off before scaling, so that its exponent is exactly
+ * zero however large it is. */
+static inline float vector_exp_row(int64_t count, const vector_end *end, float scale, float extreme, const float *x,
+                                   float *y) {
+    float lanes[VECTOR_LANES], last[VECTOR_LANES];
+    VECTOR_EACH_LANE
+    for (int j = 0; j < VECTOR_LANES; j++) {
+        last[j] = vector_exp(scale * (x[end->start + j] - extreme));
+        lanes[j] = end->fresh[j] > 0.0f ? last[j] : 0.0f;
+    }
+    for (int64_t i = 0; i < count - VECTOR_LANES; i += VECTOR_LANES) {
         VECTOR_EACH_LANE
         for (int j = 0; j < VECTOR_LANES; j++) {
-            y[i + j] = vector_exp(scale * (sign * x[i + j] - shift));
+            y[i + j] = vector_exp(scale * (x[i + j] - extreme));
             lanes[j] += y[i + j];
         }
     }
-    if (full == count) return vector_lanes_sum(lanes);
-    VECTOR_EACH_LANE
-    for (int j = 0; j < VECTOR_LANES; j++) {
-        last[j] = vector_exp(scale * (sign * x[full + rest->from[j]] - shift));
-        lanes[j] += last[j] * rest->counted[j];
-    }
-    memcpy(y + full, last, (size_t)(count - full) * sizeof(float));
+    memcpy(y + end->start, last, sizeof last);
     return vector_lanes_sum(lanes);
 }
 
-/* The shift is taken off before scaling, so that the largest entry's exponent is exactly zero however large it is.
- * A few rows go through each step together: one row's steps wait for each other, those of different rows do not. */
+static inline void vector_scale_row(int64_t count, const vector_end *end, float scale, float *y) {
+    float last[VECTOR_LANES];
+    VECTOR_EACH_LANE
+    for (int j = 0; j < VECTOR_LANES; j++) last[j] = y[end->start + j] * scale;
+    for (int64_t i = 0; i < count - VECTOR_LANES; i += VECTOR_LANES) {
+        VECTOR_EACH_LANE
+        for (int j = 0; j < VECTOR_LANES; j++) y[i + j] *= scale;
+    }
+    memcpy(y + end->start, last, sizeof last);
+}
+
+static inline void vector_lse(int64_t rows, float scale, const float *extremes, const float *sums, float *lse) {
+    for (int64_t r = 0; r < rows; r++) lse[r] = scale * extremes[r] + vector_log(sums[r]);
+}
+
+static inline void vector_softmax_some(int64_t rows, int64_t columns, const vector_end *end, float scale,
+                                       const float *x, float *y, float *lse) {
+    float extremes[VECTOR_ROWS_TOGETHER], sums[VECTOR_ROWS_TOGETHER], sign = scale < 0.0f ? -1.0f : 1.0f;
+    for (int64_t r = 0; r < rows; r++) extremes[r] = vector_extreme(columns, sign, x + r * columns);
+    for (int64_t r = 0; r < rows; r++)
+        sums[r] = vector_exp_row(columns, end, scale, extremes[r], x + r * columns, y + r * columns);
+    for (int64_t r = 0; r < rows; r++) vector_scale_row(columns, end, 1.0f / sums[r], y + r * columns);
+    if (lse) vector_lse(rows, scale, extremes, sums, lse);
+}
+
+static inline void vector_softmax_some_short(int64_t rows, int64_t columns, float scale, const float *x, float *y,
+                                             float *lse) {
+    float extremes[VECTOR_SHORT_ROWS_TOGETHER], sums[VECTOR_SHORT_ROWS_TOGETHER], sign = scale < 0.0f ? -1.0f : 1.0f;
+    for (int64_t r = 0; r < rows; r++) {
+        float largest = sign * x[r * columns];
+        for (int64_t c = 1; c < columns; c++) largest = vector_larger(sign * x[r * columns + c], largest);
+        extremes[r] = sign * largest;
+        for (int64_t c = 0; c < columns; c++) y[r * columns + c] = scale * (x[r * columns + c] - extremes[r]);
+    }
+    for (int64_t i = 0; i < rows * columns; i++) y[i] = vector_exp(y[i]);
+    for (int64_t r = 0; r < rows; r++) {
+        float sum = 0.0f;
+        for (int64_t c = 0; c < columns; c++) sum += y[r * columns + c];
+        sums[r] = sum;
+        for (int64_t c = 0; c < columns; c++) y[r * columns + c] *= 1.0f / sum;
+    }
+    if (lse) vector_lse(rows, scale, extremes, sums, lse);
+}
+
 static void vector_softmax(int64_t rows, int64_t columns, float scale, const float *x, float *y, float *lse) {
-    enum { TOGETHER = 8 };
-    float sign = scale < 0.0f ? -1.0f : 1.0f, size = fabsf(scale);
-    float shifts[TOGETHER], sums[TOGETHER];
-    vector_rest rest = vector_rest_of(columns);
-    for (int64_t first = 0; first < rows; first += TOGETHER) {
-        int64_t some = rows - first < TOGETHER ? rows - first : TOGETHER;
-        const float *x_rows = x + first * columns;
-        float *y_rows = y + first * columns;
-        for (int64_t r = 0; r < some; r++) shifts[r] = vector_largest(columns, &rest, sign, x_rows + r * columns);
-        for (int64_t r = 0; r < some; r++)
-            sums[r] = vector_exp_row(columns, &rest, size, sign, shifts[r], x_rows + r * columns, y_rows + r * columns);
-        for (int64_t r = 0; r < some; r++) {
-            float inverse = 1.0f / sums[r];
-            for (int64_t c = 0; c < columns; c++) y_rows[r * columns + c] *= inverse;
-        }
-        for (int64_t r = 0; r < some && lse; r++) lse[first + r] = size * shifts[r] + logf(sums[r]);
+    int is_short = columns < VECTOR_LANES;
+    int64_t together = is_short ? VECTOR_SHORT_ROWS_TOGETHER : VECTOR_ROWS_TOGETHER;
+    vector_end end = vector_end_of(columns);
+    for (int64_t r = 0; r < rows; r += together) {
+        int64_t some = rows - r < together ? rows - r : together;
+        const float *x_rows = x + r * columns;
+        float *y_rows = y + r * columns, *lse_rows = lse ? lse + r : NULL;
+        if (is_short)
+            vector_softmax_some_short(some, columns, scale, x_rows, y_rows, lse_rows);
+        else
+            vector_softmax_some(some, columns, &end, scale, x_rows, y_rows, lse_rows);
     }
 }
 
 static void vector_softmax_from_lse(int64_t rows, int64_t columns, float scale, const float *x, const float *lse,
                                     float *y) {
+    vector_end end = vector_end_of(columns);
     for (int64_t r = 0; r < rows; r++, x += columns, y += columns) {
-        float shift = lse[r];
-        VECTOR_INDEPENDENT
-        for (int64_t c = 0; c < columns; c++) y[c] = vector_exp(scale * x[c] - shift);
+        float shift = lse[r], last[VECTOR_LANES];
+        if (columns < VECTOR_LANES) {
+            for (int64_t c = 0; c < columns; c++) y[c] = vector_exp(scale * x[c] - shift);
+            continue;
+        }
+        VECTOR_EACH_LANE
+        for (int j = 0; j < VECTOR_LANES; j++) last[j] = vector_exp(scale * x[end.start + j] - shift);
+        for (int64_t i = 0; i < columns - VECTOR_LANES; i += VECTOR_LANES) {
+            VECTOR_EACH_LANE
+            for (int j = 0; j < VECTOR_LANES; j++) y[i + j] = vector_exp(scale * x[i + j] - shift);
+        }
+        memcpy(y + end.start, last, sizeof last);
     }
+}
+
+static inline float vector_softmax_slope(float scale, float y, float dy, float average) {
+    return scale * y * (dy - average);
+}
+
+static inline void vector_softmax_backward_row(int64_t count, const vector_end *end, float scale, float average,
+                                               const float *y, const float *dy, float *dx) {
+    float last[VECTOR_LANES];
+    if (count < VECTOR_LANES) {
+        for (int64_t c = 0; c < count; c++) dx[c] = vector_softmax_slope(scale, y[c], dy[c], average);
+        return;
+    }
+    VECTOR_EACH_LANE
+    for (int j = 0; j < VECTOR_LANES; j++)
+        last[j] = vector_softmax_slope(scale, y[end->start + j], dy[end->start + j], average);
+    for (int64_t i = 0; i < count - VECTOR_LANES; i += VECTOR_LANES) {
+        VECTOR_EACH_LANE
+        for (int j = 0; j < VECTOR_LANES; j++) dx[i + j] = vector_softmax_slope(scale, y[i + j], dy[i + j], average);
+    }
+    memcpy(dx + end->start, last, sizeof last);
 }
 
 static void vector_softmax_backward(int64_t rows, int64_t columns, float scale, const float *y, const float *dy,
                                     float *dx) {
-    for (int64_t r = 0; r < rows; r++, y += columns, dy += columns, dx += columns) {
-        float average = vector_dot(columns, y, dy);
-        VECTOR_INDEPENDENT
-        for (int64_t c = 0; c < columns; c++) dx[c] = scale * y[c] * (dy[c] - average);
+    float averages[VECTOR_ROWS_TOGETHER];
+    vector_end end = vector_end_of(columns);
+    for (int64_t first = 0; first < rows; first += VECTOR_ROWS_TOGETHER) {
+        int64_t last = rows - first < VECTOR_ROWS_TOGETHER ? rows : first + VECTOR_ROWS_TOGETHER;
+        for (int64_t r = first; r < last; r++)
+            averages[r - first] = vector_dot_row(columns, &end, y + r * columns, dy + r * columns);
+        for (int64_t r = first; r < last; r++)
+            vector_softmax_backward_row(columns, &end, scale, averages[r - first], y + r * columns, dy + r * columns,
+                                        dx + r * columns);
     }
 }
 

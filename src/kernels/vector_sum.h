@@ -59,6 +59,24 @@ static void vector_column_sum(int64_t rows, int64_t columns, const float *x, flo
     for (; r < rows; r++, x += columns) vector_add(columns, x, sum);
 }
 
+/* Σ x·y of a row whose end is known. */
+static inline float vector_dot_row(int64_t count, const vector_end *end, const float *x, const float *y) {
+    float lanes[VECTOR_LANES];
+    if (count < VECTOR_LANES) {
+        float sum = 0.0f;
+        for (int64_t i = 0; i < count; i++) sum += x[i] * y[i];
+        return sum;
+    }
+    VECTOR_EACH_LANE
+    for (int j = 0; j < VECTOR_LANES; j++)
+        lanes[j] = end->fresh[j] > 0.0f ? x[end->start + j] * y[end->start + j] : 0.0f;
+    for (int64_t i = 0; i < count - VECTOR_LANES; i += VECTOR_LANES) {
+        VECTOR_EACH_LANE
+        for (int j = 0; j < VECTOR_LANES; j++) lanes[j] += x[i + j] * y[i + j];
+    }
+    return vector_lanes_sum(lanes);
+}
+
 static float vector_dot(int64_t count, const float *x, const float *y) {
     float lanes[VECTOR_LANES] = {0};
     int64_t full = vector_full(count);

@@ -17,7 +17,7 @@ typedef struct tool_training {
     training_order order;
     image_reader *reader;
     augmenter augment; /* when the recipe does anything */
-    double top1; /* after step `seen_step` */
+    double top1;       /* after step `seen_step` */
     int64_t seen_step, saved_step;
     FILE *log;
     tool_progress progress;

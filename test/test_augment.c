@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Augmentation, to the byte against Pillow, torchvision and timm where they leave nothing to chance
- * (test/golden/make_augment.py); and that a result is a function of the arguments, on however many threads. */
+ * (test/golden/make_augment.py). */
 #include "support.h"
 
-#include <math.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -15,7 +12,7 @@
 #include "tgrmoe/failure.h"
 #include "tgrmoe/mix.h"
 
-enum { LARGE_WIDTH = 131, LARGE_HEIGHT = 97, IMAGES_MOST = 16 };
+enum { LARGE_WIDTH = 131, LARGE_HEIGHT = 97 };
 static const affine_style mean_fill = {.fill = {124, 116, 104}};
 static golden_file golden;
 
@@ -241,144 +238,6 @@ static void policies_are_read(void **state) {
     }
 }
 
-/* The whole recipe, strong, so that every part of it happens often. */
-static augment_recipe strong_recipe(augment_crop crop) {
-    augment_recipe recipe = {.crop = crop, .flip = 1, .jitter = 0.4, .erase = 0.8, .fill = {124, 116, 104}};
-    assert_int_equal(augment_policy_read(&recipe, "m9-mstd0.5-inc1-p0.9"), 0);
-    return recipe;
-}
-
-enum { SIZE = 24, KEYS = 120, THREADS = 3 };
-
-typedef struct result_table {
-    uint32_t sums[2][KEYS]; /* of bytes, of floats after erasing */
-} result_table;
-
-/* Keys first, first + step … with own memory. */
-typedef struct worker {
-    const image *in;
-    const augment_recipe *recipe;
-    int first, step;
-    result_table *results;
-} worker;
-
-static void *work(void *data) {
-    const worker *own = data;
-    augment_scratch scratch = {0};
-    image out = {0};
-    float pixels[SIZE * SIZE * IMAGE_CHANNELS];
-    for (int i = own->first; i < KEYS; i += own->step) {
-        const augment_key key = {.seed = 5, .epoch = i / 40, .index = i % 40};
-        if (augment_image(&out, own->in, own->recipe, SIZE, key, &scratch) != 0) break; /* its sums stay 0 */
-        for (size_t k = 0; k < bytes_of(&out); k++) pixels[k] = out.pixels[k];
-        augment_erase(pixels, IMAGE_CHANNELS, SIZE, SIZE, own->recipe, key);
-        own->results->sums[0][i] = (uint32_t)crc32_z(0, out.pixels, bytes_of(&out));
-        own->results->sums[1][i] = (uint32_t)crc32_z(0, (const uint8_t *)pixels, sizeof pixels);
-    }
-    image_free(&out);
-    augment_scratch_free(&scratch);
-    return NULL;
-}
-
-/* Three threads take the images in turn, each with memory that has seen others before. */
-static void threads_change_nothing(void **state) {
-    static result_table alone, together;
-    image in = large_image();
-    const augment_recipe recipe = strong_recipe(AUGMENT_CROP_RESIZED);
-    pthread_t threads[THREADS];
-    worker workers[THREADS];
-    int differ = 0;
-    (void)state;
-    work(&(worker){&in, &recipe, 0, 1, &alone});
-    for (int i = 0; i < THREADS; i++) {
-        workers[i] = (worker){&in, &recipe, THREADS - 1 - i, THREADS, &together};
-        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
-    }
-    for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
-    assert_same_bytes(&together, &alone, sizeof alone);
-    for (int i = 0; i < KEYS; i++) {
-        assert_true(alone.sums[0][i] != 0);
-        for (int k = 0; k < i; k++) differ += alone.sums[0][i] != alone.sums[0][k];
-    }
-    assert_true(differ >= KEYS * (KEYS - 1) / 2 - 3); /* images and epochs have numbers of their own */
-    image_free(&in);
-}
-
-static void a_recipe_of_nothing_changes_nothing(void **state) {
-    image in = large_image(), square = copy_of(SIZE, SIZE, in.pixels), out = {0};
-    augment_scratch scratch = {0};
-    const augment_recipe none = {0};
-    const augment_key key = {.seed = 1};
-    float pixels[SIZE * SIZE];
-    (void)state;
-    assert_int_equal(augment_image(&out, &square, &none, SIZE, key, &scratch), 0);
-    assert_same_bytes(out.pixels, square.pixels, bytes_of(&square));
-    assert_int_equal(augment_image(&out, &in, &none, SIZE, key, &scratch), FAILURE);
-    for (int i = 0; i < SIZE * SIZE; i++) pixels[i] = (float)i;
-    augment_erase(pixels, 1, SIZE, SIZE, &none, key);
-    for (int i = 0; i < SIZE * SIZE; i++) assert_true(pixels[i] == (float)i);
-    assert_true(mix_draw(&none, SIZE, SIZE, key).lambda == 1);
-    augment_scratch_free(&scratch);
-    image_free(&in);
-    image_free(&square);
-    image_free(&out);
-}
-
-/* Shifted by at most 4 each way, every way happens, and what comes in is black. */
-static void small_images_are_shifted(void **state) {
-    enum { SIDE = 9, WAYS = 81 };
-    uint8_t pixels[SIDE * SIDE * IMAGE_CHANNELS];
-    int seen[WAYS] = {0};
-    image out = {0};
-    augment_scratch scratch = {0};
-    const augment_recipe recipe = {.crop = AUGMENT_CROP_PADDED};
-    (void)state;
-    for (int i = 0; i < (int)sizeof pixels; i++) pixels[i] = (uint8_t)(i / IMAGE_CHANNELS + 1);
-    image in = copy_of(SIDE, SIDE, pixels);
-    for (int i = 0; i < 1500; i++) {
-        assert_int_equal(augment_image(&out, &in, &recipe, SIDE, (augment_key){.seed = 1, .index = i}, &scratch), 0);
-        const int middle = out.pixels[(4 * SIDE + 4) * IMAGE_CHANNELS] - 1; /* it is always inside */
-        const int down = 4 - middle / SIDE, right = 4 - middle % SIDE;
-        assert_true(abs(down) <= 4 && abs(right) <= 4);
-        seen[(down + 4) * SIDE + right + 4]++;
-        for (int k = 0; k < SIDE * SIDE; k++) {
-            const int y = k / SIDE - down, x = k % SIDE - right;
-            const int inside = y >= 0 && y < SIDE && x >= 0 && x < SIDE;
-            assert_int_equal(out.pixels[k * IMAGE_CHANNELS + 2], inside ? y * SIDE + x + 1 : 0);
-        }
-    }
-    for (int i = 0; i < WAYS; i++) assert_true(seen[i] > 0);
-    augment_scratch_free(&scratch);
-    image_free(&in);
-    image_free(&out);
-}
-
-/* Images of one pixel, one row, one column, through everything. */
-static void thin_images_go_through(void **state) {
-    static const int sizes[][2] = {{1, 1}, {1, 7}, {9, 1}, {2, 2}, {300, 2}, {3, 200}};
-    image large = large_image(), out = {0};
-    augment_scratch scratch = {0};
-    const augment_recipe recipe = strong_recipe(AUGMENT_CROP_RESIZED);
-    float pixel[IMAGE_CHANNELS] = {1, 2, 3};
-    (void)state;
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        image in = copy_of(sizes[s][0], sizes[s][1], large.pixels);
-        for (int i = 0; i < 40; i++) {
-            const augment_key key = {.seed = 3, .index = i};
-            assert_int_equal(augment_image(&out, &in, &recipe, 1 + i % 5, key, &scratch), 0);
-            assert_int_equal(out.width, 1 + i % 5);
-            assert_int_equal(out.height, 1 + i % 5);
-            augment_erase(pixel, IMAGE_CHANNELS, 1, 1, &recipe, key);
-            const mix_plan plan = mix_draw(&(augment_recipe){.cutmix = 1}, 1, 1, key);
-            assert_true(plan.lambda >= 0 && plan.lambda <= 1);
-        }
-        image_free(&in);
-    }
-    augment_scratch_free(&scratch);
-    image_free(&large);
-    image_free(&out);
-}
-
 static int open_golden(void **state) {
     (void)state;
     golden_read(&golden, "test/golden/augment.golden");
@@ -402,10 +261,6 @@ int main(void) {
         cmocka_unit_test(no_bits_are_a_black_image),
         cmocka_unit_test(grey_stays_grey),
         cmocka_unit_test(policies_are_read),
-        cmocka_unit_test(threads_change_nothing),
-        cmocka_unit_test(a_recipe_of_nothing_changes_nothing),
-        cmocka_unit_test(small_images_are_shifted),
-        cmocka_unit_test(thin_images_go_through),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);
 }

@@ -352,7 +352,7 @@ static void test_a_hundred_thousand_tensors(void **state) {
     test_file bytes = craft(json, used, COUNT);
     const double start = seconds();
     assert_status(TGR_OK, tgr_safetensors_open_memory(&file, context, bytes.bytes, bytes.size));
-    assert_true(seconds() - start < 10); /* about 0.1 s; it would be minutes if it were quadratic */
+    assert_true(seconds() - start < 10); /* about 0.2 s; it would be minutes if it were quadratic */
     for (int i = 0; i < COUNT; i += 37) {
         sprintf(name, "%05d", (int)((int64_t)i * 331 % COUNT));
         assert_string_equal(entry_at(file, i).name, name);

@@ -34,10 +34,12 @@ void tgr_list_free(tgr_list *list) {
 }
 
 static void swap(char *a, char *b, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        const char kept = a[i];
-        a[i] = b[i];
-        b[i] = kept;
+    char kept[64];
+    for (size_t done = 0, some; done < size; done += some) {
+        some = size - done < sizeof kept ? size - done : sizeof kept;
+        memcpy(kept, a + done, some);
+        memcpy(a + done, b + done, some);
+        memcpy(b + done, kept, some);
     }
 }
 

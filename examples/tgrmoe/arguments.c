@@ -32,7 +32,7 @@ enum {
     TRAINING = COMMAND_TRAIN | COMMAND_COMPARE,
     ALL = TRAINING | COMMAND_EVAL,
     EXCHANGE = COMMAND_IMPORT | COMMAND_EXPORT,
-    EVERY = 255
+    EVERY = 511
 };
 
 static const tool_flag flags[] = {
@@ -63,7 +63,8 @@ static const tool_flag flags[] = {
     {"lr", "X", TRAINING, FLAG_OPTION, 0, 0, "learning rate at its highest"},
     {"optimizer", "NAME", TRAINING, FLAG_OPTION, 0, 0, "adamw or sgd"},
     {"seed", "S", TRAINING | COMMAND_IMPORT, FLAG_NUMBER, AT(seed), 0, "of all random numbers; 1 if not given"},
-    {"threads", "T", ALL, FLAG_NUMBER, AT(threads), 1, "threads; as many as there are processors if not given"},
+    {"threads", "T", ALL | COMMAND_CLASSIFY, FLAG_NUMBER, AT(threads), 1,
+     "threads; as many as there are processors if not given"},
     {"mean", "X[,X,X]", ALL | EXCHANGE, FLAG_TEXT, AT(mean), 0, "what is subtracted from pixel/255, by channel"},
     {"std", "X[,X,X]", ALL | EXCHANGE, FLAG_TEXT, AT(deviation), 0, "what the difference is divided by, by channel"},
     {"crop", "X", ALL | EXCHANGE, FLAG_TEXT, AT(crop), 0,

@@ -14,7 +14,8 @@ typedef enum tool_command {
     COMMAND_REPORT = 16,
     COMMAND_COMPARE = 32,
     COMMAND_IMPORT = 64,
-    COMMAND_EXPORT = 128
+    COMMAND_EXPORT = 128,
+    COMMAND_CLASSIFY = 256
 } tool_command;
 
 enum { SETTINGS_MAX = 128, UNSET = -1 };

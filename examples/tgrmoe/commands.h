@@ -7,6 +7,7 @@
 
 int command_train(const tool_arguments *arguments);
 int command_eval(const tool_arguments *arguments);
+int command_classify(const tool_arguments *arguments);
 int command_info(const tool_arguments *arguments);
 int command_options(const tool_arguments *arguments);
 int command_compare(const tool_arguments *arguments);

@@ -18,6 +18,7 @@ static const tool_entry entries[] = {
     {"train", COMMAND_TRAIN, command_train, "--data DIR --method NAME (--epochs N | --steps N) [FLAG]...",
      "train a model on images"},
     {"eval", COMMAND_EVAL, command_eval, "--data DIR --model FILE [FLAG]...", "evaluate a saved model"},
+    {"classify", COMMAND_CLASSIFY, command_classify, "MODEL IMAGE... [FLAG]...", "say what is on photographs"},
     {"info", COMMAND_INFO, command_info, "FILE", "show what a saved file holds"},
     {"import", COMMAND_IMPORT, command_import, "IN.safetensors OUT [FLAG]...",
      "make a checkpoint of a vision transformer with timm's names, or of a student that export wrote"},

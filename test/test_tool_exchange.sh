@@ -30,6 +30,9 @@ for from in tgr safetensors; do
     train --method vmoe --init teacher.$from --epochs 1 --save started.$from >/dev/null 2>&1
 done
 for run in guided upcycled started; do check "$run: the same bytes" cmp $run.tgr $run.safetensors; done
+train --method vmoe --init teacher.safetensors --set upcycle=1 --set classes=6 --epochs 1 --save other.tgr >said 2>&1
+check "upcycled for other classes" test -s other.tgr
+check "says that the head is fresh" grep -q "the head is fresh, for 6 classes instead of 4" said
 
 mv guided.tgr student.tgr
 check "a student is exported" "$tool" export student.tgr student.safetensors

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files of other libraries: sizes from shapes, shapes that mean the same, and what is refused without a trace. */
 #include "exchange_support.h"
-#include "golden/golden.h"
 #include "safetensors_bytes.h"
 
 static const char distilled[] =

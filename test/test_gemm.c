@@ -297,7 +297,7 @@ static void check_list(problem *problems, int64_t count, const variant *v, int t
     assert_status(TGR_OK, tgr_compute_reserve(&context->compute, TGR_GEMM_SCRATCH));
     tgr_kernels kernels = *context->compute.kernels;
     tgr_compute compute = context->compute;
-    kernels.gemm = v->gemm;
+    kernels.gemm = kernels.gemm_narrow = v->gemm;
     compute.kernels = &kernels;
     tgr_gemm products[8];
     assert_true(count <= 8);
@@ -352,6 +352,66 @@ static void test_large_products(void **state) {
     check_list_everywhere((problem[]){square}, 1);
 }
 
+static float *ones(int64_t count) {
+    float *x = malloc((size_t)count * sizeof(float) + 1);
+    assert_non_null(x);
+    for (int64_t i = 0; i < count; i++) x[i] = 1;
+    return x;
+}
+
+/* One epilogue of one product: what it leaves is what the row kernels make of the plain product, and beyond C's columns
+ * nothing is touched. */
+static void check_epilogue(problem *p, const variant *v, tgr_epilogue epilogue, int keep, const float *before) {
+    const tgr_kernels *kernels = NULL;
+    tgr_gemm product = p->product;
+    const int64_t offset = product.c - p->c_memory;
+    float *after = ones(p->c_floats), *expected = malloc((size_t)p->c_floats * sizeof(float) + 1);
+    assert_non_null(expected);
+    assert_status(TGR_OK, tgr_kernels_select(v->name, &kernels));
+    restore_c(p);
+    v->gemm(&product, scratch);
+    memcpy(expected, p->c_memory, (size_t)p->c_floats * sizeof(float));
+    float *expected_after = ones(p->c_floats);
+    for (int64_t i = 0; i < product.m && product.n > 0; i++) {
+        float *c = expected + offset + i * product.c_row, *y = expected_after + offset + i * product.c_row;
+        const float *x = before + offset + i * product.c_row;
+        if (epilogue == TGR_EPILOGUE_GELU)
+            kernels->gelu(product.n, c, y);
+        else if (keep)
+            kernels->gelu_again_backward(product.n, x, c, y, c);
+        else
+            kernels->gelu_backward(product.n, x, c, c);
+    }
+    restore_c(p);
+    product.kernels = kernels;
+    product.epilogue = epilogue;
+    product.before = before + offset;
+    product.after = keep ? after + offset : NULL;
+    v->gemm(&product, scratch);
+    assert_same_bytes(p->c_memory, expected, (size_t)p->c_floats * sizeof(float));
+    assert_same_bytes(after, expected_after, (size_t)p->c_floats * sizeof(float));
+    free(after);
+    free(expected);
+    free(expected_after);
+}
+
+static void test_epilogues(void **state) {
+    (void)state;
+    test_random random = test_random_start(9);
+    for (int repeat = 0; repeat < 100; repeat++) {
+        problem p = repeat % 10 == 0 ? make_problem(&random, 70 + repeat, 600 + repeat, 500, ROWS, COLUMNS)
+                                     : random_problem(&random);
+        float *before = test_random_floats(&random, p.c_floats);
+        FOR_VARIANTS(v) {
+            check_epilogue(&p, v, TGR_EPILOGUE_GELU, 1, before);
+            check_epilogue(&p, v, TGR_EPILOGUE_GELU_BACKWARD, 1, before);
+            check_epilogue(&p, v, TGR_EPILOGUE_GELU_BACKWARD, 0, before);
+        }
+        free(before);
+        free_problem(&p);
+    }
+}
+
 static void test_selection(void **state) {
     (void)state;
     const tgr_kernels *kernels = NULL;
@@ -381,6 +441,7 @@ int main(void) {
         cmocka_unit_test(test_parts_have_the_same_bits),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_large_products),
+        cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_selection),
     };
     return cmocka_run_group_tests(tests, make_scratch, free_scratch);

@@ -110,10 +110,10 @@ static void forward_task(void *data, int64_t task, int worker) {
     for (int64_t first = 0; first < head.tokens; first += QUERY_BLOCK) {
         int64_t rows = head.tokens - first < QUERY_BLOCK ? head.tokens - first : QUERY_BLOCK;
         tgr_gemm product = rows_by_tokens(&head, rows, query + first * head.packed, head.packed, key, scores);
-        kernels->gemm(&product, gemm_scratch);
+        tgr_gemm_serial(kernels, &product, gemm_scratch);
         kernels->softmax(rows, head.tokens, head.scale, scores, scores, head.lse + first);
         product = rows_by_head(&head, rows, scores, value, out + first * head.dim, head.dim);
-        kernels->gemm(&product, gemm_scratch);
+        tgr_gemm_serial(kernels, &product, gemm_scratch);
     }
 }
 
@@ -133,18 +133,18 @@ static void backward_task(void *data, int64_t task, int worker) {
         const float *dout = job->dout + head.out_offset + first * head.dim;
 
         tgr_gemm product = rows_by_tokens(&head, rows, query_rows, head.packed, key, probabilities);
-        kernels->gemm(&product, gemm_scratch);
+        tgr_gemm_serial(kernels, &product, gemm_scratch);
         kernels->softmax_from_lse(rows, head.tokens, head.scale, probabilities, head.lse + first, probabilities);
         product = tokens_by_head(&head, rows, probabilities, dout, head.dim, dvalue, first > 0);
-        kernels->gemm(&product, gemm_scratch);
+        tgr_gemm_serial(kernels, &product, gemm_scratch);
 
         product = rows_by_tokens(&head, rows, dout, head.dim, value, dscores);
-        kernels->gemm(&product, gemm_scratch);
+        tgr_gemm_serial(kernels, &product, gemm_scratch);
         kernels->softmax_backward(rows, head.tokens, head.scale, probabilities, dscores, dscores);
         product = rows_by_head(&head, rows, dscores, key, dquery + first * head.packed, head.packed);
-        kernels->gemm(&product, gemm_scratch);
+        tgr_gemm_serial(kernels, &product, gemm_scratch);
         product = tokens_by_head(&head, rows, dscores, query_rows, head.packed, dkey, first > 0);
-        kernels->gemm(&product, gemm_scratch);
+        tgr_gemm_serial(kernels, &product, gemm_scratch);
     }
 }
 

@@ -4,5 +4,6 @@
 #include "kernels/vector.h"
 
 #if defined(__x86_64__)
-const tgr_kernels tgr_kernels_avx2 = {.name = "avx2", .usable = tgr_usable_avx2, .gemm = tgr_gemm_avx2, VECTOR_KERNELS};
+const tgr_kernels tgr_kernels_avx2 = {
+    .name = "avx2", .usable = tgr_usable_avx2, .gemm = tgr_gemm_avx2, .gemm_narrow = tgr_gemm_avx2, VECTOR_KERNELS};
 #endif

@@ -4,8 +4,12 @@
 #include "kernels/vector.h"
 
 #if defined(__x86_64__)
-const tgr_kernels tgr_kernels_avx512 = {
-    .name = "avx512", .usable = tgr_usable_avx512, .gemm = tgr_gemm_avx512, VECTOR_KERNELS};
+const tgr_kernels tgr_kernels_avx512 = {.name = "avx512",
+                                        .usable = tgr_usable_avx512,
+                                        .gemm = tgr_gemm_avx512,
+                                        .gemm_narrow = tgr_gemm_avx512,
+                                        VECTOR_KERNELS};
 
-const tgr_kernels tgr_kernels_amx = {.name = "amx", .usable = tgr_usable_amx, .gemm = tgr_gemm_amx, VECTOR_KERNELS};
+const tgr_kernels tgr_kernels_amx = {
+    .name = "amx", .usable = tgr_usable_amx, .gemm = tgr_gemm_amx, .gemm_narrow = tgr_gemm_avx512, VECTOR_KERNELS};
 #endif

@@ -4,4 +4,5 @@
 #include "kernels/gemm_variants.h"
 #include "kernels/vector.h"
 
-const tgr_kernels tgr_kernels_blis = {.name = "blis", .usable = tgr_usable_blis, .gemm = tgr_gemm_blis, VECTOR_KERNELS};
+const tgr_kernels tgr_kernels_blis = {
+    .name = "blis", .usable = tgr_usable_blis, .gemm = tgr_gemm_blis, .gemm_narrow = tgr_gemm_blis, VECTOR_KERNELS};

@@ -40,6 +40,8 @@ static tgr_gemm tile_at(const tgr_gemm *product, int64_t row, int64_t column, in
     tile.b += column * product->b_col;
     tile.c += row * product->c_row + column;
     if (tile.bias) tile.bias += column;
+    if (tile.before) tile.before += row * product->c_row + column;
+    if (tile.after) tile.after += row * product->c_row + column;
     return tile;
 }
 
@@ -58,15 +60,45 @@ static void choose_tile(const tgr_gemm *product, int64_t share, int64_t *rows, i
     }
 }
 
+typedef void (*gemm_variant)(const tgr_gemm *product, float *scratch);
+
+/* A question of the whole product, so that an element has the same bits however C is cut, and never of m, so that a row
+ * does not depend on the others. */
+static gemm_variant variant_for(const tgr_kernels *kernels, const tgr_gemm *product) {
+    const int narrow = product->n <= 16 || (product->n <= 64 && product->k <= 64);
+    return narrow ? kernels->gemm_narrow : kernels->gemm;
+}
+
+void tgr_gemm_serial(const tgr_kernels *kernels, const tgr_gemm *product, float *scratch) {
+    variant_for(kernels, product)(product, scratch);
+}
+
+void tgr_gemm_finish(const tgr_gemm *product, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    const tgr_kernels *kernels = product->kernels;
+    if (product->epilogue == TGR_EPILOGUE_NONE) return;
+    for (int64_t i = row; i < row + rows; i++) {
+        int64_t at = i * product->c_row + column;
+        float *c = product->c + at;
+        if (product->epilogue == TGR_EPILOGUE_GELU)
+            kernels->gelu(columns, c, product->after + at);
+        else if (product->after != NULL)
+            kernels->gelu_again_backward(columns, product->before + at, c, product->after + at, c);
+        else
+            kernels->gelu_backward(columns, product->before + at, c, c);
+    }
+}
+
 /* Computes those tiles of a product that begin in [begin, end), the product itself beginning at zero. */
 static void run_tiles(const gemm_job *job, const tgr_gemm *product, int64_t begin, int64_t end, int worker) {
     int64_t rows, columns, position = 0;
+    const gemm_variant multiply = variant_for(job->compute->kernels, product);
     choose_tile(product, job->share, &rows, &columns);
     for (int64_t column = 0; column < product->n; column += columns) {
         for (int64_t row = 0; row < product->m; row += rows) {
             tgr_gemm tile = tile_at(product, row, column, rows, columns);
+            tile.kernels = job->compute->kernels;
             if (position >= begin && position < end) {
-                job->compute->kernels->gemm(&tile, job->compute->scratch[worker]);
+                multiply(&tile, job->compute->scratch[worker]);
             }
             position += work_of(&tile);
         }

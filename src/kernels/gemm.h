@@ -9,6 +9,14 @@
 #include <stdint.h>
 
 struct tgr_compute;
+struct tgr_kernels;
+
+/* What happens to elements of C once they are complete, while they are still in the cache. */
+typedef enum tgr_epilogue {
+    TGR_EPILOGUE_NONE,
+    TGR_EPILOGUE_GELU,          /* after = gelu(C); after may be C itself */
+    TGR_EPILOGUE_GELU_BACKWARD, /* C = C·gelu'(before), and after = gelu(before) unless NULL */
+} tgr_epilogue;
 
 /* A is [m, k] and B is [k, n] with any strides (a transpose is a swap of strides); rows of C are contiguous. */
 typedef struct tgr_gemm {
@@ -21,10 +29,21 @@ typedef struct tgr_gemm {
     int64_t c_row;     /* C[i][j] = c[i·c_row + j] */
     const float *bias; /* [n], added to each row; NULL for none */
     int accumulate;    /* C += instead of C = */
+    tgr_epilogue epilogue;
+    const float *before; /* [m, n] for the epilogue, rows c_row apart, and so are those of `after` */
+    float *after;
+    const struct tgr_kernels *kernels; /* whose row kernels the epilogue is made of; tgr_gemm_run sets it */
 } tgr_gemm;
+
+/* The epilogue of some rows and columns of C. A variant calls it once for each part that is complete, parts beginning
+ * at multiples of 16 columns. */
+void tgr_gemm_finish(const tgr_gemm *product, int64_t row, int64_t rows, int64_t column, int64_t columns);
 
 /* Scratch that one serial product needs, in floats. */
 #define TGR_GEMM_SCRATCH (512 * 1024)
+
+/* Runs one product on the calling thread, by the variant that its shape asks for. */
+void tgr_gemm_serial(const struct tgr_kernels *kernels, const tgr_gemm *product, float *scratch);
 
 /* Runs all products, in parallel over tiles of all of them. C's of one call must not overlap.
  * m, n or k of zero are legal (k = 0 gives zero or bias). */

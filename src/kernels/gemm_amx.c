@@ -261,6 +261,7 @@ static void prefetch_a(const block *b, int64_t row, int64_t rows, int64_t index,
 static void multiply_block(block *b) {
     const int64_t height = 2 * b->tile_rows, m = b->product->m, panels = divide_up(b->columns, COLUMNS);
     const int64_t most_rows = (b->product->a_col == 1 ? 1 : b->group) * height;
+    const int complete = b->step + b->k == b->product->k;
     b->panel_size = tgr_amx_panel_size(b->parts, b->k);
     pack_b(b);
     for (int64_t group = 0; group < m; group += most_rows) {
@@ -271,6 +272,8 @@ static void multiply_block(block *b) {
             const int64_t panel = tile / panels, row = group + panel * height;
             prefetch_a(b, next, next_rows, tile, tiles);
             multiply_tile(b, row, smaller(height, m - row), panel, tile % panels);
+            if (complete && (tile + 1) % panels == 0)
+                tgr_gemm_finish(b->product, row, smaller(height, m - row), b->column, b->columns);
         }
     }
 }

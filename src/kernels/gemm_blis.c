@@ -52,4 +52,5 @@ void tgr_gemm_blis(const tgr_gemm *product, float *scratch) {
     float one = 1.0f, beta = start(&p);
     bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, p.m, p.n, p.k, &one, (float *)p.a, p.a_row, p.a_col,
                  (float *)p.b, p.b_row, p.b_col, &beta, p.c, p.c_row, 1, NULL, &runtime);
+    tgr_gemm_finish(product, 0, p.m, 0, p.n);
 }

@@ -134,6 +134,8 @@ static void multiply_group(const gemm_block *block, int64_t row, int64_t rows) {
             tile.a_col = product->a_col;
         }
         multiply_panel(block, row + i, smaller(block->panel_rows, rows - i), tile);
+        if (block->step + block->k == product->k)
+            tgr_gemm_finish(product, row + i, smaller(block->panel_rows, rows - i), block->column, block->columns);
     }
 }
 

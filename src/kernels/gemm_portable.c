@@ -54,4 +54,5 @@ void tgr_gemm_portable(const tgr_gemm *product, float *scratch) {
     for (int64_t column = 0; column < product->n; column += COLUMNS) {
         for (int64_t step = 0; step < product->k; step += STEPS) multiply_block(product, step, column, scratch);
     }
+    tgr_gemm_finish(product, 0, product->m, 0, product->n);
 }

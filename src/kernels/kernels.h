@@ -15,6 +15,8 @@ typedef struct tgr_kernels {
 
     /* One matrix product on the calling thread. `scratch`: TGR_GEMM_SCRATCH floats, 64-byte aligned. */
     void (*gemm)(const tgr_gemm *product, float *scratch);
+    /* The same for few columns, which `gemm` may be too elaborate for. tgr_gemm_serial chooses. */
+    void (*gemm_narrow)(const tgr_gemm *product, float *scratch);
 
     /* LayerNorm: y = (x - mean)·rstd·weight + bias; keeps mean [rows] and rstd [rows] for the way back. */
     void (*layer_norm)(int64_t rows, int64_t columns, const float *x, const float *weight, const float *bias,

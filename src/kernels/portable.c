@@ -159,6 +159,7 @@ const tgr_kernels tgr_kernels_portable = {
     .name = "portable",
     .usable = tgr_usable_portable,
     .gemm = tgr_gemm_portable,
+    .gemm_narrow = tgr_gemm_portable,
     .layer_norm = portable_layer_norm,
     .layer_norm_backward = portable_layer_norm_backward,
     .gelu = portable_gelu,

@@ -10,12 +10,9 @@
 /* Best first. */
 static const tgr_kernels *const rows[] = {
 #if defined(__x86_64__)
-    &tgr_kernels_amx,
-    &tgr_kernels_avx512,
-    &tgr_kernels_avx2,
+    &tgr_kernels_amx,  &tgr_kernels_avx512,   &tgr_kernels_avx2,
 #endif
-    &tgr_kernels_blis,
-    &tgr_kernels_portable,
+    &tgr_kernels_blis, &tgr_kernels_portable,
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 

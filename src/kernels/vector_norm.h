@@ -107,27 +107,22 @@ static inline float vector_norm_slope(const vector_norm_row *row, float x, float
     return row->rstd * (d * w - row->average_g - h * row->average_gh);
 }
 
-/* Four rows at a time, so that dweight and dbias are loaded and stored less often; the order stays r ascending. */
-static inline void vector_norm_backward_four(int64_t columns, const vector_norm_row rows[4], const float *x,
-                                             const float *weight, const float *dy, int accumulate, float *dx,
-                                             float *dweight, float *dbias) {
-    const vector_norm_row row0 = rows[0], row1 = rows[1], row2 = rows[2], row3 = rows[3];
-    const float *x1 = x + columns, *x2 = x1 + columns, *x3 = x2 + columns;
-    const float *dy1 = dy + columns, *dy2 = dy1 + columns, *dy3 = dy2 + columns;
-    float *dx1 = dx + columns, *dx2 = dx1 + columns, *dx3 = dx2 + columns;
+/* Two rows at a time, so that dweight and dbias are loaded and stored less often; the order stays r ascending. */
+static inline void vector_norm_backward_two(int64_t columns, const vector_norm_row rows[2], const float *x,
+                                            const float *weight, const float *dy, int accumulate, float *dx,
+                                            float *dweight, float *dbias) {
+    const vector_norm_row row0 = rows[0], row1 = rows[1];
+    const float *x1 = x + columns, *dy1 = dy + columns;
+    float *dx1 = dx + columns;
     VECTOR_INDEPENDENT
     for (int64_t c = 0; c < columns; c++) {
-        float w = weight[c], dw = dweight[c], d0 = dy[c], d1 = dy1[c], d2 = dy2[c], d3 = dy3[c];
+        float w = weight[c], dw = dweight[c], d0 = dy[c], d1 = dy1[c];
         float change0 = vector_norm_slope(&row0, x[c], w, d0, &dw);
         float change1 = vector_norm_slope(&row1, x1[c], w, d1, &dw);
-        float change2 = vector_norm_slope(&row2, x2[c], w, d2, &dw);
-        float change3 = vector_norm_slope(&row3, x3[c], w, d3, &dw);
         dweight[c] = dw;
-        dbias[c] = (((dbias[c] + d0) + d1) + d2) + d3;
+        dbias[c] = (dbias[c] + d0) + d1;
         dx[c] = accumulate ? dx[c] + change0 : change0;
         dx1[c] = accumulate ? dx1[c] + change1 : change1;
-        dx2[c] = accumulate ? dx2[c] + change2 : change2;
-        dx3[c] = accumulate ? dx3[c] + change3 : change3;
     }
 }
 
@@ -150,19 +145,18 @@ static void vector_layer_norm_backward(int64_t rows, int64_t columns, const floa
                                        const float *mean, const float *rstd, const float *dy, int accumulate, float *dx,
                                        float *dweight, float *dbias) {
     vector_end end = vector_end_of(columns);
-    vector_norm_row four[4];
-    for (int64_t r = 0; r < rows; r += 4, x += 4 * columns, dy += 4 * columns, dx += 4 * columns) {
-        int64_t some = rows - r < 4 ? rows - r : 4;
-        for (int64_t i = 0; i < some; i++)
-            four[i] =
-                vector_norm_row_of(columns, &end, x + i * columns, weight, mean[r + i], rstd[r + i], dy + i * columns);
-        if (some == 4) {
-            vector_norm_backward_four(columns, four, x, weight, dy, accumulate, dx, dweight, dbias);
-            continue;
-        }
-        for (int64_t i = 0; i < some; i++)
-            vector_norm_backward_one(columns, four + i, x + i * columns, weight, dy + i * columns, accumulate,
-                                     dx + i * columns, dweight, dbias);
+    vector_norm_row some[VECTOR_ROWS_TOGETHER];
+    for (int64_t first = 0; first < rows; first += VECTOR_ROWS_TOGETHER) {
+        int64_t last = rows - first < VECTOR_ROWS_TOGETHER ? rows : first + VECTOR_ROWS_TOGETHER, r;
+        for (r = first; r < last; r++)
+            some[r - first] =
+                vector_norm_row_of(columns, &end, x + r * columns, weight, mean[r], rstd[r], dy + r * columns);
+        for (r = first; r + 2 <= last; r += 2)
+            vector_norm_backward_two(columns, some + (r - first), x + r * columns, weight, dy + r * columns, accumulate,
+                                     dx + r * columns, dweight, dbias);
+        if (r < last)
+            vector_norm_backward_one(columns, some + (r - first), x + r * columns, weight, dy + r * columns, accumulate,
+                                     dx + r * columns, dweight, dbias);
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The dense FFN. Only the hidden values before GELU are kept: GELU once more is far cheaper than their memory. */
+/* The dense FFN. Only the hidden values before GELU are kept: GELU once more is far cheaper than their memory.
+ * It is part of the products around it. */
 #include "model/ffn.h"
 
 #include <stdio.h>
@@ -27,8 +28,7 @@ void tgr_ffn_plan(tgr_ffn *ffn, const tgr_pass *pass, tgr_arena *arena) {
 void tgr_ffn_forward(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, float *y) {
     int64_t rows = pass->rows, hidden = ffn->fc1.outputs;
     float *activation = pass->mode == TGR_TRAIN ? pass->wide[0] : ffn->hidden;
-    tgr_linear_forward(&ffn->fc1, pass, rows, x, pass->dim, ffn->hidden, 0);
-    tgr_gelu(pass->compute, rows * hidden, ffn->hidden, activation);
+    tgr_linear_gelu_forward(&ffn->fc1, pass, rows, x, pass->dim, ffn->hidden, activation);
     tgr_linear_forward(&ffn->fc2, pass, rows, activation, hidden, y, 0);
 }
 
@@ -42,8 +42,7 @@ void tgr_ffn_again(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, flo
 void tgr_ffn_backward(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, const float *dy, float *dx) {
     int64_t rows = pass->rows, hidden = ffn->fc1.outputs;
     float *activation = pass->wide[0], *hidden_gradient = pass->wide[1];
-    tgr_linear_input_backward(&ffn->fc2, pass, rows, hidden, dy, hidden_gradient, 0);
-    tgr_gelu_again_backward(pass->compute, rows * hidden, ffn->hidden, hidden_gradient, activation, hidden_gradient);
+    tgr_linear_gelu_backward(&ffn->fc2, pass, rows, dy, ffn->hidden, activation, hidden_gradient);
     tgr_linear_weight_backward(&ffn->fc2, pass, rows, activation, hidden, dy);
     tgr_linear_backward(&ffn->fc1, pass, rows, x, pass->dim, hidden_gradient, dx, 0);
 }

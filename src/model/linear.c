@@ -36,6 +36,17 @@ void tgr_linear_forward(const tgr_linear *linear, const tgr_pass *pass, int64_t 
     tgr_gemm_run(pass->compute, &product, 1);
 }
 
+void tgr_linear_gelu_forward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x,
+                             int64_t x_stride, float *y, float *activation) {
+    const float *weight = tgr_value(pass->parameters, linear->weight);
+    const float *bias = tgr_value(pass->parameters, linear->bias);
+    tgr_gemm product = tgr_linear_output(rows, linear->inputs, linear->outputs, x, weight, bias, y);
+    product.a_row = x_stride;
+    product.epilogue = TGR_EPILOGUE_GELU;
+    product.after = activation;
+    tgr_gemm_run(pass->compute, &product, 1);
+}
+
 static tgr_gemm weight_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x,
                                 int64_t x_stride, const float *dy) {
     float *dweight = tgr_gradient(pass->parameters, linear->weight);
@@ -60,6 +71,15 @@ static void bias_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_
 void tgr_linear_input_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, int64_t x_stride,
                                const float *dy, float *dx, int accumulate) {
     tgr_gemm product = input_gradient(linear, pass, rows, x_stride, dy, dx, accumulate);
+    tgr_gemm_run(pass->compute, &product, 1);
+}
+
+void tgr_linear_gelu_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *dy,
+                              const float *before, float *activation, float *dbefore) {
+    tgr_gemm product = input_gradient(linear, pass, rows, linear->inputs, dy, dbefore, 0);
+    product.epilogue = TGR_EPILOGUE_GELU_BACKWARD;
+    product.before = before;
+    product.after = activation;
     tgr_gemm_run(pass->compute, &product, 1);
 }
 

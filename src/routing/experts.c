@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The experts' products: one for each expert that has rows, all of a kind in one parallel job. */
+/* The experts' products: one for each expert that has rows, all that can run at once in one parallel job. GELU is part
+ * of them. */
 #include "routing/experts.h"
 
 #include <stdio.h>
@@ -8,7 +9,6 @@
 #include "base/status.h"
 #include "kernels/kernels.h"
 #include "kernels/linear_products.h"
-#include "kernels/parallel_rows.h"
 
 static tgr_status declare(tgr_experts *experts, int64_t *index, const char *prefix, const char *name, unsigned flags,
                           int ndim, const int64_t *dims) {
@@ -91,21 +91,34 @@ static tgr_gemm product_of(const tgr_experts *experts, const linear *layer, prod
     }
 }
 
-static void run(tgr_experts *experts, const int64_t *first_slot, const linear *layer, product_kind kind) {
-    int64_t count = 0;
+/* What GELU does to the products, for rows from slot `first`. */
+typedef struct gelu_part {
+    tgr_epilogue epilogue;
+    const float *before; /* [slots, hidden] */
+    float *after;        /* [slots, hidden] or NULL */
+} gelu_part;
+
+/* Appends a product of each expert that has rows to the `count` products so far; returns how many there are then. */
+static int64_t append(tgr_experts *experts, int64_t count, const int64_t *first_slot, const linear *layer,
+                      product_kind kind, const gelu_part *gelu) {
     for (int64_t e = 0; e < experts->count; e++) {
-        int64_t rows = first_slot[e + 1] - first_slot[e];
-        if (rows > 0) experts->products[count++] = product_of(experts, layer, kind, e, first_slot[e], rows);
+        int64_t first = first_slot[e], rows = first_slot[e + 1] - first;
+        if (rows == 0) continue;
+        tgr_gemm *product = &experts->products[count++];
+        *product = product_of(experts, layer, kind, e, first, rows);
+        if (gelu == NULL) continue;
+        product->epilogue = gelu->epilogue;
+        product->before = gelu->before ? gelu->before + first * experts->hidden : NULL;
+        product->after = gelu->after ? gelu->after + first * experts->hidden : NULL;
     }
-    tgr_gemm_run(experts->compute, experts->products, count);
+    return count;
 }
 
 void tgr_experts_forward(tgr_experts *experts, const int64_t *first_slot) {
-    int64_t hidden_count = first_slot[experts->count] * experts->hidden;
     linear fc1 = first_linear(experts, experts->before_gelu), fc2 = second_linear(experts);
-    run(experts, first_slot, &fc1, OUTPUT);
-    tgr_gelu(experts->compute, hidden_count, experts->before_gelu, experts->after_gelu);
-    run(experts, first_slot, &fc2, OUTPUT);
+    const gelu_part gelu = {.epilogue = TGR_EPILOGUE_GELU, .after = experts->after_gelu};
+    tgr_gemm_run(experts->compute, experts->products, append(experts, 0, first_slot, &fc1, OUTPUT, &gelu));
+    tgr_gemm_run(experts->compute, experts->products, append(experts, 0, first_slot, &fc2, OUTPUT, NULL));
 }
 
 typedef struct bias_job {
@@ -124,23 +137,24 @@ static void bias_task(void *data, int64_t expert, int worker) {
                              job->gradient + expert * job->columns);
 }
 
-static void weights_backward(tgr_experts *experts, const int64_t *first_slot, const linear *layer) {
+static void bias_backward(tgr_experts *experts, const int64_t *first_slot, const linear *layer) {
     bias_job job = {.kernels = experts->compute->kernels,
                     .first_slot = first_slot,
                     .columns = layer->out,
                     .y_gradient = layer->y,
                     .gradient = tgr_gradient(experts->parameters, layer->bias)};
     tgr_parallel(experts->compute, experts->count, bias_task, &job);
-    run(experts, first_slot, layer, WEIGHT_GRADIENT);
 }
 
 void tgr_experts_backward(tgr_experts *experts, const int64_t *first_slot, int want_input) {
-    int64_t hidden_count = first_slot[experts->count] * experts->hidden;
-    float *hidden_gradient = experts->after_gelu;
-    linear fc1 = first_linear(experts, hidden_gradient), fc2 = second_linear(experts);
-    weights_backward(experts, first_slot, &fc2);
-    run(experts, first_slot, &fc2, INPUT_GRADIENT);
-    tgr_gelu_backward(experts->compute, hidden_count, experts->before_gelu, hidden_gradient, hidden_gradient);
-    weights_backward(experts, first_slot, &fc1);
-    if (want_input) run(experts, first_slot, &fc1, INPUT_GRADIENT);
+    const tgr_compute *compute = experts->compute;
+    linear fc1 = first_linear(experts, experts->after_gelu), fc2 = second_linear(experts);
+    const gelu_part gelu = {.epilogue = TGR_EPILOGUE_GELU_BACKWARD, .before = experts->before_gelu};
+    bias_backward(experts, first_slot, &fc2);
+    tgr_gemm_run(compute, experts->products, append(experts, 0, first_slot, &fc2, WEIGHT_GRADIENT, NULL));
+    tgr_gemm_run(compute, experts->products, append(experts, 0, first_slot, &fc2, INPUT_GRADIENT, &gelu));
+    bias_backward(experts, first_slot, &fc1);
+    tgr_gemm_run(compute, experts->products, append(experts, 0, first_slot, &fc1, WEIGHT_GRADIENT, NULL));
+    if (want_input)
+        tgr_gemm_run(compute, experts->products, append(experts, 0, first_slot, &fc1, INPUT_GRADIENT, NULL));
 }

@@ -48,9 +48,10 @@ void tgr_shared_experts_forward(tgr_shared_experts *shared, int64_t tokens, cons
                                      tgr_value(parameters, shared->fc1_bias), shared->before_gelu);
     tgr_gemm fc2 = tgr_linear_output(tokens, hidden, dim, shared->after_gelu, tgr_value(parameters, shared->fc2_weight),
                                      tgr_value(parameters, shared->fc2_bias), y);
+    fc1.epilogue = TGR_EPILOGUE_GELU;
+    fc1.after = shared->after_gelu;
     fc2.accumulate = 1;
     tgr_gemm_run(shared->compute, &fc1, 1);
-    tgr_gelu(shared->compute, tokens * hidden, shared->before_gelu, shared->after_gelu);
     tgr_gemm_run(shared->compute, &fc2, 1);
 }
 
@@ -66,8 +67,9 @@ void tgr_shared_experts_backward(tgr_shared_experts *shared, int64_t tokens, con
     tgr_gemm_run(shared->compute, &weights2, 1); /* before the values after GELU are overwritten */
     tgr_column_sum(shared->compute, tokens, dim, y_gradient, tgr_gradient(parameters, shared->fc2_bias),
                    shared->partial);
+    input2.epilogue = TGR_EPILOGUE_GELU_BACKWARD;
+    input2.before = shared->before_gelu;
     tgr_gemm_run(shared->compute, &input2, 1);
-    tgr_gelu_backward(shared->compute, tokens * hidden, shared->before_gelu, hidden_gradient, hidden_gradient);
     tgr_column_sum(shared->compute, tokens, hidden, hidden_gradient, tgr_gradient(parameters, shared->fc1_bias),
                    shared->partial);
     tgr_gemm products[] = {tgr_linear_weight_gradient(tokens, dim, hidden, x, hidden_gradient,

@@ -104,7 +104,9 @@ $(BUILD)/flags: FORCE
 # Kernels for one kind of processor stand in files of their own; no other file is compiled for it. (A % stands for one
 # character at least: %avx512.o alone would miss avx512.o.)
 %/avx512.o %_avx512.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
-%/gemm_amx.o %/amx_pack.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mamx-tile -mamx-bf16 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma)
+%/gemm_amx.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mamx-tile -mamx-bf16 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma)
+%/gemm_pairs.o %/pair_pack.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma)
+%/gemm_avx512_bfloat16.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512bf16 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma)
 %/avx2.o %_avx2.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx2 -mfma)
 
 # BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.

@@ -237,6 +237,20 @@ static void erased_parts_as_timm(void **state) {
     compare_regions("erase", draw_erased, 0.015);
 }
 
+/* Never all of the width or of the height. */
+static void erasing_leaves_something(void **state) {
+    int found = 0;
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        augment_random random = stream(i);
+        image_region part;
+        if (!augment_erase_draw(&random, 3, 3, &part)) continue;
+        assert_true(part.width < 3 && part.height < 3);
+        found++;
+    }
+    assert_true(found > 900);
+}
+
 /* Where no allowed part is likely to fit, it is the middle with the nearest aspect. */
 static void narrow_images_give_their_middle(void **state) {
     (void)state;
@@ -369,6 +383,7 @@ int main(void) {
         cmocka_unit_test(gammas_have_their_moments),
         cmocka_unit_test(crops_as_torchvision),
         cmocka_unit_test(erased_parts_as_timm),
+        cmocka_unit_test(erasing_leaves_something),
         cmocka_unit_test(narrow_images_give_their_middle),
         cmocka_unit_test(operations_are_even),
         cmocka_unit_test(magnitudes_are_drawn),

@@ -145,6 +145,57 @@ static void small_images_are_shifted(void **state) {
     image_free(&out);
 }
 
+/* Half of the images, and each of them wholly. */
+static void images_are_mirrored(void **state) {
+    const uint8_t pixels[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+                  mirrored[] = {4, 5, 6, 1, 2, 3, 10, 11, 12, 7, 8, 9};
+    image in = copy_of(2, 2, pixels), out = {0};
+    augment_scratch scratch = {0};
+    int count = 0;
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        const augment_key key = {.seed = 4, .index = i};
+        assert_int_equal(augment_image(&out, &in, &(augment_recipe){.flip = 1}, 2, key, &scratch), 0);
+        const int is_mirrored = out.pixels[0] == 4;
+        assert_same_bytes(out.pixels, is_mirrored ? mirrored : pixels, sizeof pixels);
+        count += is_mirrored;
+    }
+    assert_true(count > 437 && count < 563);
+    augment_scratch_free(&scratch);
+    image_free(&in);
+    image_free(&out);
+}
+
+/* A grey of 100 changes by the brightness alone, from 60 to 140; colours move apart and together. */
+static void jitter_reaches_its_ends(void **state) {
+    const uint8_t pixels[] = {100, 100, 100}, coloured[] = {110, 100, 90};
+    image grey = copy_of(1, 1, pixels), color = copy_of(1, 1, coloured), out = {0};
+    augment_scratch scratch = {0};
+    double sum = 0;
+    int least = 255, most = 0, same = 0, together = 0, apart = 0;
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        const augment_key key = {.seed = 4, .index = i};
+        const augment_recipe recipe = {.jitter = 0.4};
+        assert_int_equal(augment_image(&out, &grey, &recipe, 1, key, &scratch), 0);
+        if (out.pixels[0] < least) least = out.pixels[0];
+        if (out.pixels[0] > most) most = out.pixels[0];
+        sum += out.pixels[0];
+        same += out.pixels[0] == 100;
+        assert_int_equal(augment_image(&out, &color, &recipe, 1, key, &scratch), 0);
+        const int spread = out.pixels[0] - out.pixels[2];
+        together += spread < 11;
+        apart += spread > 29;
+    }
+    assert_true(least == 60 && most == 139 && together > 10 && apart > 10);
+    assert_true(same < 40);
+    assert_true(sum / 1000 > 97 && sum / 1000 < 102);
+    augment_scratch_free(&scratch);
+    image_free(&grey);
+    image_free(&color);
+    image_free(&out);
+}
+
 /* Images of one pixel, one row, one column, through everything. */
 static void thin_images_go_through(void **state) {
     static const int sizes[][2] = {{1, 1}, {1, 7}, {9, 1}, {2, 2}, {300, 2}, {3, 200}};
@@ -259,6 +310,38 @@ static void a_batch_that_nothing_changes_is_as_ever(void **state) {
     }
 }
 
+/* Another epoch, another image and another batch draw anew. */
+static void every_batch_draws_anew(void **state) {
+    enum { NUMBERS = 3 * SIDE * SIDE };
+    augment_recipe recipe = strong_recipe(AUGMENT_CROP_PADDED);
+    image_set set = made_up_set(3);
+    tool_batch batch;
+    augmenter with;
+    float images[3][NUMBERS], targets[20][2 * CLASSES];
+    int differ = 0;
+    (void)state;
+    recipe.mixup = 0.8;
+    recipe.erase = 0;
+    assert_int_equal(batch_create(&batch, &set, 2, statistics.mean, statistics.deviation), 0);
+    assert_int_equal(augmenter_create(&with, &recipe, 1, 3, SIDE, CLASSES, 1), 0);
+    batch.count = 2;
+    batch.labels[1] = 1;
+    for (int64_t epoch = 0; epoch < 3; epoch++) {
+        assert_int_equal(augmenter_make_from(&with, 0, &set, epoch, &batch, 0), 0);
+        memcpy(images[epoch], batch.images, sizeof images[epoch]);
+    }
+    assert_true(memcmp(images[0], images[1], sizeof *images) != 0 && memcmp(images[1], images[2], sizeof *images) != 0);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(augmenter_mix(&with, i / 10, i % 10, &batch), 0);
+        memcpy(targets[i], batch.targets, sizeof targets[i]);
+        for (int k = 0; k < i; k++) differ += memcmp(targets[i], targets[k], sizeof *targets) != 0;
+    }
+    assert_int_equal(differ, 20 * 19 / 2);
+    augmenter_free(&with);
+    batch_free(&batch);
+    image_set_free(&set);
+}
+
 static void recipes_come_from_flags(void **state) {
     const double mean[3] = {0.485, 0.456, 0.406};
     tool_arguments arguments = {.augment = "deit"};
@@ -318,9 +401,12 @@ int main(void) {
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(a_recipe_of_nothing_changes_nothing),
         cmocka_unit_test(small_images_are_shifted),
+        cmocka_unit_test(images_are_mirrored),
+        cmocka_unit_test(jitter_reaches_its_ends),
         cmocka_unit_test(thin_images_go_through),
         cmocka_unit_test(batches_are_the_same_on_any_threads),
         cmocka_unit_test(a_batch_that_nothing_changes_is_as_ever),
+        cmocka_unit_test(every_batch_draws_anew),
         cmocka_unit_test(recipes_come_from_flags),
         cmocka_unit_test(other_recipes_are_not_valid),
     };

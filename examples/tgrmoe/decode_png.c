@@ -8,9 +8,6 @@
 
 #include "decode.h"
 
-/* Chunks that do not matter here (texts, profiles) may take so much memory, and so many are kept. */
-enum { CHUNK_BYTES_MOST = 8 << 20, CHUNKS_MOST = 128 };
-
 typedef struct png_decoding {
     png_structp png;
     png_infop info;
@@ -86,8 +83,9 @@ static void decode(png_decoding *decoding, int64_t pixels_most, image *out) {
     if (!decoding->info) escape(decoding, "no memory for decoding");
     png_structp png = decoding->png;
     png_set_user_limits(png, DECODE_SIDE_MOST, DECODE_SIDE_MOST);
-    png_set_chunk_malloc_max(png, CHUNK_BYTES_MOST);
-    png_set_chunk_cache_max(png, CHUNKS_MOST);
+    /* Texts, profiles and the like are passed over: they do not matter here, and libpng would make room for as much as
+     * a chunk says it holds. */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_read_fn(png, decoding, give_bytes);
     png_read_info(png, decoding->info);
     const char *wrong = decode_reserve(png_get_image_width(png, decoding->info),

@@ -46,6 +46,8 @@ extern "C" {
     X(114, NORM_EPSILON, "norm_epsilon", F64, 1e-12, 1, "1e-6", NULL, "", "epsilon of LayerNorm")                      \
     X(115, RECOMPUTE, "recompute", CHOICE, 0, 2, "none", "none|experts|blocks", "",                                    \
       "what training computes again on the way back instead of keeping it: slower, less memory, the same results")     \
+    X(116, PRECISION, "precision", CHOICE, 0, 1, "float32", "float32|bfloat16", "",                                    \
+      "what matrix products round their operands to; sums, weights, router and softmax stay float32")                  \
     X(200, METHOD, "method", CHOICE, 0, 12, "dense",                                                                   \
       "dense|vmoe|tgr|switch|stable|default|expert-choice|soft|hash|base|loss-free|dense-train|evomoe", "",            \
       "how tokens find experts")                                                                                       \

@@ -27,6 +27,7 @@ typedef struct attention_head {
     int64_t out_offset; /* of token 0 */
     int64_t qkv_offset; /* of token 0's query; key and value follow dim and 2·dim later */
     float *lse;         /* [tokens] */
+    tgr_precision precision;
 } attention_head;
 
 int64_t tgr_attention_scratch(int64_t tokens, int64_t head_dim) {
@@ -47,13 +48,15 @@ static attention_head head_of_task(const tgr_attention *a, int64_t task) {
         .out_offset = image * a->tokens * dim + head * a->head_dim,
         .qkv_offset = image * a->tokens * 3 * dim + head * a->head_dim,
         .lse = a->lse + task * a->tokens,
+        .precision = a->precision,
     };
 }
 
 /* c [rows, tokens] = a [rows, head_dim] times the transpose of b [tokens, head_dim]. */
 static tgr_gemm rows_by_tokens(const attention_head *head, int64_t rows, const float *a, int64_t a_row, const float *b,
                                float *c) {
-    return (tgr_gemm){.m = rows,
+    return (tgr_gemm){.precision = head->precision,
+                      .m = rows,
                       .n = head->tokens,
                       .k = head->head_dim,
                       .a = a,
@@ -69,7 +72,8 @@ static tgr_gemm rows_by_tokens(const attention_head *head, int64_t rows, const f
 /* c [rows, head_dim] = a [rows, tokens] times b [tokens, head_dim]. */
 static tgr_gemm rows_by_head(const attention_head *head, int64_t rows, const float *a, const float *b, float *c,
                              int64_t c_row) {
-    return (tgr_gemm){.m = rows,
+    return (tgr_gemm){.precision = head->precision,
+                      .m = rows,
                       .n = head->head_dim,
                       .k = head->tokens,
                       .a = a,
@@ -85,7 +89,8 @@ static tgr_gemm rows_by_head(const attention_head *head, int64_t rows, const flo
 /* c [tokens, head_dim] = or += the transpose of a [rows, tokens] times b [rows, head_dim]. */
 static tgr_gemm tokens_by_head(const attention_head *head, int64_t rows, const float *a, const float *b, int64_t b_row,
                                float *c, int accumulate) {
-    return (tgr_gemm){.m = head->tokens,
+    return (tgr_gemm){.precision = head->precision,
+                      .m = head->tokens,
                       .n = head->head_dim,
                       .k = rows,
                       .a = a,

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "kernels/gemm.h"
+
 struct tgr_compute;
 
 /* Which earlier tokens a token may look at. A place for causal attention to be added. */
@@ -14,9 +16,10 @@ typedef enum tgr_mask { TGR_MASK_NONE = 0 } tgr_mask;
 typedef struct tgr_attention {
     int64_t batch, tokens, heads, head_dim; /* dim = heads · head_dim */
     tgr_mask mask;
-    const float *qkv; /* [batch, tokens, 3, heads, head_dim] */
-    float *out;       /* [batch, tokens, heads, head_dim] */
-    float *lse;       /* [batch, heads, tokens]: log-sum-exp of the scaled scores */
+    tgr_precision precision; /* of the products; softmax is float32 */
+    const float *qkv;        /* [batch, tokens, 3, heads, head_dim] */
+    float *out;              /* [batch, tokens, heads, head_dim] */
+    float *lse;              /* [batch, heads, tokens]: log-sum-exp of the scaled scores */
 } tgr_attention;
 
 /* Scratch floats that one worker needs for these sizes, TGR_GEMM_SCRATCH included. Negative on overflow. */

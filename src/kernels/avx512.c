@@ -8,8 +8,15 @@ const tgr_kernels tgr_kernels_avx512 = {.name = "avx512",
                                         .usable = tgr_usable_avx512,
                                         .gemm = tgr_gemm_avx512,
                                         .gemm_narrow = tgr_gemm_avx512,
+                                        .gemm_bfloat16 = tgr_gemm_avx512_bfloat16,
+                                        .bfloat16_usable = tgr_usable_avx512_bfloat16,
                                         VECTOR_KERNELS};
 
-const tgr_kernels tgr_kernels_amx = {
-    .name = "amx", .usable = tgr_usable_amx, .gemm = tgr_gemm_amx, .gemm_narrow = tgr_gemm_avx512, VECTOR_KERNELS};
+const tgr_kernels tgr_kernels_amx = {.name = "amx",
+                                     .usable = tgr_usable_amx,
+                                     .gemm = tgr_gemm_amx,
+                                     .gemm_narrow = tgr_gemm_avx512,
+                                     .gemm_bfloat16 = tgr_gemm_amx_bfloat16,
+                                     .bfloat16_usable = tgr_usable_amx,
+                                     VECTOR_KERNELS};
 #endif

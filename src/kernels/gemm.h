@@ -11,6 +11,12 @@
 struct tgr_compute;
 struct tgr_kernels;
 
+/* What a product makes of its operands; sums are float32 in any case. Same order as the choices of option precision. */
+typedef enum tgr_precision {
+    TGR_FLOAT32 = 0,
+    TGR_BFLOAT16 = 1, /* rounded to the nearest bfloat16, ties to even */
+} tgr_precision;
+
 /* What happens to elements of C once they are complete, while they are still in the cache. */
 typedef enum tgr_epilogue {
     TGR_EPILOGUE_NONE,
@@ -29,6 +35,7 @@ typedef struct tgr_gemm {
     int64_t c_row;     /* C[i][j] = c[i·c_row + j] */
     const float *bias; /* [n], added to each row; NULL for none */
     int accumulate;    /* C += instead of C = */
+    tgr_precision precision;
     tgr_epilogue epilogue;
     const float *before; /* [m, n] for the epilogue, rows c_row apart, and so are those of `after` */
     float *after;

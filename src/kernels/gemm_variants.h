@@ -16,10 +16,13 @@ int tgr_usable_blis(void); /* whether the BLIS that is loaded is the version tha
 void tgr_gemm_avx2(const tgr_gemm *product, float *scratch);
 void tgr_gemm_avx512(const tgr_gemm *product, float *scratch);
 void tgr_gemm_amx(const tgr_gemm *product, float *scratch);
+void tgr_gemm_amx_bfloat16(const tgr_gemm *product, float *scratch);
+void tgr_gemm_avx512_bfloat16(const tgr_gemm *product, float *scratch);
 
-int tgr_usable_avx2(void);   /* AVX2 and FMA */
-int tgr_usable_avx512(void); /* AVX-512 F, VL, DQ and BW */
-int tgr_usable_amx(void);    /* AMX tiles and bfloat16 beside AVX-512, and the system lets us use them */
+int tgr_usable_avx2(void);            /* AVX2 and FMA */
+int tgr_usable_avx512(void);          /* AVX-512 F, VL, DQ and BW */
+int tgr_usable_avx512_bfloat16(void); /* and AVX512_BF16 */
+int tgr_usable_amx(void);             /* AMX tiles and bfloat16 beside AVX-512, and the system lets us use them */
 #endif
 
 #endif

@@ -17,6 +17,9 @@ typedef struct tgr_kernels {
     void (*gemm)(const tgr_gemm *product, float *scratch);
     /* The same for few columns, which `gemm` may be too elaborate for. tgr_gemm_serial chooses. */
     void (*gemm_narrow)(const tgr_gemm *product, float *scratch);
+    /* The same for operands of TGR_BFLOAT16, and whether this machine can; NULL where there is no such instruction. */
+    void (*gemm_bfloat16)(const tgr_gemm *product, float *scratch);
+    int (*bfloat16_usable)(void);
 
     /* LayerNorm: y = (x - mean)·rstd·weight + bias; keeps mean [rows] and rstd [rows] for the way back. */
     void (*layer_norm)(int64_t rows, int64_t columns, const float *x, const float *weight, const float *bias,
@@ -68,6 +71,9 @@ typedef struct tgr_kernels {
 
 /* The kernels called `name`, or the best that this machine can run when `name` is NULL. */
 tgr_status tgr_kernels_select(const char *name, const tgr_kernels **out);
+
+/* Whether the kernels can multiply in this precision: TGR_OK, or ERROR_UNSUPPORTED with what would be needed. */
+tgr_status tgr_kernels_check_precision(const tgr_kernels *kernels, tgr_precision precision);
 
 extern const tgr_kernels tgr_kernels_portable, tgr_kernels_blis;
 #if defined(__x86_64__)

@@ -100,63 +100,21 @@ static inline vector_norm_row vector_norm_row_of(int64_t columns, const vector_e
     return (vector_norm_row){mean, rstd, sum_g / (float)columns, sum_gh / (float)columns};
 }
 
-/* One entry's dx, and what it adds to dweight. */
-static inline float vector_norm_slope(const vector_norm_row *row, float x, float w, float d, float *dw) {
-    float h = (x - row->mean) * row->rstd;
-    *dw += d * h;
-    return row->rstd * (d * w - row->average_g - h * row->average_gh);
-}
-
-/* Two rows at a time, so that dweight and dbias are loaded and stored less often; the order stays r ascending. */
-static inline void vector_norm_backward_two(int64_t columns, const vector_norm_row rows[2], const float *x,
-                                            const float *weight, const float *dy, int accumulate, float *dx,
-                                            float *dweight, float *dbias) {
-    const vector_norm_row row0 = rows[0], row1 = rows[1];
-    const float *x1 = x + columns, *dy1 = dy + columns;
-    float *dx1 = dx + columns;
-    VECTOR_INDEPENDENT
-    for (int64_t c = 0; c < columns; c++) {
-        float w = weight[c], dw = dweight[c], d0 = dy[c], d1 = dy1[c];
-        float change0 = vector_norm_slope(&row0, x[c], w, d0, &dw);
-        float change1 = vector_norm_slope(&row1, x1[c], w, d1, &dw);
-        dweight[c] = dw;
-        dbias[c] = (dbias[c] + d0) + d1;
-        dx[c] = accumulate ? dx[c] + change0 : change0;
-        dx1[c] = accumulate ? dx1[c] + change1 : change1;
-    }
-}
-
-static inline void vector_norm_backward_one(int64_t columns, const vector_norm_row *row, const float *x,
-                                            const float *weight, const float *dy, int accumulate, float *dx,
-                                            float *dweight, float *dbias) {
-    const vector_norm_row row0 = *row;
-    VECTOR_INDEPENDENT
-    for (int64_t c = 0; c < columns; c++) {
-        float dw = dweight[c], d = dy[c];
-        float change = vector_norm_slope(&row0, x[c], weight[c], d, &dw);
-        dweight[c] = dw;
-        dbias[c] += d;
-        dx[c] = accumulate ? dx[c] + change : change;
-    }
-}
-
 /* With h = (x - mean)·rstd and g = dy·weight: dx = rstd·(g - avg(g) - h·avg(g·h)). */
 static void vector_layer_norm_backward(int64_t rows, int64_t columns, const float *x, const float *weight,
                                        const float *mean, const float *rstd, const float *dy, int accumulate, float *dx,
                                        float *dweight, float *dbias) {
     vector_end end = vector_end_of(columns);
-    vector_norm_row some[VECTOR_ROWS_TOGETHER];
-    for (int64_t first = 0; first < rows; first += VECTOR_ROWS_TOGETHER) {
-        int64_t last = rows - first < VECTOR_ROWS_TOGETHER ? rows : first + VECTOR_ROWS_TOGETHER, r;
-        for (r = first; r < last; r++)
-            some[r - first] =
-                vector_norm_row_of(columns, &end, x + r * columns, weight, mean[r], rstd[r], dy + r * columns);
-        for (r = first; r + 2 <= last; r += 2)
-            vector_norm_backward_two(columns, some + (r - first), x + r * columns, weight, dy + r * columns, accumulate,
-                                     dx + r * columns, dweight, dbias);
-        if (r < last)
-            vector_norm_backward_one(columns, some + (r - first), x + r * columns, weight, dy + r * columns, accumulate,
-                                     dx + r * columns, dweight, dbias);
+    for (int64_t r = 0; r < rows; r++, x += columns, dy += columns, dx += columns) {
+        const vector_norm_row row = vector_norm_row_of(columns, &end, x, weight, mean[r], rstd[r], dy);
+        VECTOR_INDEPENDENT
+        for (int64_t c = 0; c < columns; c++) {
+            float h = (x[c] - row.mean) * row.rstd, d = dy[c];
+            dweight[c] += d * h;
+            dbias[c] += d;
+            float change = row.rstd * (d * weight[c] - row.average_g - h * row.average_gh);
+            dx[c] = accumulate ? dx[c] + change : change;
+        }
     }
 }
 

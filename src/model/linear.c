@@ -32,6 +32,7 @@ void tgr_linear_forward(const tgr_linear *linear, const tgr_pass *pass, int64_t 
     const float *bias = tgr_value(pass->parameters, linear->bias);
     tgr_gemm product = tgr_linear_output(rows, linear->inputs, linear->outputs, x, weight, bias, y);
     product.a_row = x_stride;
+    product.precision = pass->precision;
     product.accumulate = accumulate;
     tgr_gemm_run(pass->compute, &product, 1);
 }
@@ -42,6 +43,7 @@ void tgr_linear_gelu_forward(const tgr_linear *linear, const tgr_pass *pass, int
     const float *bias = tgr_value(pass->parameters, linear->bias);
     tgr_gemm product = tgr_linear_output(rows, linear->inputs, linear->outputs, x, weight, bias, y);
     product.a_row = x_stride;
+    product.precision = pass->precision;
     product.epilogue = TGR_EPILOGUE_GELU;
     product.after = activation;
     tgr_gemm_run(pass->compute, &product, 1);
@@ -52,6 +54,7 @@ static tgr_gemm weight_gradient(const tgr_linear *linear, const tgr_pass *pass, 
     float *dweight = tgr_gradient(pass->parameters, linear->weight);
     tgr_gemm product = tgr_linear_weight_gradient(rows, linear->inputs, linear->outputs, x, dy, dweight);
     product.b_row = x_stride;
+    product.precision = pass->precision;
     return product;
 }
 
@@ -60,6 +63,7 @@ static tgr_gemm input_gradient(const tgr_linear *linear, const tgr_pass *pass, i
     const float *weight = tgr_value(pass->parameters, linear->weight);
     tgr_gemm product = tgr_linear_input_gradient(rows, linear->inputs, linear->outputs, dy, weight, dx, accumulate);
     product.c_row = x_stride;
+    product.precision = pass->precision;
     return product;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A model's life, its forward and its backward pass. */
 #include "model/model.h"
+#include "kernels/kernels.h"
 
 #include "base/status.h"
 #include "model/dimensions.h"
@@ -32,6 +33,8 @@ tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_c
     tgr_dimensions dimensions;
     TGR_TRY(tgr_dimensions_read(&dimensions, config));
     TGR_TRY(tgr_config_check_methods(config));
+    TGR_TRY(tgr_kernels_check_precision(context->compute.kernels,
+                                        (tgr_precision)tgr_option_i64(config, TGR_OPTION_PRECISION)));
     void *memory;
     TGR_TRY(tgr_allocate(context, &memory, 1, sizeof(tgr_model)));
     tgr_model *model = memory;
@@ -46,6 +49,7 @@ tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_c
     TGR_TRY_DONE(add_parts(model));
     model->pass = (tgr_pass){.compute = &context->compute,
                              .parameters = model->parameters,
+                             .precision = (tgr_precision)tgr_option_i64(config, TGR_OPTION_PRECISION),
                              .recompute = (tgr_recompute)tgr_option_i64(config, TGR_OPTION_RECOMPUTE),
                              .tokens = dimensions.tokens,
                              .dim = dimensions.dim};

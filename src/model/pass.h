@@ -10,6 +10,7 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/parameters.h"
+#include "kernels/gemm.h"
 
 /* What backward computes again. Same order as the choices of option recompute. */
 typedef enum tgr_recompute {
@@ -22,6 +23,7 @@ typedef struct tgr_pass {
     const tgr_compute *compute;
     tgr_parameters *parameters;
     tgr_mode mode;
+    tgr_precision precision; /* of linear layers and attention */
     tgr_recompute recompute; /* matters in TGR_TRAIN only */
     int64_t batch, tokens, dim;
     int64_t rows; /* batch · tokens */

@@ -34,6 +34,7 @@ static tgr_attention heads_of(const tgr_self_attention *attention, const tgr_pas
                            .heads = attention->heads,
                            .head_dim = pass->dim / attention->heads,
                            .mask = attention->mask,
+                           .precision = pass->precision,
                            .qkv = attention->packed,
                            .out = attention->attended,
                            .lse = attention->lse};

@@ -18,13 +18,14 @@ static tgr_status declare(tgr_experts *experts, int64_t *index, const char *pref
 }
 
 tgr_status tgr_experts_declare(tgr_experts *experts, tgr_parameters *parameters, const char *prefix, int64_t count,
-                               int64_t dim, int64_t hidden) {
+                               int64_t dim, int64_t hidden, tgr_precision precision) {
     const int64_t fc1[] = {count, hidden, dim}, fc2[] = {count, dim, hidden};
     *experts = (tgr_experts){.compute = &parameters->context->compute,
                              .parameters = parameters,
                              .count = count,
                              .dim = dim,
-                             .hidden = hidden};
+                             .hidden = hidden,
+                             .precision = precision};
     TGR_TRY(declare(experts, &experts->fc1_weight, prefix, "fc1.weight", 0, 3, fc1));
     TGR_TRY(declare(experts, &experts->fc1_bias, prefix, "fc1.bias", TGR_TENSOR_NO_DECAY, 2, fc1));
     TGR_TRY(declare(experts, &experts->fc2_weight, prefix, "fc2.weight", 0, 3, fc2));
@@ -106,6 +107,7 @@ static int64_t append(tgr_experts *experts, int64_t count, const int64_t *first_
         if (rows == 0) continue;
         tgr_gemm *product = &experts->products[count++];
         *product = product_of(experts, layer, kind, e, first, rows);
+        product->precision = experts->precision;
         if (gelu == NULL) continue;
         product->epilogue = gelu->epilogue;
         product->before = gelu->before ? gelu->before + first * experts->hidden : NULL;

@@ -13,6 +13,7 @@ typedef struct tgr_experts {
     const tgr_compute *compute;
     tgr_parameters *parameters;
     int64_t count, dim, hidden;
+    tgr_precision precision;
     int64_t fc1_weight, fc1_bias, fc2_weight, fc2_bias; /* indices of tensors, see moe_layer.h */
     float *input;                                       /* [slots, dim]; becomes its gradient */
     float *before_gelu;                                 /* [slots, hidden] */
@@ -23,7 +24,7 @@ typedef struct tgr_experts {
 
 /* Adds the tensors "<prefix>experts.…" for `count` experts of dim → hidden → dim. */
 tgr_status tgr_experts_declare(tgr_experts *experts, tgr_parameters *parameters, const char *prefix, int64_t count,
-                               int64_t dim, int64_t hidden);
+                               int64_t dim, int64_t hidden, tgr_precision precision);
 void tgr_experts_initialise(tgr_experts *experts, double deviation);
 /* Takes buffers for up to `slots` rows from the arena. */
 void tgr_experts_plan(tgr_experts *experts, tgr_arena *arena, int64_t slots);

@@ -6,6 +6,7 @@
 
 #include "base/options.h"
 #include "base/status.h"
+#include "kernels/kernels.h"
 #include "routing/experts.h"
 #include "routing/method.h"
 #include "routing/shared_experts.h"
@@ -30,9 +31,10 @@ static tgr_status declare(tgr_moe_layer *layer, const tgr_config *config, const 
     TGR_TRY(method_of(layer)->declare(routing, config, prefix));
     if (!with_experts) return TGR_OK;
     int64_t hidden = tgr_hidden_width(config, dim);
-    TGR_TRY(tgr_experts_declare(&layer->experts, routing->parameters, prefix, experts, dim, hidden));
+    tgr_precision precision = (tgr_precision)tgr_option_i64(config, TGR_OPTION_PRECISION);
+    TGR_TRY(tgr_experts_declare(&layer->experts, routing->parameters, prefix, experts, dim, hidden, precision));
     if (shared == 0) return TGR_OK;
-    return tgr_shared_experts_declare(&layer->shared, routing->parameters, prefix, dim, shared * hidden);
+    return tgr_shared_experts_declare(&layer->shared, routing->parameters, prefix, dim, shared * hidden, precision);
 }
 
 /* Whether such a layer can be without images, or without experts. */
@@ -52,6 +54,8 @@ tgr_status tgr_moe_layer_create(tgr_moe_layer **out, tgr_context *context, const
     tgr_router_options options;
     void *memory;
     TGR_TRY(tgr_router_options_read(&options, config));
+    TGR_TRY(tgr_kernels_check_precision(context->compute.kernels,
+                                        (tgr_precision)tgr_option_i64(config, TGR_OPTION_PRECISION)));
     TGR_TRY(check_use(tgr_method_find(options.method), shape, with_experts));
     TGR_TRY(tgr_allocate(context, &memory, 1, sizeof(tgr_moe_layer)));
     tgr_moe_layer *made = memory;

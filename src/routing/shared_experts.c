@@ -17,10 +17,13 @@ static tgr_status declare(tgr_shared_experts *shared, int64_t *index, const char
 }
 
 tgr_status tgr_shared_experts_declare(tgr_shared_experts *shared, tgr_parameters *parameters, const char *prefix,
-                                      int64_t dim, int64_t hidden) {
+                                      int64_t dim, int64_t hidden, tgr_precision precision) {
     const int64_t fc1[] = {hidden, dim}, fc2[] = {dim, hidden};
-    *shared = (tgr_shared_experts){
-        .compute = &parameters->context->compute, .parameters = parameters, .dim = dim, .hidden = hidden};
+    *shared = (tgr_shared_experts){.compute = &parameters->context->compute,
+                                   .parameters = parameters,
+                                   .dim = dim,
+                                   .hidden = hidden,
+                                   .precision = precision};
     TGR_TRY(declare(shared, &shared->fc1_weight, prefix, "fc1.weight", 0, 2, fc1));
     TGR_TRY(declare(shared, &shared->fc1_bias, prefix, "fc1.bias", TGR_TENSOR_NO_DECAY, 1, fc1));
     TGR_TRY(declare(shared, &shared->fc2_weight, prefix, "fc2.weight", 0, 2, fc2));
@@ -48,6 +51,7 @@ void tgr_shared_experts_forward(tgr_shared_experts *shared, int64_t tokens, cons
                                      tgr_value(parameters, shared->fc1_bias), shared->before_gelu);
     tgr_gemm fc2 = tgr_linear_output(tokens, hidden, dim, shared->after_gelu, tgr_value(parameters, shared->fc2_weight),
                                      tgr_value(parameters, shared->fc2_bias), y);
+    fc1.precision = fc2.precision = shared->precision;
     fc1.epilogue = TGR_EPILOGUE_GELU;
     fc1.after = shared->after_gelu;
     fc2.accumulate = 1;
@@ -64,6 +68,7 @@ void tgr_shared_experts_backward(tgr_shared_experts *shared, int64_t tokens, con
                                                    tgr_gradient(parameters, shared->fc2_weight));
     tgr_gemm input2 = tgr_linear_input_gradient(tokens, hidden, dim, y_gradient,
                                                 tgr_value(parameters, shared->fc2_weight), hidden_gradient, 0);
+    weights2.precision = input2.precision = shared->precision;
     tgr_gemm_run(shared->compute, &weights2, 1); /* before the values after GELU are overwritten */
     tgr_column_sum(shared->compute, tokens, dim, y_gradient, tgr_gradient(parameters, shared->fc2_bias),
                    shared->partial);
@@ -76,5 +81,6 @@ void tgr_shared_experts_backward(tgr_shared_experts *shared, int64_t tokens, con
                                                       tgr_gradient(parameters, shared->fc1_weight)),
                            tgr_linear_input_gradient(tokens, dim, hidden, hidden_gradient,
                                                      tgr_value(parameters, shared->fc1_weight), x_gradient, 1)};
+    products[0].precision = products[1].precision = shared->precision;
     tgr_gemm_run(shared->compute, products, x_gradient != NULL ? 2 : 1);
 }

@@ -7,11 +7,13 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/parameters.h"
+#include "kernels/gemm.h"
 
 typedef struct tgr_shared_experts {
     const tgr_compute *compute;
     tgr_parameters *parameters;
-    int64_t dim, hidden;                                /* hidden: of all of them together */
+    int64_t dim, hidden; /* hidden: of all of them together */
+    tgr_precision precision;
     int64_t fc1_weight, fc1_bias, fc2_weight, fc2_bias; /* tensors */
     float *before_gelu;                                 /* [T, hidden] */
     float *after_gelu;                                  /* [T, hidden]; becomes the gradient of before_gelu */
@@ -21,7 +23,7 @@ typedef struct tgr_shared_experts {
 /* Adds "<prefix>shared.fc1.weight" [hidden, dim], "<prefix>shared.fc1.bias" [hidden], "<prefix>shared.fc2.weight"
  * [dim, hidden], "<prefix>shared.fc2.bias" [dim]. */
 tgr_status tgr_shared_experts_declare(tgr_shared_experts *shared, tgr_parameters *parameters, const char *prefix,
-                                      int64_t dim, int64_t hidden);
+                                      int64_t dim, int64_t hidden, tgr_precision precision);
 void tgr_shared_experts_initialise(tgr_shared_experts *shared, double deviation);
 void tgr_shared_experts_plan(tgr_shared_experts *shared, tgr_arena *arena, int64_t tokens);
 /* y [tokens, dim] += FFN(x [tokens, dim]) */

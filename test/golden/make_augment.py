@@ -152,7 +152,7 @@ def put_mixes(file):
     images = torch.randn(4, 3, 7, 6, generator=generator, dtype=torch.float32)
     labels = torch.tensor([2, 0, 1, 2])
     plans = [(0, 0.3, 0, 0), (0, 0.987654321, 0, 0), (1, 0.5, 3, 2), (1, 0.1, 0, 5), (1, 0.9, 6, 0), (1, 0.999, 3, 3),
-             (1, 0.001, 1, 1)]
+             (1, 0.001, 1, 1), (1, 0.8, 3, 2)]
     file.put("mix.images", images.numpy())
     file.put("mix.labels", labels.numpy().astype(np.int32))
     file.put("mix.plans", np.array(plans, np.float64))

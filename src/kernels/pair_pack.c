@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Packing for AMX: split, pair, transpose where needed. */
-#include "kernels/amx_pack.h"
+/* Packing for products of bfloat16 pairs: split, pair, transpose where needed. */
+#include "kernels/pair_pack.h"
 
 #if defined(__x86_64__)
 
@@ -8,7 +8,7 @@
 
 #include "kernels/transpose_avx512.h"
 
-enum { LANES = TGR_AMX_LANES, STEPS = TGR_AMX_STEPS, TILE = TGR_AMX_TILE };
+enum { LANES = TGR_PAIR_LANES, STEPS = TGR_PAIR_STEPS, TILE = TGR_PAIR_TILE };
 
 static inline __mmask16 first_lanes(int64_t count) {
     return (__mmask16)(count >= LANES ? 0xffffu : count <= 0 ? 0 : (1u << count) - 1);
@@ -112,7 +112,7 @@ static source with_rows_of_lanes(source s, float *buffer) {
 /* `k` steps of one lane become rows of tiles. Returns 1 if one of its numbers has no three parts. */
 static inline __attribute__((always_inline)) uint32_t pack_lane(const int parts, const float *from, int64_t k,
                                                                 uint16_t *to) {
-    const int64_t stride = TGR_AMX_PANEL_TILES * TILE; /* from part to part */
+    const int64_t stride = TGR_PAIR_PANEL_TILES * TILE; /* from part to part */
     __m512 lowest = _mm512_setzero_ps();
     for (; k > 0; k -= STEPS, from += STEPS, to += parts * stride) {
         __mmask16 first_half = first_lanes(k), second_half = first_lanes(k - LANES);
@@ -136,7 +136,7 @@ static inline __attribute__((always_inline)) uint32_t pack_lanes(const int parts
 /* A row of the tile for each pair of steps. */
 static inline __attribute__((always_inline)) uint32_t pack_pairs(const int parts, source s, uint16_t *to) {
     float buffer[TILE] __attribute__((aligned(64)));
-    const int64_t stride = TGR_AMX_PANEL_TILES * TILE;
+    const int64_t stride = TGR_PAIR_PANEL_TILES * TILE;
     const __mmask16 all = first_lanes(s.lanes);
     __m512 lowest = _mm512_setzero_ps();
     s = with_rows_of_lanes(s, buffer);
@@ -150,11 +150,11 @@ static inline __attribute__((always_inline)) uint32_t pack_pairs(const int parts
 }
 
 /* Sets the flagged lanes of a packed panel to zero. */
-static void clear_lanes(const tgr_amx_packing *packing, uint16_t *panel, uint32_t flags, int lane_is_row) {
-    int64_t tiles = tgr_amx_panel_size(packing->parts, packing->k) / TILE;
+static void clear_lanes(const tgr_pair_packing *packing, uint16_t *panel, uint32_t flags, int lane_is_row) {
+    int64_t tiles = tgr_pair_panel_size(packing->parts, packing->k) / TILE;
     for (int64_t tile = 0; tile < tiles; tile++) {
         uint16_t *to = panel + tile * TILE;
-        int64_t first = tile % TGR_AMX_PANEL_TILES * packing->tile_lanes;
+        int64_t first = tile % TGR_PAIR_PANEL_TILES * packing->tile_lanes;
         for (int64_t lane = 0; lane < packing->tile_lanes; lane++) {
             if ((flags >> (first + lane) & 1) == 0) continue;
             for (int64_t l = 0; l < STEPS; l++)
@@ -165,27 +165,27 @@ static void clear_lanes(const tgr_amx_packing *packing, uint16_t *panel, uint32_
 
 /* One tile: lanes from `lane`, steps from `step`. */
 static inline __attribute__((always_inline)) void pack_tile(const int parts, const int lane_is_row,
-                                                            const tgr_amx_packing *p, int64_t lane, int64_t step) {
-    const int64_t stride = TGR_AMX_PANEL_TILES * TILE; /* from part to part */
-    const int64_t panel = lane / (TGR_AMX_PANEL_TILES * p->tile_lanes);
-    const int64_t first = lane % (TGR_AMX_PANEL_TILES * p->tile_lanes); /* within the panel */
+                                                            const tgr_pair_packing *p, int64_t lane, int64_t step) {
+    const int64_t stride = TGR_PAIR_PANEL_TILES * TILE; /* from part to part */
+    const int64_t panel = lane / (TGR_PAIR_PANEL_TILES * p->tile_lanes);
+    const int64_t first = lane % (TGR_PAIR_PANEL_TILES * p->tile_lanes); /* within the panel */
     source s = {.from = p->from + lane * p->from_lane + step * p->from_k,
                 .from_lane = p->from_lane,
                 .from_k = p->from_k,
                 .lanes = p->lanes - lane < p->tile_lanes ? p->lanes - lane : p->tile_lanes,
                 .k = p->k - step < STEPS ? p->k - step : STEPS};
-    uint16_t *to = p->to + panel * tgr_amx_panel_size(parts, p->k) + step / STEPS * parts * stride;
+    uint16_t *to = p->to + panel * tgr_pair_panel_size(parts, p->k) + step / STEPS * parts * stride;
     to += first / p->tile_lanes * TILE;
     p->flags[panel] |= (lane_is_row ? pack_lanes(parts, s, to) : pack_pairs(parts, s, to)) << first;
 }
 
 /* Rows of A that are contiguous, one after the other. */
-static inline __attribute__((always_inline)) void pack_contiguous_rows(const int parts, const tgr_amx_packing *p) {
-    const int64_t height = TGR_AMX_PANEL_TILES * p->tile_lanes;
+static inline __attribute__((always_inline)) void pack_contiguous_rows(const int parts, const tgr_pair_packing *p) {
+    const int64_t height = TGR_PAIR_PANEL_TILES * p->tile_lanes;
     for (int64_t lane = 0; lane < p->lanes; lane++) {
         const int64_t panel = lane / height, first = lane % height, tile = first >= p->tile_lanes;
         const float *from = p->from + lane * p->from_lane;
-        uint16_t *to = p->to + panel * tgr_amx_panel_size(parts, p->k) + tile * TILE;
+        uint16_t *to = p->to + panel * tgr_pair_panel_size(parts, p->k) + tile * TILE;
         to += (first - tile * p->tile_lanes) * STEPS;
         p->flags[panel] |= pack_lane(parts, from, p->k, to) << first;
     }
@@ -193,8 +193,8 @@ static inline __attribute__((always_inline)) void pack_contiguous_rows(const int
 
 /* In the order of the memory that is read: where lanes lie side by side all lanes of a few steps, then the next few. */
 static inline __attribute__((always_inline)) void pack(const int parts, const int lane_is_row,
-                                                       const tgr_amx_packing *p) {
-    const int64_t height = TGR_AMX_PANEL_TILES * p->tile_lanes;
+                                                       const tgr_pair_packing *p) {
+    const int64_t height = TGR_PAIR_PANEL_TILES * p->tile_lanes;
     for (int64_t lane = 0; lane < p->lanes; lane += height) p->flags[lane / height] = 0;
     if (lane_is_row && p->from_k == 1) {
         pack_contiguous_rows(parts, p);
@@ -207,19 +207,19 @@ static inline __attribute__((always_inline)) void pack(const int parts, const in
     }
     for (int64_t lane = 0; lane < p->lanes; lane += height) {
         uint32_t flags = p->flags[lane / height];
-        uint16_t *panel = p->to + lane / height * tgr_amx_panel_size(parts, p->k);
+        uint16_t *panel = p->to + lane / height * tgr_pair_panel_size(parts, p->k);
         if (flags) clear_lanes(p, panel, flags, lane_is_row);
     }
 }
 
-void tgr_amx_pack_a(const tgr_amx_packing *packing) {
+void tgr_pair_pack_a(const tgr_pair_packing *packing) {
     if (packing->parts == 1)
         pack(1, 1, packing);
     else
         pack(3, 1, packing);
 }
 
-void tgr_amx_pack_b(const tgr_amx_packing *packing) {
+void tgr_pair_pack_b(const tgr_pair_packing *packing) {
     if (packing->parts == 1)
         pack(1, 0, packing);
     else
@@ -227,5 +227,5 @@ void tgr_amx_pack_b(const tgr_amx_packing *packing) {
 }
 
 #else
-typedef int tgr_amx_pack_is_for_x86_64;
+typedef int tgr_pair_pack_is_for_x86_64;
 #endif

@@ -110,7 +110,7 @@ static void goldens(void **state) {
         int least;
     } kinds[] = {{"decode", run_decode, 39},
                  {"broken", run_broken, 6},
-                 {"resize", run_resize, 26},
+                 {"resize", run_resize, 30},
                  {"evaluate", run_evaluate, 12}};
     int counts[4] = {0};
     bench with = {0};

@@ -8,7 +8,8 @@ evaluation transform gives. `cases.txt` lists them, a line each:
     evaluate FILE EXPECTED SIZE CROP_PCT FILTER
     broken FILE                              Pillow refuses it
 
-Usage: make_images.py FOLDER. Needs Pillow, numpy and timm.
+Usage: make_images.py FOLDER. Needs Pillow 13 (before it, images that become flat were resized in another order of passes),
+numpy and timm.
 """
 import io
 import os
@@ -202,7 +203,8 @@ def make_resized():
                 ("noise.png", 75, 60, None), ("noise.png", 53, 37, None), ("noise.png", 1, 1, None),
                 ("noise.png", 16, 16, (5, 3, 31, 29)), ("noise.png", 31, 16, (5, 3, 31, 29)),
                 ("noise.png", 40, 40, (50, 30, 3, 7)), ("tall.png", 8, 60, None), ("thin.png", 7, 9, None),
-                ("dot.png", 9, 5, None), ("smooth.png", 33, 25, None)]:
+                ("dot.png", 9, 5, None), ("smooth.png", 33, 25, None),
+                ("noise.png", 49, 27, None), ("noise.png", 48, 27, None)]:  # down first, across first
             resize(source, f"resized_{count}.png", width, height, how, crop)
             count += 1
     count = 0

@@ -355,7 +355,7 @@ static void recipes_come_from_flags(void **state) {
     assert_true(augment_changes(&recipe) && augment_recipe_valid(&recipe));
     assert_true(augment_label_smoothing(&arguments) == 0.1);
     assert_int_equal(augment_options_read(&same, &arguments, 0, mean, 3), 0);
-    assert_memory_equal(&recipe, &same, sizeof recipe);
+    assert_true(augment_recipe_same(&recipe, &same));
     arguments = (tool_arguments){.augment = "crop-flip", .mixup = "0.2", .randaugment = "m5"};
     assert_true(augment_options_given(&arguments));
     assert_int_equal(augment_options_read(&recipe, &arguments, 1, mean, 1), 0);
@@ -382,13 +382,17 @@ static void other_recipes_are_not_valid(void **state) {
     for (size_t k = 0; k < 3; k++) {
         for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
             const double kept = *fields[i];
+            const augment_recipe before = recipe;
             *fields[i] = wrong[k];
+            assert_false(augment_recipe_same(&recipe, &before));
             assert_false(augment_recipe_valid(&recipe));
             *fields[i] = kept;
         }
         for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
             const int64_t kept = *counts[i];
+            const augment_recipe before = recipe;
             *counts[i] = k == 0 ? -1 : 1000;
+            assert_false(augment_recipe_same(&recipe, &before));
             assert_false(augment_recipe_valid(&recipe));
             *counts[i] = kept;
         }

@@ -18,8 +18,7 @@ typedef enum augment_crop {
 /* Which interpolation, as resize.h numbers them, or either of them for each use. */
 enum { AUGMENT_INTERPOLATION_RANDOM = 0 };
 
-/* All fields have 8 bytes: a checkpoint holds a recipe as it is, and two are the same if their bytes are. All zero is
- * no augmentation. */
+/* All fields have 8 bytes: a checkpoint holds a recipe as it is. All zero is no augmentation. */
 typedef struct augment_recipe {
     int64_t crop;           /* an augment_crop */
     int64_t flip;           /* 1: half of the images are mirrored */

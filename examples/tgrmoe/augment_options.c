@@ -38,11 +38,13 @@ static const recipe_number numbers[] = {
 enum { RECIPES = sizeof recipes / sizeof *recipes, NUMBERS = sizeof numbers / sizeof *numbers };
 
 static const char *given_number(const tool_arguments *arguments, const recipe_number *number) {
-    return *(const char *const *)((const char *)arguments + number->argument);
+    const void *place = (const char *)arguments + number->argument;
+    return *(const char *const *)place;
 }
 
 static double *field_of(augment_recipe *recipe, const recipe_number *number) {
-    return (double *)((char *)recipe + number->field);
+    void *place = (char *)recipe + number->field;
+    return place;
 }
 
 static const named_recipe *find_recipe(const char *name) {
@@ -98,6 +100,16 @@ int augment_options_read(augment_recipe *out, const tool_arguments *arguments, i
     *out = recipe;
 done:
     return result;
+}
+
+int augment_recipe_same(const augment_recipe *a, const augment_recipe *b) {
+    int same = a->crop == b->crop && a->flip == b->flip && a->interpolation == b->interpolation;
+    same = same && a->layers == b->layers && a->increasing == b->increasing && a->magnitude == b->magnitude;
+    same = same && a->magnitude_noise == b->magnitude_noise && a->strongest == b->strongest;
+    same = same && a->probability == b->probability && a->jitter == b->jitter && a->erase == b->erase;
+    same = same && a->mixup == b->mixup && a->cutmix == b->cutmix;
+    for (int i = 0; i < IMAGE_CHANNELS; i++) same = same && a->fill[i] == b->fill[i];
+    return same;
 }
 
 int augment_recipe_valid(const augment_recipe *recipe) {

@@ -16,6 +16,7 @@ int augment_options_read(augment_recipe *out, const tool_arguments *arguments, i
 int augment_options_given(const tool_arguments *arguments);
 /* Whether the recipe does anything to images, so that an image is not the same in each epoch. */
 int augment_changes(const augment_recipe *recipe);
+int augment_recipe_same(const augment_recipe *a, const augment_recipe *b);
 /* Whether a recipe from a file is one that could have been read. */
 int augment_recipe_valid(const augment_recipe *recipe);
 

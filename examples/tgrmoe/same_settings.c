@@ -32,7 +32,7 @@ static int check_augmentation(const tool_session *session) {
     if (!augment_options_given(session->arguments)) goto done;
     TRY(augment_options_read(&given, session->arguments, saved->augment.crop == AUGMENT_CROP_PADDED, saved->mean,
                              session->data.train.channels));
-    if (memcmp(&given, &saved->augment, sizeof given) != 0) {
+    if (!augment_recipe_same(&given, &saved->augment)) {
         TRY(fail_with("the augmentation asked for is not that which the run to resume was started with"));
     }
 done:

@@ -108,6 +108,8 @@ $(BUILD)/flags: FORCE
 %/gemm_pairs.o %/pair_pack.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma)
 %/gemm_avx512_bfloat16.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512bf16 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma)
 %/avx2.o %_avx2.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx2 -mfma)
+# Random numbers are the same on every machine, with and without instructions that multiply and add at once.
+$(BUILD)/obj/src/base/random.o: ISA := -ffp-contract=off
 
 # BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.
 BLIS_VERSION ?= $(shell $(CC) $(BLIS_CFLAGS) scripts/blis_version.c $(BLIS_LIBS) -lm -pthread -o $(BUILD)/blis_version && \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The counter-based generator: published vectors, which index reads which word, and the shape of the distributions. */
 #include <math.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "support.h"
@@ -42,10 +43,40 @@ static void test_which_word_an_index_reads(void **state) {
         assert_true(tgr_random_uniform(&random, indices[i]) == expected);
     }
     for (uint64_t i = 0; i < 1000; i++) {
-        double u0 = tgr_random_uniform(&random, 2 * i), u1 = tgr_random_uniform(&random, 2 * i + 1);
-        double expected = sqrt(-2 * log(u0)) * cos(2 * acos(-1.0) * u1);
+        double u0 = tgr_random_uniform(&random, i & ~UINT64_C(1)), u1 = tgr_random_uniform(&random, i | 1);
+        double angle = 2 * acos(-1.0) * u1, expected = sqrt(-2 * log(u0)) * (i % 2 ? sin(angle) : cos(angle));
         assert_close(tgr_random_normal(&random, i), expected, 1e-12);
     }
+}
+
+/* Many at a time are the same as one by one, wherever they start and end. */
+static void test_normals(void **state) {
+    (void)state;
+    tgr_random random = {.seed = 46, .step = 3};
+    for (int64_t count = 0; count < 300; count += 1 + count / 9) {
+        for (uint64_t first = UINT64_C(0xfffffffc); first < UINT64_C(0x100000002); first++) {
+            double normals[301] = {0};
+            normals[count] = 77;
+            tgr_random_normals(&random, first, count, normals);
+            for (int64_t i = 0; i < count; i++)
+                assert_true(normals[i] == tgr_random_normal(&random, first + (uint64_t)i));
+            assert_true(normals[count] == 77);
+        }
+    }
+}
+
+/* The same on every machine: sums of exact bits, from one machine for all others. */
+static void test_normals_to_the_bit(void **state) {
+    (void)state;
+    tgr_random random = {.seed = 47};
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < 100000; i++) {
+        double normal = tgr_random_normal(&random, i);
+        uint64_t bits;
+        memcpy(&bits, &normal, sizeof bits);
+        sum = sum * UINT64_C(0x9E3779B97F4A7C15) + bits;
+    }
+    assert_true(sum == UINT64_C(0x91ab63cedf4ee12e));
 }
 
 static void test_seed_step_and_place_matter(void **state) {
@@ -148,6 +179,8 @@ int main(void) {
         cmocka_unit_test(test_seed_step_and_place_matter),
         cmocka_unit_test(test_uniform),
         cmocka_unit_test(test_normal),
+        cmocka_unit_test(test_normals),
+        cmocka_unit_test(test_normals_to_the_bit),
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_truncated_always_ends),
     };

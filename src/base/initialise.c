@@ -17,29 +17,44 @@ tgr_random tgr_initialise_stream(const tgr_parameters *parameters, int64_t index
                         .place = tgr_random_place(TGR_PLACE_INIT, 0, 0)};
 }
 
+/* Normals are drawn so many at a time. */
+#define NORMALS 256
+
 void tgr_initialise_truncated(tgr_parameters *parameters, int64_t index, double deviation) {
     const tgr_random random = tgr_initialise_stream(parameters, index);
+    int64_t count = parameters->tensors[index].count;
     float *value = tgr_value(parameters, index);
-    for (int64_t i = 0; i < parameters->tensors[index].count; i++) {
-        value[i] = (float)tgr_random_truncated(&random, (uint64_t)i, deviation);
+    double normals[NORMALS];
+    for (int64_t i = 0; i < count; i++) {
+        if (i % NORMALS == 0)
+            tgr_random_normals(&random, (uint64_t)i, count - i < NORMALS ? count - i : NORMALS, normals);
+        double draw = deviation * normals[i % NORMALS];
+        value[i] = (float)(fabs(draw) <= 2.0 ? draw : tgr_random_truncated(&random, (uint64_t)i, deviation));
+    }
+}
+
+/* value += deviation·normal */
+static void add_normals(tgr_parameters *parameters, int64_t index, const tgr_random *random, double deviation) {
+    int64_t count = parameters->tensors[index].count;
+    float *value = tgr_value(parameters, index);
+    double normals[NORMALS];
+    for (int64_t i = 0; i < count; i++) {
+        if (i % NORMALS == 0)
+            tgr_random_normals(random, (uint64_t)i, count - i < NORMALS ? count - i : NORMALS, normals);
+        value[i] += (float)(deviation * normals[i % NORMALS]);
     }
 }
 
 void tgr_initialise_normal(tgr_parameters *parameters, int64_t index, double deviation) {
     const tgr_random random = tgr_initialise_stream(parameters, index);
-    float *value = tgr_value(parameters, index);
-    for (int64_t i = 0; i < parameters->tensors[index].count; i++) {
-        value[i] = (float)(deviation * tgr_random_normal(&random, (uint64_t)i));
-    }
+    tgr_initialise_constant(parameters, index, 0.0f);
+    add_normals(parameters, index, &random, deviation);
 }
 
 void tgr_initialise_add_noise(tgr_parameters *parameters, int64_t index, double deviation) {
     tgr_random random = tgr_initialise_stream(parameters, index);
     random.place = tgr_random_place(TGR_PLACE_UPCYCLE, 0, 0);
-    float *value = tgr_value(parameters, index);
-    for (int64_t i = 0; i < parameters->tensors[index].count; i++) {
-        value[i] += (float)(deviation * tgr_random_normal(&random, (uint64_t)i));
-    }
+    add_normals(parameters, index, &random, deviation);
 }
 
 void tgr_initialise_constant(tgr_parameters *parameters, int64_t index, float value) {

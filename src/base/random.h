@@ -33,8 +33,12 @@ static inline uint32_t tgr_random_place(uint32_t kind, uint32_t layer, uint32_t 
 void tgr_philox(uint64_t seed, const uint32_t counter[4], uint32_t out[4]);
 /* Uniform in (0, 1): (word + 0.5) / 2^32, as a double. */
 double tgr_random_uniform(const tgr_random *random, uint64_t index);
-/* Standard normal: Box-Muller in double of the uniforms at 2·index and 2·index + 1: sqrt(-2 ln u0) · cos(2π u1). */
+/* Standard normal, by Box and Muller from the uniforms u0 and u1 at the even index and the odd one of a pair:
+ * sqrt(-2 ln u0) · cos(2π u1) at the even index, · sin(2π u1) at the odd one. Logarithm, sine and cosine are computed
+ * here and not by the system, so that machines agree to the bit. */
 double tgr_random_normal(const tgr_random *random, uint64_t index);
+/* Those at first, first + 1, … first + count - 1, in a fraction of the time. */
+void tgr_random_normals(const tgr_random *random, uint64_t first, int64_t count, double *normals);
 /* Normal(0, deviation²) cut at ±2 (absolute, as timm's trunc_normal_), by redrawing at index + (attempt << 40).
  * A deviation so wide that TGR_TRUNCATED_ATTEMPTS draws miss gives a uniform in (-2, 2), the limit of such a normal. */
 #define TGR_TRUNCATED_ATTEMPTS 64

@@ -9,10 +9,14 @@
 static void add_noise(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
     const tgr_random *random = user;
     int64_t experts = routing->options.experts;
-    double deviation = routing->options.noise / (double)experts;
+    double deviation = routing->options.noise / (double)experts, normals[64];
     (void)sum;
-    for (int64_t i = token * experts; i < (token + 1) * experts; i++)
-        routing->noisy_logits[i] = (float)(routing->logits[i] + deviation * tgr_random_normal(random, (uint64_t)i));
+    for (int64_t first = token * experts, end = first + experts; first < end; first += 64) {
+        int64_t some = end - first < 64 ? end - first : 64;
+        tgr_random_normals(random, (uint64_t)first, some, normals);
+        for (int64_t i = 0; i < some; i++)
+            routing->noisy_logits[first + i] = (float)(routing->logits[first + i] + deviation * normals[i]);
+    }
 }
 
 static void choose(const tgr_routing *routing, int64_t token, const void *user, double *sum) {

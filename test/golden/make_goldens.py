@@ -48,10 +48,10 @@ def uniform(seed, step, kind, layer, index):
 
 
 def normal(seed, step, kind, layer, count):
-    index = np.arange(count, dtype=np.uint64) * np.uint64(2)
-    u0 = uniform(seed, step, kind, layer, index)
-    u1 = uniform(seed, step, kind, layer, index + np.uint64(1))
-    return np.sqrt(-2 * np.log(u0)) * np.cos(2 * math.pi * u1)
+    index = np.arange(count, dtype=np.uint64)
+    u0 = uniform(seed, step, kind, layer, index & ~np.uint64(1))
+    angle = 2 * math.pi * uniform(seed, step, kind, layer, index | np.uint64(1))
+    return np.sqrt(-2 * np.log(u0)) * np.where(index % np.uint64(2) == 0, np.cos(angle), np.sin(angle))
 
 
 def number(text):

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tgrmoe/failure.h"
+#include "tgrmoe/image_file.h"
 #include "tgrmoe/image_reader.h"
 #include "tgrmoe/prefetch.h"
 
@@ -260,6 +261,32 @@ static void same_for_any_threads(void **state) {
     dataset_free(&data);
 }
 
+/* Without augmentation a batch holds what evaluation sees: the prepared bytes, normalised, in planes. */
+static void plain_images(void **state) {
+    (void)state;
+    dataset data;
+    preprocessing how;
+    image_loader loader = {0};
+    image fitted = {0};
+    preprocessing_defaults(&how);
+    load(&data);
+    assert_int_equal(read_all(&reference, &data.train, NULL, 2, 0), 0);
+    for (int64_t i = 0; i < reference.count; i++) {
+        const char *name = data.train.files.files[reference.ids[i]].name;
+        assert_int_equal(image_file_decode(&loader, root, name), 0);
+        assert_int_equal(preprocess_image(&loader.memory, &how, &loader.decoded, SIZE, &fitted), 0);
+        for (int k = 0; k < 3 * SIZE * SIZE; k++) {
+            const int channel = k / (SIZE * SIZE), pixel = k % (SIZE * SIZE);
+            const double wanted =
+                (fitted.pixels[3 * pixel + channel] / 255.0 - how.mean[channel]) / how.deviation[channel];
+            assert_close(reference.pixels[i][k], wanted, 1e-6);
+        }
+    }
+    image_loader_free(&loader);
+    image_free(&fitted);
+    dataset_free(&data);
+}
+
 /* A file that is damaged after it was looked at ends the run with its name, whoever comes upon it. */
 static void damaged_on_the_way(void **state) {
     (void)state;
@@ -280,9 +307,11 @@ static void damaged_on_the_way(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(order_and_end), cmocka_unit_test(closed_at_any_moment),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(order_and_end),
+                                       cmocka_unit_test(closed_at_any_moment),
                                        cmocka_unit_test(first_failure_of_a_batch),
                                        cmocka_unit_test_setup_teardown(same_for_any_threads, start, finish),
+                                       cmocka_unit_test_setup_teardown(plain_images, start, finish),
                                        cmocka_unit_test_setup_teardown(damaged_on_the_way, start, finish)};
     return cmocka_run_group_tests_name("prefetch", tests, NULL, NULL);
 }

@@ -40,6 +40,13 @@ int preprocessing_check(const preprocessing *wanted, const char *where) {
     return 0;
 }
 
+int preprocessing_equal(const preprocessing *a, const preprocessing *b) {
+    for (int i = 0; i < IMAGE_CHANNELS; i++) {
+        if (a->mean[i] != b->mean[i] || a->deviation[i] != b->deviation[i]) return 0;
+    }
+    return a->crop_pct == b->crop_pct && a->interpolation == b->interpolation;
+}
+
 /* The shortest digits that give the same number again. */
 static size_t write_number(char *to, size_t size, double number) {
     int length = 0;

@@ -18,6 +18,8 @@ void preprocessing_defaults(preprocessing *out);
 /* Fails unless deviations are above 0, crop_pct is from 0.01 to 1, and so on; `where` begins the message. */
 int preprocessing_check(const preprocessing *wanted, const char *where);
 
+int preprocessing_equal(const preprocessing *a, const preprocessing *b);
+
 /* As texts, under the keys that timm's configurations use. */
 enum { PREPROCESSING_TEXTS = 4, PREPROCESSING_TEXT_SIZE = 96 };
 typedef struct preprocessing_text {

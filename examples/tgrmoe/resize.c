@@ -141,6 +141,7 @@ typedef struct span {
 
 static int axis_span(resize_axis *axis, int inputs, int outputs, span kept, const filter *with, span *read) {
     *read = kept;
+    if (inputs < 1 || kept.count < 1) return fail_with("an image without pixels cannot be resized");
     if (inputs == outputs) return 0;
     const int result = axis_plan(axis, inputs, outputs, kept.first, kept.count, with);
     if (result != 0) return result;

@@ -70,7 +70,7 @@ int session_saved_preprocessing(tool_session *session) {
     if (!found) TRY(fail_with("%s: does not say how its images were prepared", path));
     given = session->images;
     TRY(preprocessing_from_flags(&given, session->arguments));
-    if (memcmp(&given, &session->images, sizeof given) != 0) {
+    if (!preprocessing_equal(&given, &session->images)) {
         TRY(fail_with("--mean, --std, --crop or --interpolation is new; it must be as the run to resume had it"));
     }
 done:

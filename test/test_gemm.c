@@ -19,15 +19,19 @@ typedef struct variant {
     const char *name;
     int (*usable)(void);
     void (*gemm)(const tgr_gemm *product, float *scratch);
+    tgr_precision precision;
+    int flushes; /* whether tiny numbers, and tiny parts of numbers, count as zero */
 } variant;
 
 static const variant variants[] = {
-    {"portable", tgr_usable_portable, tgr_gemm_portable},
-    {"blis", tgr_usable_blis, tgr_gemm_blis},
+    {"portable", tgr_usable_portable, tgr_gemm_portable, TGR_FLOAT32, 0},
+    {"blis", tgr_usable_blis, tgr_gemm_blis, TGR_FLOAT32, 0},
 #if defined(__x86_64__)
-    {"avx2", tgr_usable_avx2, tgr_gemm_avx2},
-    {"avx512", tgr_usable_avx512, tgr_gemm_avx512},
-    {"amx", tgr_usable_amx, tgr_gemm_amx},
+    {"avx2", tgr_usable_avx2, tgr_gemm_avx2, TGR_FLOAT32, 0},
+    {"avx512", tgr_usable_avx512, tgr_gemm_avx512, TGR_FLOAT32, 0},
+    {"avx512", tgr_usable_avx512_bfloat16, tgr_gemm_avx512_bfloat16, TGR_BFLOAT16, 1},
+    {"amx", tgr_usable_amx, tgr_gemm_amx, TGR_FLOAT32, 1},
+    {"amx", tgr_usable_amx, tgr_gemm_amx_bfloat16, TGR_BFLOAT16, 1},
 #endif
 };
 enum { VARIANT_COUNT = sizeof variants / sizeof variants[0] };
@@ -116,22 +120,42 @@ static void fill_c(problem *p, float value) {
     restore_c(p);
 }
 
-/* One element of the product in double, and in *size the sum of the magnitudes. */
-static double expected_at(const problem *p, int64_t i, int64_t j, double *size) {
+/* The nearest bfloat16, ties to even, by arithmetic: a significand of 8 bits. What is tiny is zero. */
+static double bfloat16_of(double x) {
+    int exponent;
+    if (!isfinite(x)) return x;
+    if (fabs(x) < FLT_MIN) return 0;
+    frexp(x, &exponent);
+    double unit = ldexp(1, exponent - 8), rounded = nearbyint(x / unit) * unit;
+    return fabs(rounded) > 3.3961775e38 ? copysign(INFINITY, x) : rounded;
+}
+
+/* One element of the product in double. *size is the sum of the magnitudes, *operands that of the operands alone. */
+static double expected_at(const problem *p, const variant *v, int64_t i, int64_t j, double *size, double *operands) {
     const tgr_gemm *g = &p->product;
     double sum = g->bias ? g->bias[j] : 0.0;
     *size = fabs(sum);
+    *operands = 0;
     if (g->accumulate) {
         double before = p->c_before[g->c - p->c_memory + i * g->c_row + j];
         sum += before;
         *size += fabs(before);
     }
     for (int64_t l = 0; l < g->k; l++) {
-        double term = (double)g->a[i * g->a_row + l * g->a_col] * (double)g->b[l * g->b_row + j * g->b_col];
-        sum += term;
-        *size += fabs(term);
+        double a = g->a[i * g->a_row + l * g->a_col], b = g->b[l * g->b_row + j * g->b_col];
+        if (v->precision == TGR_BFLOAT16) a = bfloat16_of(a), b = bfloat16_of(b);
+        sum += a * b;
+        *size += fabs(a * b);
+        *operands += fabs(a) + fabs(b);
     }
     return sum;
+}
+
+/* How far the rounding of a sum of k terms may lead, and for variants that flush the loss of all that is tiny: parts of
+ * operands, products and sums. */
+static double tolerance_of(const variant *v, int64_t k, double size, double operands) {
+    double rounding = 0.5 * ((double)k + 3.0) * FLT_EPSILON * size, least = v->flushes ? FLT_MIN : ldexp(1, -149);
+    return rounding + (double)(k + 3) * 2 * least + (v->flushes ? 4 * FLT_MIN * operands : 0);
 }
 
 /* Within the rounding error of a sum of k terms; the same infinity; or both NaN. */
@@ -141,17 +165,18 @@ static int agrees(double actual, double expected, double tolerance) {
     return fabs(actual - expected) <= tolerance;
 }
 
-static void check_result(const problem *p, const char *name) {
+static void check_result(const problem *p, const variant *v) {
     const tgr_gemm *g = &p->product;
     for (int64_t i = 0; i < g->m; i++) {
         for (int64_t j = 0; j < g->n; j++) {
-            double size, expected = expected_at(p, i, j, &size);
-            double actual = g->c[i * g->c_row + j], tolerance = 0.5 * ((double)g->k + 3.0) * FLT_EPSILON * size;
+            double size, operands, expected = expected_at(p, v, i, j, &size, &operands);
+            double actual = g->c[i * g->c_row + j];
+            double tolerance = tolerance_of(v, g->k, size, operands);
             if (agrees(actual, expected, tolerance)) continue;
-            fail_msg("%s: %" PRId64 "x%" PRId64 "x%" PRId64 ", a (%" PRId64 ", %" PRId64 "), b (%" PRId64 ", %" PRId64
-                     "), bias %d, accumulate %d: C[%" PRId64 "][%" PRId64 "] is %g instead of %g",
-                     name, g->m, g->n, g->k, g->a_row, g->a_col, g->b_row, g->b_col, g->bias != NULL, g->accumulate, i,
-                     j, actual, expected);
+            fail_msg("%s%s: %" PRId64 "x%" PRId64 "x%" PRId64 ", a (%" PRId64 ", %" PRId64 "), b (%" PRId64 ", %" PRId64
+                     "), bias %d, accumulate %d: C[%" PRId64 "][%" PRId64 "] is %g instead of %g (within %g)",
+                     v->name, v->precision == TGR_BFLOAT16 ? ", bfloat16" : "", g->m, g->n, g->k, g->a_row, g->a_col,
+                     g->b_row, g->b_col, g->bias != NULL, g->accumulate, i, j, actual, expected, tolerance);
         }
     }
 }
@@ -170,7 +195,7 @@ static void check_problem(problem *p) {
     FOR_VARIANTS(v) {
         restore_c(p);
         v->gemm(&p->product, scratch);
-        check_result(p, v->name);
+        check_result(p, v);
         check_surroundings(p);
     }
 }
@@ -249,6 +274,28 @@ static void test_special_values(void **state) {
         p.product.k = repeat % 40 + 1;
         if (!p.product.accumulate) fill_c(&p, NAN); /* must not be read */
         for (int64_t i = 0; i < 51; i++) p.bias[i] = p.bias[i] < 0.95f ? p.bias[i] : -INFINITY;
+        check_problem(&p);
+        free_problem(&p);
+    }
+}
+
+/* Numbers of any size next to each other, down to the smallest and up to the largest there are, without overflow of a
+ * sum. */
+static void test_extreme_values(void **state) {
+    (void)state;
+    const float a_values[] = {1e-45f, 1e-40f, 1.1754944e-38f, 3e-33f, 1e-20f, 1, 4e15f, 1.7014118e38f, FLT_MAX};
+    const float b_values[] = {1e-45f, 1e-39f, 1e-37f, 1e-30f, 1e-8f, 0.0078125f};
+    test_random random = test_random_start(6);
+    for (int repeat = 0; repeat < 60; repeat++) {
+        problem p = make_problem(&random, 35, 40, 70, random_layout(&random), random_layout(&random));
+        for (int i = 0; i < 400; i++) {
+            int64_t row = test_random_integer(&random, 0, 34), l = test_random_integer(&random, 0, 69);
+            float sign = test_random_integer(&random, 0, 1) ? 1.0f : -1.0f;
+            p.a.memory[p.a.at - p.a.memory + row * p.a.row + l * p.a.col] = sign * PICK(&random, a_values);
+        }
+        for (int64_t l = 0; l < 70; l++)
+            for (int64_t column = 0; column < 40; column++)
+                p.b.memory[p.b.at - p.b.memory + l * p.b.row + column * p.b.col] = PICK(&random, b_values);
         check_problem(&p);
         free_problem(&p);
     }
@@ -423,26 +470,25 @@ static void test_selection(void **state) {
         if (v->usable()) {
             assert_status(TGR_OK, tgr_kernels_select(v->name, &kernels));
             assert_string_equal(v->name, kernels->name);
-            assert_ptr_equal(v->gemm, kernels->gemm);
-        } else {
+            assert_ptr_equal(v->gemm, v->precision == TGR_BFLOAT16 ? kernels->gemm_bfloat16 : kernels->gemm);
+            assert_status(TGR_OK, tgr_kernels_check_precision(kernels, v->precision));
+        } else if (v->precision == TGR_FLOAT32) {
             assert_fails(TGR_ERROR_UNSUPPORTED, v->name, tgr_kernels_select(v->name, &kernels));
         }
     }
+    assert_status(TGR_OK, tgr_kernels_select("portable", &kernels));
+    assert_fails(TGR_ERROR_UNSUPPORTED, "portable", tgr_kernels_check_precision(kernels, TGR_BFLOAT16));
     assert_status(TGR_OK, tgr_kernels_select(NULL, &kernels));
     assert_true(kernels->usable());
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layouts),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_powers_of_two),
-        cmocka_unit_test(test_special_values),
-        cmocka_unit_test(test_parts_have_the_same_bits),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_large_products),
-        cmocka_unit_test(test_epilogues),
-        cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_layouts),        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_powers_of_two),  cmocka_unit_test(test_special_values),
+        cmocka_unit_test(test_extreme_values), cmocka_unit_test(test_parts_have_the_same_bits),
+        cmocka_unit_test(test_lists),          cmocka_unit_test(test_large_products),
+        cmocka_unit_test(test_epilogues),      cmocka_unit_test(test_selection),
     };
     return cmocka_run_group_tests(tests, make_scratch, free_scratch);
 }

@@ -135,10 +135,11 @@ void tgr_gemm_amx_bfloat16(const tgr_gemm *product, float *scratch) {
 
 /* Linux gives a process the tile registers when it asks for them; asking again does no harm. */
 int tgr_usable_amx(void) {
-    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* of the system */
+    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24 };      /* of CPUID */
     unsigned a, b, c, d;
     if (!tgr_usable_avx512() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-    if ((d & bit_AMX_BF16) == 0 || (d & bit_AMX_TILE) == 0) return 0;
+    if ((d & AMX_BF16) == 0 || (d & AMX_TILE) == 0) return 0;
     return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
 

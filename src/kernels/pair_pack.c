@@ -33,9 +33,11 @@ static inline __m512 nearest_bfloat16(__m512 x) {
     return _mm512_castsi512_ps(_mm512_and_si512(rounded, _mm512_set1_epi32((int)0xffff0000)));
 }
 
-/* Two vectors of bfloat16 numbers in the upper halves become one of pairs. */
+/* The upper halves of two vectors become one vector of pairs. (The lower halves are zero but for denormals.) */
 static inline __m512i pair(__m512 first, __m512 second) {
-    return _mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(first), 16), _mm512_castps_si512(second));
+    const __mmask32 upper_halves = 0xaaaaaaaa;
+    return _mm512_mask_blend_epi16(upper_halves, _mm512_srli_epi32(_mm512_castps_si512(first), 16),
+                                   _mm512_castps_si512(second));
 }
 
 /* A vector of pairs for each part, the parts `stride` numbers apart. Adds the lowest parts to *lowest: a number without

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each function fills a job and runs one task for each block of rows; a task is a call of the row kernel. */
+/* Each function runs a job: one task for each block of rows, which is a call of the row kernel. */
 #include "kernels/parallel_rows.h"
 
 #include <string.h>
@@ -60,6 +60,21 @@ static void combine_partials(const rows_job *job, int64_t sums, int64_t sum, flo
     for (int64_t b = 0; b < job->blocks; b++) job->kernels->add(job->columns, partial_at(job, b, sums, sum), result);
 }
 
+static void run_blocks(const tgr_compute *compute, tgr_task_fn task, rows_job *job, int64_t blocks) {
+    job->kernels = compute->kernels;
+    job->blocks = blocks;
+    tgr_parallel(compute, blocks, task, job);
+}
+
+static void run(const tgr_compute *compute, tgr_task_fn task, rows_job *job) {
+    run_blocks(compute, task, job, block_count(job->rows, job->columns));
+}
+
+/* For tasks that keep sums by block. */
+static void run_sums(const tgr_compute *compute, tgr_task_fn task, rows_job *job) {
+    run_blocks(compute, task, job, sum_block_count(job->rows, job->columns));
+}
+
 static void layer_norm_task(void *data, int64_t task, int worker) {
     const rows_job *job = data;
     rows_block b = block_at(job, task);
@@ -70,8 +85,8 @@ static void layer_norm_task(void *data, int64_t task, int worker) {
 
 void tgr_layer_norm(const tgr_compute *compute, int64_t rows, int64_t columns, const float *x, const float *weight,
                     const float *bias, float epsilon, float *y, float *mean, float *rstd) {
-    rows_job job = {.kernels = compute->kernels,
-                    .rows = rows,
+    run(compute, layer_norm_task,
+        &(rows_job){.rows = rows,
                     .columns = columns,
                     .x = x,
                     .weight = weight,
@@ -79,9 +94,7 @@ void tgr_layer_norm(const tgr_compute *compute, int64_t rows, int64_t columns, c
                     .number = epsilon,
                     .y = y,
                     .mean = mean,
-                    .rstd = rstd};
-    job.blocks = block_count(rows, columns);
-    tgr_parallel(compute, job.blocks, layer_norm_task, &job);
+                    .rstd = rstd});
 }
 
 static void layer_norm_backward_task(void *data, int64_t task, int worker) {
@@ -98,8 +111,7 @@ static void layer_norm_backward_task(void *data, int64_t task, int worker) {
 void tgr_layer_norm_backward(const tgr_compute *compute, int64_t rows, int64_t columns, const float *x,
                              const float *weight, const float *mean, const float *rstd, const float *dy, int accumulate,
                              float *dx, float *dweight, float *dbias, float *partial) {
-    rows_job job = {.kernels = compute->kernels,
-                    .rows = rows,
+    rows_job job = {.rows = rows,
                     .columns = columns,
                     .x = x,
                     .weight = weight,
@@ -109,8 +121,7 @@ void tgr_layer_norm_backward(const tgr_compute *compute, int64_t rows, int64_t c
                     .accumulate = accumulate,
                     .dx = dx,
                     .partial = partial};
-    job.blocks = sum_block_count(rows, columns);
-    tgr_parallel(compute, job.blocks, layer_norm_backward_task, &job);
+    run_sums(compute, layer_norm_backward_task, &job);
     combine_partials(&job, 2, 0, dweight);
     combine_partials(&job, 2, 1, dbias);
 }
@@ -123,9 +134,7 @@ static void gelu_task(void *data, int64_t task, int worker) {
 }
 
 void tgr_gelu(const tgr_compute *compute, int64_t count, const float *x, float *y) {
-    rows_job job = {.kernels = compute->kernels, .rows = count, .columns = 1, .x = x, .y = y};
-    job.blocks = block_count(count, 1);
-    tgr_parallel(compute, job.blocks, gelu_task, &job);
+    run(compute, gelu_task, &(rows_job){.rows = count, .columns = 1, .x = x, .y = y});
 }
 
 static void gelu_backward_task(void *data, int64_t task, int worker) {
@@ -136,9 +145,7 @@ static void gelu_backward_task(void *data, int64_t task, int worker) {
 }
 
 void tgr_gelu_backward(const tgr_compute *compute, int64_t count, const float *x, const float *dy, float *dx) {
-    rows_job job = {.kernels = compute->kernels, .rows = count, .columns = 1, .x = x, .dy = dy, .dx = dx};
-    job.blocks = block_count(count, 1);
-    tgr_parallel(compute, job.blocks, gelu_backward_task, &job);
+    run(compute, gelu_backward_task, &(rows_job){.rows = count, .columns = 1, .x = x, .dy = dy, .dx = dx});
 }
 
 static void gelu_again_backward_task(void *data, int64_t task, int worker) {
@@ -150,9 +157,8 @@ static void gelu_again_backward_task(void *data, int64_t task, int worker) {
 
 void tgr_gelu_again_backward(const tgr_compute *compute, int64_t count, const float *x, const float *dy, float *y,
                              float *dx) {
-    rows_job job = {.kernels = compute->kernels, .rows = count, .columns = 1, .x = x, .dy = dy, .y = y, .dx = dx};
-    job.blocks = block_count(count, 1);
-    tgr_parallel(compute, job.blocks, gelu_again_backward_task, &job);
+    run(compute, gelu_again_backward_task,
+        &(rows_job){.rows = count, .columns = 1, .x = x, .dy = dy, .y = y, .dx = dx});
 }
 
 static void softmax_task(void *data, int64_t task, int worker) {
@@ -165,10 +171,8 @@ static void softmax_task(void *data, int64_t task, int worker) {
 
 void tgr_softmax_rows(const tgr_compute *compute, int64_t rows, int64_t columns, float scale, const float *x, float *y,
                       float *lse) {
-    rows_job job = {
-        .kernels = compute->kernels, .rows = rows, .columns = columns, .number = scale, .x = x, .y = y, .lse = lse};
-    job.blocks = block_count(rows, columns);
-    tgr_parallel(compute, job.blocks, softmax_task, &job);
+    run(compute, softmax_task,
+        &(rows_job){.rows = rows, .columns = columns, .number = scale, .x = x, .y = y, .lse = lse});
 }
 
 static void add_task(void *data, int64_t task, int worker) {
@@ -179,9 +183,7 @@ static void add_task(void *data, int64_t task, int worker) {
 }
 
 void tgr_add_into(const tgr_compute *compute, int64_t count, const float *x, float *y) {
-    rows_job job = {.kernels = compute->kernels, .rows = count, .columns = 1, .x = x, .y = y};
-    job.blocks = block_count(count, 1);
-    tgr_parallel(compute, job.blocks, add_task, &job);
+    run(compute, add_task, &(rows_job){.rows = count, .columns = 1, .x = x, .y = y});
 }
 
 static void add_scaled_task(void *data, int64_t task, int worker) {
@@ -194,15 +196,8 @@ static void add_scaled_task(void *data, int64_t task, int worker) {
 
 void tgr_add_scaled(const tgr_compute *compute, int64_t rows, int64_t columns, const float *scale,
                     const float *row_scale, const float *x, float *y) {
-    rows_job job = {.kernels = compute->kernels,
-                    .rows = rows,
-                    .columns = columns,
-                    .weight = scale,
-                    .row_scale = row_scale,
-                    .x = x,
-                    .y = y};
-    job.blocks = block_count(rows, columns);
-    tgr_parallel(compute, job.blocks, add_scaled_task, &job);
+    run(compute, add_scaled_task,
+        &(rows_job){.rows = rows, .columns = columns, .weight = scale, .row_scale = row_scale, .x = x, .y = y});
 }
 
 static void add_scaled_backward_task(void *data, int64_t task, int worker) {
@@ -219,8 +214,7 @@ static void add_scaled_backward_task(void *data, int64_t task, int worker) {
 void tgr_add_scaled_backward(const tgr_compute *compute, int64_t rows, int64_t columns, const float *scale,
                              const float *row_scale, const float *x, const float *dy, float *dx, float *dscale,
                              float *partial) {
-    rows_job job = {.kernels = compute->kernels,
-                    .rows = rows,
+    rows_job job = {.rows = rows,
                     .columns = columns,
                     .weight = scale,
                     .row_scale = row_scale,
@@ -228,9 +222,12 @@ void tgr_add_scaled_backward(const tgr_compute *compute, int64_t rows, int64_t c
                     .dy = dy,
                     .dx = dx,
                     .partial = partial};
-    job.blocks = scale ? sum_block_count(rows, columns) : block_count(rows, columns);
-    tgr_parallel(compute, job.blocks, add_scaled_backward_task, &job);
-    if (scale) combine_partials(&job, 1, 0, dscale);
+    if (scale == NULL) {
+        run(compute, add_scaled_backward_task, &job);
+        return;
+    }
+    run_sums(compute, add_scaled_backward_task, &job);
+    combine_partials(&job, 1, 0, dscale);
 }
 
 static void column_sum_task(void *data, int64_t task, int worker) {
@@ -244,8 +241,7 @@ static void column_sum_task(void *data, int64_t task, int worker) {
 
 void tgr_column_sum(const tgr_compute *compute, int64_t rows, int64_t columns, const float *x, float *sum,
                     float *partial) {
-    rows_job job = {.kernels = compute->kernels, .rows = rows, .columns = columns, .x = x, .partial = partial};
-    job.blocks = sum_block_count(rows, columns);
-    tgr_parallel(compute, job.blocks, column_sum_task, &job);
+    rows_job job = {.rows = rows, .columns = columns, .x = x, .partial = partial};
+    run_sums(compute, column_sum_task, &job);
     combine_partials(&job, 1, 0, sum);
 }

@@ -3,7 +3,7 @@
  * 1, uniform routing and routing by Zipf's law (expert e gets a share in proportion to 1/e). The layer is the public
  * tgr_moe with V-MoE's defaults (noise, importance and load losses), the FFN that of the library's dense blocks
  * (model/ffn.h), which has no public handle. All run in turn; `ratio` is the time over the FFN's. Gradients are summed
- * on, as in gradient accumulation, and no optimizer runs.
+ * on, as in gradient accumulation, and no optimizer runs. FLOPs are those of these sizes, whatever --set makes of them.
  *
  *     bench_layer [--threads N] [--seconds S] [--only uniform|zipf] [--set key=value] */
 #include <stdio.h>

@@ -101,15 +101,7 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CXX) $(LIB_CFLAGS) $(CXXFLAGS)' | cmp -s - $@ || echo '$(CC) $(CXX) $(LIB_CFLAGS) $(CXXFLAGS)' > $@
 
-# Kernels for one kind of processor stand in files of their own; no other file is compiled for it. (A % stands for one
-# character at least: %avx512.o alone would miss avx512.o.)
-%/avx512.o %_avx512.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
-%/gemm_amx.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mamx-tile -mamx-bf16 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma)
-%/gemm_pairs.o %/pair_pack.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma)
-%/gemm_avx512_bfloat16.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx512bf16 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma)
-%/avx2.o %_avx2.o: ISA := $(if $(findstring x86_64,$(MULTIARCH)),-mavx2 -mfma)
-# Random numbers are the same on every machine, with and without instructions that multiply and add at once.
-$(BUILD)/obj/src/base/random.o: ISA := -ffp-contract=off
+include src/kernels/isa.mk
 
 # BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.
 BLIS_VERSION ?= $(shell $(CC) $(BLIS_CFLAGS) scripts/blis_version.c $(BLIS_LIBS) -lm -pthread -o $(BUILD)/blis_version && \
@@ -227,7 +219,7 @@ format:
 lint: lib
 	@clang-format --dry-run -Werror $(FORMATTED)
 	clang-tidy --quiet --warnings-as-errors='*' $(LIB_SOURCES) $(TOOL_SOURCES) -- -std=c11 -Iinclude -Isrc -D_GNU_SOURCE $(BLIS_CFLAGS) \
-	    -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma
+	    $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
 	    --suppress=missingIncludeSystem -Iinclude -Isrc $(LIB_SOURCES) $(TOOL_SOURCES)
 

@@ -205,9 +205,10 @@ static void test_softmax_special(void **state) {
     (void)state;
     test_random random = test_random_start(4);
     FOR_EACH_KERNELS(kernels) {
-        for (int64_t i = 0; i < 2 * (ROWS + 3); i++) {
-            int64_t n = i / 2;
-            float scale = i % 2 ? 0.3f : 1.0f; /* a product that rounds, and one that does not */
+        for (int64_t i = 0; i < 3 * (ROWS + 3); i++) {
+            static const float scales[] = {1.0f, 0.3f, -1.0f}; /* a product that rounds, and some that do not */
+            int64_t n = i / 3;
+            float scale = scales[i % 3], infinity = copysignf(INFINITY, scale);
             for (int64_t columns = 1; columns <= 37; columns += 12) {
                 guarded x = guarded_make(&random, 3 * columns, -1, 1);
                 float *row = x.data + columns;
@@ -215,8 +216,8 @@ static void test_softmax_special(void **state) {
                 for (int64_t c = 0; c < columns; c++) row[c] = n < ROWS ? rows[n][c % 4] : (float)c;
                 if (n < ROWS && columns == 1) row[0] = rows[n][1] > -INFINITY ? rows[n][1] : rows[n][0];
                 if (n == ROWS) row[columns - 1] = NAN;
-                if (n == ROWS + 1) row[columns / 2] = INFINITY;
-                for (int64_t c = 0; n == ROWS + 2 && c < columns; c++) row[c] = -INFINITY;
+                if (n == ROWS + 1) row[columns / 2] = infinity;
+                for (int64_t c = 0; n == ROWS + 2 && c < columns; c++) row[c] = -infinity;
                 for (int64_t r = 0; r < 3; r++)
                     softmax_reference(columns, scale, x.data + r * columns, expected + r * columns, &lse);
                 for (int64_t c = 0; n >= ROWS && c < columns; c++) expected[columns + c] = NAN;
@@ -224,6 +225,19 @@ static void test_softmax_special(void **state) {
                 check_values(kernels->name, "softmax", x.data, expected, 3 * columns, 3e-45, 3e-5);
                 guarded_free(x);
             }
+        }
+    }
+}
+
+/* The logarithm, by way of sums of ones. */
+static void test_logarithms(void **state) {
+    static float zeros[3000], y[3000];
+    (void)state;
+    FOR_EACH_KERNELS(kernels) {
+        for (int64_t columns = 1; columns <= 3000; columns++) {
+            float lse;
+            kernels->softmax(1, columns, 1.0f, zeros, y, &lse);
+            assert_close(lse, log((double)columns), 1.2e-7 * log((double)columns));
         }
     }
 }
@@ -268,10 +282,15 @@ static void test_exponential_of_nan(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gelu),         cmocka_unit_test(test_gelu_sweep),
-        cmocka_unit_test(test_gelu_slope),   cmocka_unit_test(test_gelu_special),
-        cmocka_unit_test(test_softmax),      cmocka_unit_test(test_softmax_special),
-        cmocka_unit_test(test_exponentials), cmocka_unit_test(test_exponential_of_nan),
+        cmocka_unit_test(test_gelu),
+        cmocka_unit_test(test_gelu_sweep),
+        cmocka_unit_test(test_gelu_slope),
+        cmocka_unit_test(test_gelu_special),
+        cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_softmax_special),
+        cmocka_unit_test(test_logarithms),
+        cmocka_unit_test(test_exponentials),
+        cmocka_unit_test(test_exponential_of_nan),
         cmocka_unit_test(test_gelu_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

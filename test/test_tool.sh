@@ -77,7 +77,7 @@ check "help of train lists the keys" sh -c "$tool train --help | grep -q teacher
 check "report" sh -c "$tool report whole.json half.json --svg plot.svg | grep -q '^whole  *tgr '"
 check "the plot is closed and has lines" sh -c "grep -q '</svg>' plot.svg && test \$(grep -c '<path' plot.svg) -ge 4"
 check "init takes what fits" sh -c "$tool train --data data --batch 8 $sizes $experts --method vmoe --set classes=6 --init whole.tgr \
-    --steps 1 2>&1 | grep -q 'head.weight is fresh'"
+    --steps 1 2>&1 | grep -q 'the head is fresh, for 6 classes instead of 4'"
 
 # A student whose experts are its dense teacher's FFNs: at a rate of 0 its logits stay those of the teacher.
 upcycle="--teacher teacher.tgr --init teacher.tgr --set upcycle=1"

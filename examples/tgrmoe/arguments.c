@@ -29,10 +29,11 @@ typedef struct tool_flag {
 
 #define AT(member) offsetof(tool_arguments, member)
 enum {
-    TRAINING = COMMAND_TRAIN | COMMAND_COMPARE,
+    RUN = COMMAND_TRAIN | COMMAND_FINETUNE,
+    TRAINING = RUN | COMMAND_COMPARE,
     ALL = TRAINING | COMMAND_EVAL,
     EXCHANGE = COMMAND_IMPORT | COMMAND_EXPORT,
-    EVERY = 511
+    EVERY = 1023
 };
 
 static const tool_flag flags[] = {
@@ -46,20 +47,21 @@ static const tool_flag flags[] = {
      "folder: decode every image first, name those that are damaged and go on without them"},
     {"readers", "N", ALL, FLAG_NUMBER, AT(readers), 1,
      "threads that decode and augment images ahead of training; 2 if not given"},
-    {"method", "NAME", COMMAND_TRAIN, FLAG_OPTION, 0, 0, "how tokens find experts; the names are below, at method"},
+    {"method", "NAME", RUN, FLAG_OPTION, 0, 0, "how tokens find experts; the names are below, at method"},
     {"teacher", "FILE", TRAINING, FLAG_TEXT, AT(teacher), 0,
-     "a dense model that guides (tgr, and others with a softmax router); a checkpoint or safetensors"},
+     "a dense model that guides (tgr, and others with a softmax router); a checkpoint or safetensors (finetune: MODEL "
+     "itself if it is dense)"},
     {"init", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(init), 0,
      "take weights of the same name and shape from there (a checkpoint or safetensors); with upcycle=1, experts from a "
      "dense model's FFNs"},
     {"init-optimizer", NULL, COMMAND_TRAIN, FLAG_SWITCH, AT(init_optimizer), 0,
      "with upcycle=1, take the optimizer's moments from there too"},
     {"epochs", "N", TRAINING, FLAG_NUMBER, AT(epochs), 1,
-     "train until N epochs are done; the learning rate falls over them"},
-    {"steps", "N", COMMAND_TRAIN, FLAG_NUMBER, AT(steps), 1,
+     "train until N epochs are done; the learning rate falls over them (finetune: 10 if not given)"},
+    {"steps", "N", RUN, FLAG_NUMBER, AT(steps), 1,
      "train until N steps are done since the start; the rate is constant unless total_steps is set"},
     {"limit", "N", ALL, FLAG_NUMBER, AT(limit), 1, "take only the first N images (train: of the training set)"},
-    {"batch", "B", ALL, FLAG_NUMBER, AT(batch), 1, "images in a batch; 128 if not given"},
+    {"batch", "B", ALL, FLAG_NUMBER, AT(batch), 1, "images in a batch; 128 if not given (finetune: 32)"},
     {"lr", "X", TRAINING, FLAG_OPTION, 0, 0, "learning rate at its highest"},
     {"optimizer", "NAME", TRAINING, FLAG_OPTION, 0, 0, "adamw or sgd"},
     {"seed", "S", TRAINING | COMMAND_IMPORT, FLAG_NUMBER, AT(seed), 0, "of all random numbers; 1 if not given"},
@@ -75,13 +77,13 @@ static const tool_flag flags[] = {
     {"set", "KEY=VALUE", TRAINING, FLAG_SET, 0, 0, "set one of the options below; may be repeated"},
     {"set", "KEY=VALUE", COMMAND_IMPORT, FLAG_SET, 0, 0,
      "heads=N where the width is no multiple of 64; image_size=N resamples positions; classes=N makes a fresh head"},
-    {"save", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(save), 0,
-     "write the model and the state of training there at the end"},
-    {"save-every", "STEPS", COMMAND_TRAIN, FLAG_NUMBER, AT(save_every), 1, "and every so many steps"},
+    {"save", "FILE", RUN, FLAG_TEXT, AT(save), 0, "write the model and the state of training there at the end"},
+    {"save-every", "STEPS", RUN, FLAG_NUMBER, AT(save_every), 1, "and every so many steps"},
     {"resume", "FILE", COMMAND_TRAIN, FLAG_TEXT, AT(resume), 0, "go on from there, to the bit"},
     {"no-shuffle", NULL, TRAINING, FLAG_SWITCH, AT(no_shuffle), 0, "take the images in their order in every epoch"},
     {"augment", "NAME", TRAINING, FLAG_TEXT, AT(augment), 0,
-     "how training images are changed: none, crop-flip, or deit (docs/augmentation.md); none if not given"},
+     "how training images are changed: none, crop-flip, or deit (docs/augmentation.md); none if not given (finetune: "
+     "crop-flip for photographs)"},
     {"randaugment", "POLICY", TRAINING, FLAG_TEXT, AT(randaugment), 0,
      "operations drawn for each image, such as m9-mstd0.5-inc1, or none"},
     {"color-jitter", "X", TRAINING, FLAG_TEXT, AT(jitter), 0,
@@ -92,9 +94,9 @@ static const tool_flag flags[] = {
      "put a rectangle of one image into another, with areas of Beta(A, A); half of the time, if mixup is on too"},
     {"probe", "N", TRAINING, FLAG_NUMBER, AT(probe), 1,
      "measure routing on the first N test images; 1000 if not given"},
-    {"json", "FILE", COMMAND_TRAIN | COMMAND_EVAL, FLAG_TEXT, AT(json), 0,
+    {"json", "FILE", RUN | COMMAND_EVAL, FLAG_TEXT, AT(json), 0,
      "write an object for each epoch there, and a final one (eval: this one alone)"},
-    {"labels", "A-B", COMMAND_TRAIN | COMMAND_EVAL, FLAG_TEXT, AT(labels), 0, "take only images with labels A to B"},
+    {"labels", "A-B", RUN | COMMAND_EVAL, FLAG_TEXT, AT(labels), 0, "take only images with labels A to B"},
     {"methods", "A,B,...", COMMAND_COMPARE, FLAG_TEXT, AT(methods), 0,
      "what to compare, dense,vmoe,tgr if not given; NAME+guided adds a teacher, NAME+upcycled starts from one"},
     {"seeds", "N", COMMAND_COMPARE, FLAG_NUMBER, AT(seeds), 1,
@@ -202,6 +204,22 @@ int arguments_parse(tool_arguments *out, tool_command command, int argc, char **
     out->files = argv + optind;
     out->file_count = argc - optind;
     return 0;
+}
+
+int arguments_set(tool_arguments *to, const char *key, const char *value) {
+    if (to->setting_count == SETTINGS_MAX) return fail_usage("more than %d settings", SETTINGS_MAX);
+    tool_setting *setting = &to->settings[to->setting_count++];
+    snprintf(setting->key, sizeof setting->key, "%s", key);
+    setting->value = value;
+    return 0;
+}
+
+const char *arguments_setting(const tool_arguments *arguments, const char *key) {
+    const char *value = NULL;
+    for (int i = 0; i < arguments->setting_count; i++) {
+        if (strcmp(arguments->settings[i].key, key) == 0) value = arguments->settings[i].value;
+    }
+    return value;
 }
 
 int arguments_readers(const tool_arguments *arguments) {

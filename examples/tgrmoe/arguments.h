@@ -15,7 +15,8 @@ typedef enum tool_command {
     COMMAND_COMPARE = 32,
     COMMAND_IMPORT = 64,
     COMMAND_EXPORT = 128,
-    COMMAND_CLASSIFY = 256
+    COMMAND_CLASSIFY = 256,
+    COMMAND_FINETUNE = 512
 } tool_command;
 
 enum { SETTINGS_MAX = 128, UNSET = -1 };
@@ -49,6 +50,10 @@ typedef struct tool_arguments {
 
 /* Reads argv[1 …] of one command; argv[0] is its name. */
 int arguments_parse(tool_arguments *out, tool_command command, int argc, char **argv);
+/* Sets an option of the library, by name. `value` is lent. */
+int arguments_set(tool_arguments *to, const char *key, const char *value);
+/* The option's value that was set last, or NULL. */
+const char *arguments_setting(const tool_arguments *arguments, const char *key);
 /* How many threads read images ahead. */
 int arguments_readers(const tool_arguments *arguments);
 /* Writes the flags of one command, a line each. */

@@ -6,6 +6,7 @@
 #include "arguments.h"
 
 int command_train(const tool_arguments *arguments);
+int command_finetune(const tool_arguments *arguments);
 int command_eval(const tool_arguments *arguments);
 int command_classify(const tool_arguments *arguments);
 int command_info(const tool_arguments *arguments);
@@ -17,5 +18,7 @@ int command_report(const tool_arguments *arguments);
 
 /* The keys of --set, a line each, from the library's own table. */
 int list_options(FILE *to);
+/* Whether a method has a use for the option of that key. */
+int option_applies(const char *key, const char *method);
 
 #endif

@@ -34,28 +34,6 @@ int compare_run_done(const compare_plan *plan, const compare_run *run) {
     return ended && (!run->model_needed || is_there(model));
 }
 
-/* Whether a method has a use for an option. */
-static int option_applies(const char *key, const char *method) {
-    tgr_option option;
-    const char *methods = "";
-    const size_t length = strlen(method);
-    if (tgr_option_find(key, &option) != TGR_OK) return 1; /* train says what is wrong with it */
-    if (tgr_option_describe(option, NULL, NULL, NULL, NULL, NULL, NULL, &methods, NULL) != TGR_OK || !*methods)
-        return 1;
-    for (const char *at = methods; *at; at += strcspn(at, "|"), at += *at == '|') {
-        if (strcspn(at, "|") == length && strncmp(at, method, length) == 0) return 1;
-    }
-    return 0;
-}
-
-static int add_setting(tool_arguments *to, const char *key, const char *value) {
-    if (to->setting_count == SETTINGS_MAX) return fail_usage("more than %d settings", SETTINGS_MAX);
-    tool_setting *setting = &to->settings[to->setting_count++];
-    snprintf(setting->key, sizeof setting->key, "%s", key);
-    setting->value = value;
-    return 0;
-}
-
 /* The command line of a run that starts afresh. */
 static int run_arguments(tool_arguments *out, run_paths *paths, const compare_plan *plan, const compare_run *run) {
     int result = 0;
@@ -82,14 +60,14 @@ static int run_arguments(tool_arguments *out, run_paths *paths, const compare_pl
         compare_path(paths->init, plan, &plan->runs[run->init], "tgr");
         out->init = paths->init;
     }
-    TRY(add_setting(out, "method", subject->method));
-    if (subject->upcycled && !subject->finetuned) TRY(add_setting(out, "upcycle", "1"));
+    TRY(arguments_set(out, "method", subject->method));
+    if (subject->upcycled && !subject->finetuned) TRY(arguments_set(out, "upcycle", "1"));
     for (int i = 0; i < from->setting_count; i++) {
         if (!option_applies(from->settings[i].key, subject->method)) continue;
-        TRY(add_setting(out, from->settings[i].key, from->settings[i].value));
+        TRY(arguments_set(out, from->settings[i].key, from->settings[i].value));
     }
     for (int i = 0; i < subject->option_count; i++) {
-        TRY(add_setting(out, subject->options[i].key, subject->options[i].value));
+        TRY(arguments_set(out, subject->options[i].key, subject->options[i].value));
     }
 done:
     return result;

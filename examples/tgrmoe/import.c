@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "failure.h"
+#include "folder_names.h"
 #include "model_file.h"
 
 /* What the file says of images, else DeiT's preprocessing; the command line has the last word. */
@@ -28,14 +29,33 @@ done:
     return result;
 }
 
-static int save_checkpoint(tgr_context *context, tgr_model *model, preprocessing *images, const char *path) {
+/* Names of other classes than those of the model, whose head is new then, are no use. */
+static int find_names(name_list *out, const char *path, tgr_model *model) {
     int result = 0;
+    int64_t classes = 0;
+    const tgr_config *config = NULL;
+    TRY(class_names_load(out, path));
+    LIBRARY(tgr_model_config(model, &config));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
+    if (out->count != classes) name_list_free(out);
+done:
+    return result;
+}
+
+static int save_checkpoint(tgr_context *context, tgr_model *model, preprocessing *images, const name_list *names,
+                           const char *path) {
+    int result = 0;
+    uint64_t size = 0;
+    char *bytes = NULL;
     tgr_checkpoint *file = NULL;
+    TRY(class_names_pack(&bytes, &size, names));
     LIBRARY(tgr_checkpoint_create(&file, context));
     LIBRARY(tgr_checkpoint_add_model(file, "model", model));
     LIBRARY(tgr_checkpoint_add_bytes(file, "preprocessing", images, sizeof *images));
+    if (size > 0) LIBRARY(tgr_checkpoint_add_bytes(file, "classes", bytes, size));
     LIBRARY(tgr_checkpoint_save(file, path));
 done:
+    free(bytes);
     tgr_checkpoint_free(file);
     return result;
 }
@@ -71,6 +91,7 @@ int command_import(const tool_arguments *arguments) {
     int result = 0, known = 0, safetensors = 0;
     tgr_context *context = NULL;
     tgr_model *model = NULL;
+    name_list names = {0};
     preprocessing images;
     if (arguments->file_count != 2) TRY(fail_usage("import: two files are needed, IN.safetensors and OUT"));
     const char *from = arguments->files[0], *to = arguments->files[1];
@@ -79,9 +100,11 @@ int command_import(const tool_arguments *arguments) {
     TRY(open_context(&context, arguments));
     TRY(model_file_import(&model, context, from, arguments->settings, arguments->setting_count));
     TRY(find_preprocessing(&images, from, arguments, &known));
-    TRY(save_checkpoint(context, model, &images, to));
+    TRY(find_names(&names, from, model));
+    TRY(save_checkpoint(context, model, &images, &names, to));
     TRY(print_summary(to, model));
 done:
+    name_list_free(&names);
     tgr_model_free(model);
     tgr_context_free(context);
     return result;
@@ -93,14 +116,16 @@ static void cut_channels(preprocessing_text texts[PREPROCESSING_TEXTS], int64_t 
 }
 
 int command_export(const tool_arguments *arguments) {
-    int result = 0, known = 0;
+    int result = 0, known = 0, count = 0;
     int64_t channels = 0;
     tgr_context *context = NULL;
     tgr_model *model = NULL;
     const tgr_config *config = NULL;
     preprocessing images;
     preprocessing_text written[PREPROCESSING_TEXTS];
-    tgr_text texts[PREPROCESSING_TEXTS];
+    tgr_text texts[PREPROCESSING_TEXTS + 1];
+    name_list names = {0};
+    char *label_names = NULL;
     if (arguments->file_count != 2) TRY(fail_usage("export: two files are needed, MODEL and OUT.safetensors"));
     const char *from = arguments->files[0], *to = arguments->files[1];
     TRY(open_context(&context, arguments));
@@ -110,11 +135,15 @@ int command_export(const tool_arguments *arguments) {
     TRY(find_preprocessing(&images, from, arguments, &known));
     preprocessing_write(&images, written);
     cut_channels(written, channels);
-    for (int i = 0; i < PREPROCESSING_TEXTS; i++) texts[i] = (tgr_text){written[i].key, written[i].text};
-    LIBRARY(tgr_model_export(model, to, arguments->bf16 ? TGR_ELEMENT_BF16 : TGR_ELEMENT_F32, texts,
-                             known ? PREPROCESSING_TEXTS : 0));
+    for (int i = 0; known && i < PREPROCESSING_TEXTS; i++) texts[count++] = (tgr_text){written[i].key, written[i].text};
+    TRY(find_names(&names, from, model));
+    TRY(class_names_text(&label_names, &names));
+    if (label_names) texts[count++] = (tgr_text){"label_names", label_names};
+    LIBRARY(tgr_model_export(model, to, arguments->bf16 ? TGR_ELEMENT_BF16 : TGR_ELEMENT_F32, texts, count));
     TRY(print_summary(to, model));
 done:
+    free(label_names);
+    name_list_free(&names);
     tgr_model_free(model);
     tgr_context_free(context);
     return result;

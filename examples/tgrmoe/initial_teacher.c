@@ -27,11 +27,15 @@ done:
 
 int session_take_teacher(tool_session *session, const char *path) {
     int result = 0, safetensors = 0;
-    int64_t count = 0;
+    int64_t count = 0, upcycle = 0;
+    const tgr_config *config = NULL;
     tgr_model *student = NULL;
     tgr_teacher *teacher = NULL;
     tgr_checkpoint *file = NULL;
     tgr_parameters *to = NULL, *from = NULL;
+    LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
+    if (upcycle) goto done; /* A dense model has none. */
     TRY(model_file_is_safetensors(path, &safetensors));
     if (safetensors) {
         fprintf(stderr, "init: teacher routers are fresh, a safetensors file has none\n");

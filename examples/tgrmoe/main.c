@@ -17,6 +17,8 @@ typedef struct tool_entry {
 static const tool_entry entries[] = {
     {"train", COMMAND_TRAIN, command_train, "--data DIR --method NAME (--epochs N | --steps N) [FLAG]...",
      "train a model on images"},
+    {"finetune", COMMAND_FINETUNE, command_finetune, "MODEL --data DIR --save FILE [FLAG]...",
+     "go on from a pretrained model with other images: a dense one becomes a sparse student that it guides"},
     {"eval", COMMAND_EVAL, command_eval, "--data DIR --model FILE [FLAG]...", "evaluate a saved model"},
     {"classify", COMMAND_CLASSIFY, command_classify, "MODEL IMAGE... [FLAG]...", "say what is on photographs"},
     {"info", COMMAND_INFO, command_info, "FILE", "show what a saved file holds"},
@@ -42,7 +44,7 @@ static void write_overview(FILE *to) {
 static int write_help(const tool_entry *entry) {
     printf("tgrmoe %s %s\n%s\n\n", entry->name, entry->usage, entry->help);
     arguments_help(stdout, entry->command);
-    if (entry->command != COMMAND_TRAIN) return 0;
+    if (entry->command != COMMAND_TRAIN && entry->command != COMMAND_FINETUNE) return 0;
     printf("\nOptions of --set (preset and method replace some defaults):\n");
     return list_options(stdout);
 }

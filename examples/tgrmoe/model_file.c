@@ -7,9 +7,6 @@
 
 #include "failure.h"
 
-/* Of every ViT and DeiT by name; elsewhere the number of heads is in no file but the library's own. */
-enum { HEAD_WIDTH = 64 };
-
 int model_file_is_safetensors(const char *path, int *yes) {
     int result = 0;
     unsigned char start[9] = {0};
@@ -70,14 +67,12 @@ static void say_differences(const char *path, const fitted_sizes *file, const fi
     }
 }
 
-int model_file_import(tgr_model **out, tgr_context *context, const char *path, const tool_setting *settings,
-                      int count) {
+int model_file_make(tgr_model **out, tgr_context *context, const tgr_safetensors *file, const char *path,
+                    const tool_setting *settings, int count) {
     int result = 0, heads_given = 0;
-    tgr_safetensors *file = NULL;
     tgr_config *config = NULL;
     tgr_model *model = NULL;
     fitted_sizes before = {0}, after = {0};
-    LIBRARY(tgr_safetensors_open(&file, context, path));
     LIBRARY_IN(path, tgr_config_import(&config, context, file));
     TRY(read_sizes(&before, config));
     for (int i = 0; i < count; i++) {
@@ -97,6 +92,36 @@ int model_file_import(tgr_model **out, tgr_context *context, const char *path, c
 done:
     tgr_model_free(model);
     tgr_config_free(config);
+    return result;
+}
+
+int model_file_import(tgr_model **out, tgr_context *context, const char *path, const tool_setting *settings,
+                      int count) {
+    int result = 0;
+    tgr_safetensors *file = NULL;
+    LIBRARY(tgr_safetensors_open(&file, context, path));
+    TRY(model_file_make(out, context, file, path, settings, count));
+done:
+    tgr_safetensors_close(file);
+    return result;
+}
+
+int model_file_config(tgr_config **out, tgr_context *context, const char *path) {
+    int result = 0, safetensors = 0;
+    tgr_config *config = NULL;
+    tgr_safetensors *file = NULL;
+    TRY(model_file_is_safetensors(path, &safetensors));
+    if (!safetensors) {
+        LIBRARY(tgr_config_load(out, context, path, "model"));
+        goto done;
+    }
+    LIBRARY(tgr_safetensors_open(&file, context, path));
+    LIBRARY_IN(path, tgr_config_import(&config, context, file));
+    TRY(check_heads(path, file, config, 0));
+    *out = config;
+    config = NULL;
+done:
+    tgr_config_free(config);
     tgr_safetensors_close(file);
     return result;
 }
@@ -109,50 +134,5 @@ int model_file_open(tgr_model **out, tgr_context *context, const char *path) {
     else
         LIBRARY(tgr_model_load(out, context, path, "model"));
 done:
-    return result;
-}
-
-/* Takes over from `like` what images, classes and heads make necessary, where the rest is alike. */
-static int find_settings(tool_setting settings[3], char values[3][32], int *count, const tgr_config *own,
-                         const tgr_config *like) {
-    int result = 0;
-    int64_t size = 0, patch = 0, width = 0, like_width = 0;
-    const char *keys[3] = {"classes"};
-    *count = 1;
-    LIBRARY(tgr_config_get_i64(like, TGR_OPTION_IMAGE_SIZE, &size));
-    LIBRARY(tgr_config_get_i64(own, TGR_OPTION_PATCH_SIZE, &patch));
-    LIBRARY(tgr_config_get_i64(own, TGR_OPTION_EMBED_DIM, &width));
-    LIBRARY(tgr_config_get_i64(like, TGR_OPTION_EMBED_DIM, &like_width));
-    if (size % patch == 0) keys[(*count)++] = "image_size";
-    if (width == like_width && width % HEAD_WIDTH != 0) keys[(*count)++] = "heads";
-    for (int i = 0; i < *count; i++) {
-        LIBRARY(tgr_config_get(like, keys[i], values[i], sizeof values[i]));
-        settings[i] = (tool_setting){.value = values[i]};
-        snprintf(settings[i].key, sizeof settings[i].key, "%s", keys[i]);
-    }
-done:
-    return result;
-}
-
-int model_file_open_like(tgr_model **out, tgr_context *context, const char *path, const tgr_model *like) {
-    int result = 0, safetensors = 0, count = 0;
-    tgr_safetensors *file = NULL;
-    tgr_config *own = NULL;
-    const tgr_config *config = NULL;
-    tool_setting settings[3];
-    char values[3][32];
-    TRY(model_file_is_safetensors(path, &safetensors));
-    if (!safetensors) {
-        LIBRARY(tgr_model_load(out, context, path, "model"));
-        goto done;
-    }
-    LIBRARY(tgr_safetensors_open(&file, context, path));
-    LIBRARY_IN(path, tgr_config_import(&own, context, file));
-    LIBRARY(tgr_model_config(like, &config));
-    TRY(find_settings(settings, values, &count, own, config));
-    TRY(model_file_import(out, context, path, settings, count));
-done:
-    tgr_config_free(own);
-    tgr_safetensors_close(file);
     return result;
 }

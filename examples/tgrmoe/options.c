@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tgrmoe options: the reference of options, from the library's own table. */
 #include "tgrmoe/options.h"
+
+#include <string.h>
+
 #include "commands.h"
 #include "failure.h"
 
@@ -40,6 +43,19 @@ static void write_allowed(FILE *to, const description *option, const char *bar) 
     } else {
         fprintf(to, "%s%.12g to %.12g", option->type == TGR_TYPE_LIST ? "list of " : "", option->least, option->most);
     }
+}
+
+int option_applies(const char *key, const char *method) {
+    tgr_option option;
+    const char *methods = "";
+    const size_t length = strlen(method);
+    if (tgr_option_find(key, &option) != TGR_OK) return 1; /* train says what is wrong with it */
+    if (tgr_option_describe(option, NULL, NULL, NULL, NULL, NULL, NULL, &methods, NULL) != TGR_OK || !*methods)
+        return 1;
+    for (const char *at = methods; *at; at += strcspn(at, "|"), at += *at == '|') {
+        if (strcspn(at, "|") == length && strncmp(at, method, length) == 0) return 1;
+    }
+    return 0;
 }
 
 int list_options(FILE *to) {

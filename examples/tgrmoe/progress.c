@@ -58,7 +58,7 @@ void progress_show(tool_progress *progress, int64_t step, double loss, double sp
     fprintf(stderr, "%sepoch %lld/%lld ", progress->terminal ? "\r" : "", (long long)epoch + 1,
             (long long)progress->epochs);
     if (progress->terminal) fprintf(stderr, "[%s] ", bar);
-    fprintf(stderr, "%3d %%  loss %.4f  %.0f images/s", percent, loss, speed);
+    fprintf(stderr, "%3d %%  loss %.4f  %.*f images/s", percent, loss, speed < 10 ? 1 : 0, speed);
     show_time_left(progress, step, speed);
     fputs(progress->terminal ? "\033[K" : "\n", stderr);
     fflush(stderr);

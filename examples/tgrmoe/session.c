@@ -99,9 +99,20 @@ done:
     return result;
 }
 
-static int open_backbone(tool_session *session) {
+/* A teacher from safetensors takes photographs of `size`, unless that is NULL. */
+static int open_backbone(tool_session *session, const char *size) {
+    int result = 0, safetensors = 0;
     const char *path = session->arguments->teacher;
-    return path ? model_file_open(&session->backbone, session->context, path) : 0;
+    const tool_setting setting = {.key = "image_size", .value = size};
+    if (!path) goto done;
+    TRY(model_file_is_safetensors(path, &safetensors));
+    if (safetensors && size && session->data.train.root) {
+        TRY(model_file_import(&session->backbone, session->context, path, &setting, 1));
+    } else {
+        TRY(model_file_open(&session->backbone, session->context, path));
+    }
+done:
+    return result;
 }
 
 /* The teacher's model sees the same images, so their size must be its own. */
@@ -151,7 +162,7 @@ static int open_fresh(tool_session *session) {
     TRY(start_state(session));
     count_steps(session);
     TRY(open_context(session));
-    TRY(open_backbone(session));
+    TRY(open_backbone(session, arguments_setting(session->arguments, "image_size")));
     if (session->backbone) TRY(model_checksum(session->backbone, &session->state.teacher_checksum));
     TRY(session_configure(session, &config));
     TRY(check_backbone(session));
@@ -191,9 +202,13 @@ done:
 static int open_resumed(tool_session *session) {
     int result = 0;
     const char *path = session->arguments->resume;
+    const tgr_config *config = NULL;
+    char size[32];
     TRY(open_context(session));
-    TRY(open_backbone(session));
     LIBRARY(tgr_model_load(&session->model, session->context, path, "model"));
+    LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_config_get(config, "image_size", size, sizeof size));
+    TRY(open_backbone(session, size));
     TRY(session_fit_images(session, NULL));
     TRY(check_backbone(session));
     TRY(session_saved_preprocessing(session));

@@ -10,6 +10,7 @@
 #include "failure.h"
 #include "image_reader.h"
 #include "progress.h"
+#include "routing_kept.h"
 #include "session.h"
 
 typedef struct tool_training {
@@ -92,7 +93,8 @@ static void print_epoch(const tool_training *training, const tool_epoch *epoch) 
            (long long)training->session.state.step, epoch->loss, epoch->top1);
     if (!isnan(epoch->adjacent_consistency)) printf("  adjacent %.3f", epoch->adjacent_consistency);
     if (!isnan(epoch->load_cv)) printf("  load cv %.2f", epoch->load_cv);
-    printf("  %.0f images/s  %.1f s\n", epoch->images_per_second, epoch->seconds);
+    printf("  %.*f images/s  %.1f s\n", epoch->images_per_second < 10 ? 1 : 0, epoch->images_per_second,
+           epoch->seconds);
     fflush(stdout);
 }
 
@@ -109,7 +111,7 @@ done:
     return result;
 }
 
-/* A run of the probe before the first step, so that fine-tuning can be compared with what it started from. */
+/* What a run starts from, so that the end can be compared with it. New routers have nothing to keep. */
 static int look_before_training(tool_training *training) {
     int result = 0;
     tool_session *session = &training->session;
@@ -117,13 +119,16 @@ static int look_before_training(tool_training *training) {
     const tgr_config *config = NULL;
     int64_t upcycle = 0;
     double top1 = 0;
-    const reading what = session_reading(session, &session->data.test);
-    if (!session->probe || !session->arguments->init || state->step > 0) goto done;
+    const image_set *test = &session->data.test;
+    const reading what = session_reading(session, test);
+    if (!session->arguments->init || state->step > 0) goto done;
     LIBRARY(tgr_model_config(session->model, &config));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
-    if (upcycle) goto done; /* Its routers are new. */
-    TRY(evaluate(&top1, session->model, NULL, &what, state->probe, session->probe, state->probe, NULL));
-    state->first_run = 1;
+    tgr_probe *probe = upcycle ? NULL : session->probe;
+    TRY(evaluate(&top1, session->model, NULL, &what, test->count, probe, probe ? state->probe : 0, NULL));
+    state->first_run = probe != NULL;
+    printf("before training  top-1 %.2f %%\n", top1);
+    fflush(stdout);
 done:
     return result;
 }
@@ -229,6 +234,7 @@ static int finish(tool_training *training) {
     const int64_t step = session->state.step, per_epoch = session->steps_per_epoch;
     const int64_t epochs = (step + per_epoch - 1) / per_epoch; /* the last one may have stopped inside */
     if (training->log) TRY(epoch_log_finish(training->log, session, training->top1, epochs));
+    if (session->probe) TRY(print_kept(session, stdout));
     printf("top-1 %.2f %% after step %lld", training->top1, (long long)step);
     if (session->arguments->save) printf(", saved in %s", session->arguments->save);
     printf("\n");

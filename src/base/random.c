@@ -107,7 +107,7 @@ static inline void box_muller(double *u0, double *u1) {
     *u1 = radius * from_bits(s ^ swap ^ (quadrant & 2) << 62);
 }
 
-enum { BATCH_PAIRS = 64, BATCH = 2 * BATCH_PAIRS };
+enum { BATCH_PAIRS = 16, BATCH = 2 * BATCH_PAIRS };
 
 /* Normals in an even number of pairs, from the block numbered `block` on. */
 static void draw_pairs(const tgr_random *random, uint64_t block, int pairs, double *even, double *odd) {
@@ -132,7 +132,7 @@ double tgr_random_normal(const tgr_random *random, uint64_t index) {
 }
 
 void tgr_random_normals(const tgr_random *random, uint64_t first, int64_t count, double *normals) {
-    double even[BATCH_PAIRS], odd[BATCH_PAIRS];
+    double even[BATCH_PAIRS] = {0}, odd[BATCH_PAIRS] = {0};
     while (count > 0 && first % 4 != 0) {
         *normals++ = tgr_random_normal(random, first++);
         count--;

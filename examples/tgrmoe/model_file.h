@@ -20,8 +20,6 @@ int model_file_open(tgr_model **out, tgr_context *context, const char *path);
 /* The same, but with the images and the classes of `like`: positions are resampled and heads are fresh
  * where they differ. Says so on standard error. */
 int model_file_open_like(tgr_model **out, tgr_context *context, const char *path, const tgr_model *like);
-/* The file, or what a checkpoint's model is exported to, for as long as it is open. */
-int model_file_as_safetensors(tgr_safetensors **out, tgr_context *context, const char *path);
 /* The model of a safetensors file, with options of the caller's own. */
 int model_file_make(tgr_model **out, tgr_context *context, const tgr_safetensors *file, const char *path,
                     const tool_setting *settings, int count);

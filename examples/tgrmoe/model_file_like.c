@@ -52,7 +52,8 @@ done:
     return result;
 }
 
-int model_file_as_safetensors(tgr_safetensors **out, tgr_context *context, const char *path) {
+/* The file, or what a checkpoint's model is exported to, for as long as it is open. */
+static int open_as_safetensors(tgr_safetensors **out, tgr_context *context, const char *path) {
     int result = 0, safetensors = 0;
     TRY(model_file_is_safetensors(path, &safetensors));
     if (!safetensors)
@@ -95,7 +96,7 @@ int model_file_open_like(tgr_model **out, tgr_context *context, const char *path
         LIBRARY(tgr_model_load(out, context, path, "model"));
         goto done;
     }
-    TRY(model_file_as_safetensors(&file, context, path));
+    TRY(open_as_safetensors(&file, context, path));
     if (!own && tgr_config_import(&own, context, file) != TGR_OK) TRY(fail_with("%s: %s", path, tgr_last_error()));
     TRY(find_settings(settings, values, &count, own, config));
     TRY(model_file_make(out, context, file, path, settings, count));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Starting from another model's weights (--init): every tensor that has the same name and shape there, and
- * what routers keep. */
+/* Starting from another model's weights (--init): every tensor, of weights and of what routers keep
+ * beside them, that has the same name and shape there. */
 #include <stdio.h>
 #include <string.h>
 
@@ -34,32 +34,6 @@ done:
     return result;
 }
 
-/* What routers keep beside weights (running means, biases, a table), where the file's model is of the same kind. */
-static int take_state(tgr_model *model, tgr_context *context, const char *path) {
-    int result = 0, same = 0;
-    int64_t classes = 0, own_classes = 0;
-    char method[64], own_method[64];
-    const tgr_config *config = NULL;
-    tgr_config *own = NULL;
-    tgr_safetensors *file = NULL;
-    LIBRARY(tgr_model_config(model, &config));
-    LIBRARY(tgr_config_get(config, "method", method, sizeof method));
-    if (model_file_config(&own, context, path) != 0) goto done; /* It does not say what it is. */
-    LIBRARY(tgr_config_get(own, "method", own_method, sizeof own_method));
-    same = strcmp(method, own_method) == 0 && strcmp(method, "dense") != 0;
-    if (!same) goto done;
-    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
-    LIBRARY(tgr_config_get_i64(own, TGR_OPTION_CLASSES, &own_classes));
-    const tgr_import_options options = {
-        .struct_size = sizeof options, .resample = 1, .fresh_head = classes != own_classes};
-    TRY(model_file_as_safetensors(&file, context, path));
-    if (tgr_model_import(model, file, &options) != TGR_OK) goto done; /* Of other sizes: weights must do. */
-done:
-    tgr_safetensors_close(file);
-    tgr_config_free(own);
-    return result;
-}
-
 int session_take_weights(tool_session *session, const char *path) {
     int result = 0;
     tgr_model *source = NULL;
@@ -79,7 +53,6 @@ int session_take_weights(tool_session *session, const char *path) {
     LIBRARY(tgr_parameters_total(to, &total));
     for (int64_t i = 0; i < tensors; i++) TRY(take_tensor(to, i, from, &taken));
     if (taken == 0) TRY(fail_with("--init %s: no tensor there has the name and shape of one of this model", path));
-    TRY(take_state(session->model, session->context, path));
     fprintf(stderr, "init: %lld of %lld numbers from %s\n", (long long)taken, (long long)total, path);
 done:
     tgr_model_free(source);

@@ -42,6 +42,7 @@ static void results_are_the_same_for_every_method(void **state) {
     (void)state;
     each_method(check_method);
     check_method("dense", "");
+    if (bfloat16_is_there()) check_method("tgr", "shared_experts=1 precision=bfloat16");
     check_method("vmoe", "top_k=2 renormalize=1 capacity_factor=0.6 distillation_token=1");
 }
 

@@ -89,6 +89,7 @@ static void check_method(const char *method, const char *more) {
 static void results_are_the_models_for_every_method(void **state) {
     (void)state;
     each_method(check_method);
+    if (bfloat16_is_there()) check_method("tgr", "shared_experts=1 precision=bfloat16");
 }
 
 /* Between a forward pass and its backward, sessions change nothing that either sees. */

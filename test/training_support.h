@@ -62,6 +62,16 @@ static inline tgr_status train(training *t, int64_t position) {
     return status;
 }
 
+/* Whether this machine has products of bfloat16 operands, on which the methods' options may be tried, too. */
+static inline int bfloat16_is_there(void) {
+    tgr_context *context = test_context(1, 7);
+    tgr_model *model = NULL;
+    const int there = test_model_create(&model, context, SIZES "precision=bfloat16") == TGR_OK;
+    tgr_model_free(model);
+    tgr_context_free(context);
+    return there;
+}
+
 /* fn(name of a method that is there, options on top) */
 static inline void each_method(void (*fn)(const char *method, const char *more)) {
     const char *name;

@@ -6,8 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "kernels/kernels.h"
-#include "support.h"
+#include "kernels_support.h"
 
 #define GUARD_FLOATS 17 /* odd, so that the data is aligned to no vector */
 #define GUARD_VALUE  -12345.0f
@@ -49,19 +48,5 @@ static inline void check_values(const char *name, const char *what, const float 
                  (double)actual[i], expected[i]);
     }
 }
-
-/* The kernels numbered from 0 that this machine can run; NULL behind the last. */
-static inline const tgr_kernels *usable_kernels(int number) {
-    static const char *const names[] = {"portable", "blis", "avx2", "avx512"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const tgr_kernels *kernels;
-        if (tgr_kernels_select(names[i], &kernels) == TGR_OK && number-- == 0) return kernels;
-    }
-    return NULL;
-}
-
-#define FOR_EACH_KERNELS(kernels)                                          \
-    for (int kernels_number = 0; kernels_number >= 0; kernels_number = -1) \
-        for (const tgr_kernels *kernels; (kernels = usable_kernels(kernels_number)) != NULL; kernels_number++)
 
 #endif

@@ -156,8 +156,7 @@ static void test_against_reference(void **state) {
     (void)state;
     test_random random = test_random_start(2);
     FOR_EACH_KERNELS(kernels) {
-        assert_int_equal(setenv("TGRMOE_KERNELS", kernels->name, 1), 0);
-        tgr_context *context = test_context(2, 1);
+        tgr_context *context = test_context_with(kernels, 2, 1);
         for (int n = 0; n < SHAPES; n++) {
             const shape *s = &shapes[n];
             example e = example_make(s, &random);
@@ -172,7 +171,6 @@ static void test_against_reference(void **state) {
         }
         tgr_context_free(context);
     }
-    unsetenv("TGRMOE_KERNELS");
 }
 
 static void test_threads(void **state) {

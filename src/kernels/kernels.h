@@ -72,6 +72,9 @@ typedef struct tgr_kernels {
 /* The kernels called `name`, or the best that this machine can run when `name` is NULL. */
 tgr_status tgr_kernels_select(const char *name, const tgr_kernels **out);
 
+/* Row `index` of the table, best first, whether this machine can run it or not; NULL behind the last. */
+const tgr_kernels *tgr_kernels_row(int index);
+
 /* Whether the kernels can multiply in this precision: TGR_OK, or ERROR_UNSUPPORTED with what would be needed. */
 tgr_status tgr_kernels_check_precision(const tgr_kernels *kernels, tgr_precision precision);
 

@@ -42,6 +42,10 @@ static void list_usable(char *text, size_t size) {
     }
 }
 
+const tgr_kernels *tgr_kernels_row(int index) {
+    return index < ROW_COUNT ? rows[index] : NULL;
+}
+
 tgr_status tgr_kernels_select(const char *name, const tgr_kernels **out) {
     char usable[64];
     for (int i = 0; i < ROW_COUNT; i++) {

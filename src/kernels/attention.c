@@ -9,7 +9,13 @@
 #include "base/memory.h"
 #include "kernels/kernels.h"
 
-#define QUERY_BLOCK 128
+/* Query rows in a block: their scores, and the gradients of these, stay in the second-level cache, and keys and values
+ * are rearranged for few blocks. */
+static int64_t query_block(int64_t tokens) {
+    const int64_t fitting = tokens > 0 ? 64 * 1024 / tokens : 0, least = 128;
+    const int64_t rows = fitting > least ? fitting : least;
+    return tokens < rows ? tokens : rows;
+}
 
 typedef struct attention_job {
     const tgr_compute *compute;
@@ -33,7 +39,7 @@ typedef struct attention_head {
 int64_t tgr_attention_scratch(int64_t tokens, int64_t head_dim) {
     int64_t floats = 0;
     (void)head_dim;
-    if (tokens < 0 || !tgr_multiply(tokens, 2 * (tokens < QUERY_BLOCK ? tokens : QUERY_BLOCK), &floats)) return -1;
+    if (tokens < 0 || !tgr_multiply(tokens, 2 * query_block(tokens), &floats)) return -1;
     return tgr_add(floats, TGR_GEMM_SCRATCH, &floats) ? floats : -1;
 }
 
@@ -112,8 +118,9 @@ static void forward_task(void *data, int64_t task, int worker) {
     float *scores = gemm_scratch + TGR_GEMM_SCRATCH; /* [rows, tokens], then probabilities */
     const float *query = job->attention->qkv + head.qkv_offset, *key = query + head.dim, *value = key + head.dim;
     float *out = job->attention->out + head.out_offset;
-    for (int64_t first = 0; first < head.tokens; first += QUERY_BLOCK) {
-        int64_t rows = head.tokens - first < QUERY_BLOCK ? head.tokens - first : QUERY_BLOCK;
+    const int64_t block = query_block(head.tokens);
+    for (int64_t first = 0; first < head.tokens; first += block) {
+        int64_t rows = head.tokens - first < block ? head.tokens - first : block;
         tgr_gemm product = rows_by_tokens(&head, rows, query + first * head.packed, head.packed, key, scores);
         tgr_gemm_serial(kernels, &product, gemm_scratch);
         kernels->softmax(rows, head.tokens, head.scale, scores, scores, head.lse + first);
@@ -130,8 +137,9 @@ static void backward_task(void *data, int64_t task, int worker) {
     float *gemm_scratch = job->compute->scratch[worker];
     const float *query = job->attention->qkv + head.qkv_offset, *key = query + head.dim, *value = key + head.dim;
     float *dquery = job->dqkv + head.qkv_offset, *dkey = dquery + head.dim, *dvalue = dkey + head.dim;
-    for (int64_t first = 0; first < head.tokens; first += QUERY_BLOCK) {
-        int64_t rows = head.tokens - first < QUERY_BLOCK ? head.tokens - first : QUERY_BLOCK;
+    const int64_t block = query_block(head.tokens);
+    for (int64_t first = 0; first < head.tokens; first += block) {
+        int64_t rows = head.tokens - first < block ? head.tokens - first : block;
         float *probabilities = gemm_scratch + TGR_GEMM_SCRATCH; /* [rows, tokens] */
         float *dscores = probabilities + rows * head.tokens;    /* [rows, tokens] */
         const float *query_rows = query + first * head.packed;

@@ -118,10 +118,6 @@ static void multiply_tile(const block *b, int64_t panel, int64_t index) {
     const int accumulate = product->accumulate || b->step > 0;
     const float *bias = product->bias && b->step == 0 ? product->bias + column : NULL;
     float *c = product->c + row * product->c_row + column;
-    for (int64_t i = 0; i < rows; i++) {
-        __builtin_prefetch(c + i * product->c_row, 1);
-        __builtin_prefetch(c + i * product->c_row + columns - 1, 1);
-    }
     tgr_pair_tile tile = {.parts = b->parts,
                           .tall = rows > b->tile_rows,
                           .wide = columns > LANES,

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tgrmoe finetune as a user has it: from a file that timm wrote and a folder of photographs to a student that classifies.
 goldens=$(cd test/golden && pwd)
+script=$(cd examples && pwd)/finetune.sh
 . "$(dirname "$0")/tool_support.sh"
 
 # Three classes: four crops of each of twelve images, so that a tiny model can learn by heart which is whose.
@@ -97,6 +98,15 @@ for method in vmoe switch stable default soft hash base loss-free dense-train ev
     check "$method: with the routing that it had" sh -c "sed -n 's/^routing kept: \\([0-9]*\\).*/\\1/p' two.log |
         grep -qx '9[0-9]\\|100' || { cat one.log two.log; false; }"
 done
+
+# The example is the same in one script.
+check "finetune.sh" env TOOL="$tool" OUT=made sh "$script" dense.safetensors photos --steps 2 --batch 6
+cp log said
+check "it classifies" grep -q "photos/bee/.*: [a-z]* ([0-9.]* %), " said
+check "it leaves a student" test -s made/student.safetensors
+check "photographs are cropped and flipped unless told otherwise" grep -q "batch 6, lr 0.0001, augmentation crop-flip" said
+refuse 2 "safetensors FOLDER" "finetune.sh without files" sh "$script"
+refuse 2 "none.safetensors is no file" "finetune.sh with a model that is not there" sh "$script" none.safetensors photos
 
 refuse 2 "the model to begin from is missing" "no model" "$tool" finetune --data photos
 refuse 2 "data is missing" "no data" "$tool" finetune dense.tgr

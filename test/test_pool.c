@@ -334,6 +334,23 @@ static void test_idle_threads_use_no_processor(void **state) {
     assert_true(used < 0.1);
 }
 
+/* Nor between the steps of a training whose host does something else in between: a thread looks for more work for some
+ * hundred microseconds, and then sleeps. */
+static void test_threads_sleep_between_steps(void **state) {
+    (void)state;
+    tgr_pool *pool = NULL;
+    double used = 0;
+    assert_status(TGR_OK, tgr_pool_create(&pool, 2));
+    for (int step = 0; step < 10; step++) {
+        check_every_task_runs_once(pool);
+        clock_t before = clock();
+        sleep_microseconds(50000);
+        used += (double)(clock() - before) / CLOCKS_PER_SEC;
+    }
+    tgr_pool_free(pool);
+    assert_true(used < 0.1); /* of 0.5 seconds, which a thread that spins would have all of */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_task_runs_once),
@@ -346,6 +363,7 @@ int main(void) {
         cmocka_unit_test(test_a_thread_fails_to_start),
         cmocka_unit_test(test_pool_is_kept_alive),
         cmocka_unit_test(test_idle_threads_use_no_processor),
+        cmocka_unit_test(test_threads_sleep_between_steps),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
 }

@@ -19,7 +19,8 @@ static inline int multiplies_bfloat16(const tgr_kernels *kernels) {
     return kernels->gemm_bfloat16 != NULL && kernels->bfloat16_usable();
 }
 
-/* The best kernels with such products; the test is skipped on a machine that has none. */
+/* The best kernels with such products. The test is skipped on a machine that has none: to be called before it holds
+ * any memory. */
 static inline const tgr_kernels *bfloat16_kernels(void) {
     FOR_EACH_KERNELS(kernels) {
         if (multiplies_bfloat16(kernels)) return kernels;

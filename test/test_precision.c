@@ -91,8 +91,9 @@ static void a_file_from_elsewhere(const tgr_kernels *kernels, const char *path, 
 static void files_are_refused_or_run_in_float32(void **state) {
     (void)state;
     training t;
+    tgr_context *context = bfloat16_context(1);
     char *path = test_file_create();
-    assert_status(TGR_OK, training_start(&t, bfloat16_context(1), "vmoe", "precision=bfloat16"));
+    assert_status(TGR_OK, training_start(&t, context, "vmoe", "precision=bfloat16"));
     assert_status(TGR_OK, train(&t, 0));
     assert_status(TGR_OK, tgr_checkpoint_save(t.checkpoint, path));
     FOR_EACH_KERNELS(kernels) {
@@ -235,8 +236,9 @@ static void recomputing_changes_nothing(void **state) {
 static void a_run_is_resumed_to_the_bit(void **state) {
     (void)state;
     training whole, resumed;
+    tgr_context *context = bfloat16_context(2);
     char *path = test_file_create();
-    train_two_steps(&whole, bfloat16_context(2), "vmoe", "precision=bfloat16");
+    train_two_steps(&whole, context, "vmoe", "precision=bfloat16");
     assert_status(TGR_OK, tgr_checkpoint_save(whole.checkpoint, path));
     assert_status(TGR_OK, training_start(&resumed, bfloat16_context(1), "vmoe", "precision=bfloat16"));
     assert_status(TGR_OK, tgr_checkpoint_load(resumed.checkpoint, path));

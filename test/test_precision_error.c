@@ -169,11 +169,11 @@ static double distance(const float *a, const float *b, int64_t count) {
 static void processors_agree(void **state) {
     (void)state;
     enum { TOKENS = 200, DIM = 64 };
+    bfloat16_kernels();
     test_random random = test_random_start(3);
     float *x = test_random_floats(&random, TOKENS * DIM), *y = malloc(3 * TOKENS * DIM * sizeof(float));
     int64_t rows = 0;
     assert_non_null(y);
-    bfloat16_kernels();
     FOR_EACH_BFLOAT16(kernels) {
         tgr_context *context = test_context_with(kernels, 2, 7);
         const char *const precisions[] = {"float32", "bfloat16"};

@@ -1,29 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of matrix products in parallel. The list is laid out on a line by its work (multiply-adds); the line is cut
- * into equal shares, one per task, and a task computes the tiles that begin within its share. */
+/* Lists of matrix products in parallel: each is cut into tiles of C about as large as a thread's share of the work, and
+ * threads take the tiles in turn. An element of C is the same however C is cut, so that it may depend on the threads.
+ */
 #include "kernels/gemm.h"
 
 #include "base/context.h"
 #include "kernels/kernels.h"
 
 enum {
-    TASKS_OF_THREAD = 2,  /* more would even out better what threads get, but rearrange A and B more often */
-    LEAST_WORK = 1 << 20, /* of a task: some ten microseconds or less */
-    LEAST_ROWS = 32,      /* of a tile */
-    GOOD_ROWS = 256,      /* with as many, rearranging B costs little beside multiplying by it */
-    LEAST_COLUMNS = 64,
-    GOOD_COLUMNS = 512, /* kernels rearrange A anew for as many */
-    COLUMN_UNIT = 32,   /* tiles begin at multiples of the widest micro-tile */
+    LEAST_WORK = 1 << 20, /* of a tile: some ten microseconds or less */
+    LEAST_ROWS = 64,      /* of a tile, where there are so many */
+    GOOD_COLUMNS = 512,   /* kernels rearrange A anew for as many: fewer cost more of that, more nothing */
+    UNIT = 32,            /* tiles begin at multiples of the widest micro-tile */
 };
 
 typedef struct gemm_job {
     const tgr_compute *compute;
     const tgr_gemm *products;
-    int64_t count, share;
+    int64_t share;
 } gemm_job;
 
 static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
+}
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+static int64_t divide_up(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
 }
 
 /* Setting C counts as one step of k. */
@@ -31,33 +35,39 @@ static int64_t work_of(const tgr_gemm *product) {
     return product->m * product->n * (product->k + 1);
 }
 
-/* The part of a product that computes rows × columns of C from (row, column). */
-static tgr_gemm tile_at(const tgr_gemm *product, int64_t row, int64_t column, int64_t rows, int64_t columns) {
-    tgr_gemm tile = *product;
-    tile.m = smaller(rows, product->m - row);
-    tile.n = smaller(columns, product->n - column);
-    tile.a += row * product->a_row;
-    tile.b += column * product->b_col;
-    tile.c += row * product->c_row + column;
-    if (tile.bias) tile.bias += column;
-    if (tile.before) tile.before += row * product->c_row + column;
-    if (tile.after) tile.after += row * product->c_row + column;
-    return tile;
+/* Tiles of rows × columns, and how many there are of them. */
+typedef struct tiling {
+    int64_t rows, columns, across, count;
+} tiling;
+
+/* As many columns as kernels like, then rows; narrower tiles only where there are too few rows. */
+static tiling tiling_of(const tgr_gemm *product, int64_t share) {
+    const int64_t m = product->m, n = product->n;
+    if (m == 0 || n == 0) return (tiling){0};
+    const int64_t parts = divide_up(work_of(product), share);
+    int64_t across = smaller(parts, divide_up(n, GOOD_COLUMNS));
+    const int64_t down = smaller(divide_up(parts, across), larger(m / LEAST_ROWS, 1));
+    across = smaller(divide_up(parts, down), divide_up(n, UNIT));
+    const int64_t rows = divide_up(divide_up(m, down), UNIT) * UNIT;
+    const int64_t columns = divide_up(divide_up(n, across), UNIT) * UNIT;
+    across = divide_up(n, columns);
+    return (tiling){.rows = rows, .columns = columns, .across = across, .count = across * divide_up(m, rows)};
 }
 
-/* Halves the tile until it is no more than a share, first where it costs nothing. */
-static void choose_tile(const tgr_gemm *product, int64_t share, int64_t *rows, int64_t *columns) {
-    *rows = product->m;
-    *columns = product->n;
-    while (*rows * *columns * (product->k + 1) > share) {
-        if (*columns > GOOD_COLUMNS || (*rows < 2 * GOOD_ROWS && *columns >= *rows && *columns >= 2 * LEAST_COLUMNS)) {
-            *columns = (*columns / 2 + COLUMN_UNIT - 1) / COLUMN_UNIT * COLUMN_UNIT;
-        } else if (*rows >= 2 * LEAST_ROWS) {
-            *rows = (*rows / 2 + LEAST_ROWS - 1) / LEAST_ROWS * LEAST_ROWS;
-        } else {
-            return;
-        }
-    }
+/* Tile `index` of a product. */
+static tgr_gemm tile_at(const tgr_gemm *product, const tiling *tiles, int64_t index) {
+    const int64_t row = index / tiles->across * tiles->rows, column = index % tiles->across * tiles->columns;
+    const int64_t at = row * product->c_row + column;
+    tgr_gemm tile = *product;
+    tile.m = smaller(tiles->rows, product->m - row);
+    tile.n = smaller(tiles->columns, product->n - column);
+    tile.a += row * product->a_row;
+    tile.b += column * product->b_col;
+    tile.c += at;
+    if (tile.bias) tile.bias += column;
+    if (tile.before) tile.before += at;
+    if (tile.after) tile.after += at;
+    return tile;
 }
 
 typedef void (*gemm_variant)(const tgr_gemm *product, float *scratch);
@@ -89,39 +99,23 @@ void tgr_gemm_finish(const tgr_gemm *product, int64_t row, int64_t rows, int64_t
     }
 }
 
-/* Computes those tiles of a product that begin in [begin, end), the product itself beginning at zero. */
-static void run_tiles(const gemm_job *job, const tgr_gemm *product, int64_t begin, int64_t end, int worker) {
-    int64_t rows, columns, position = 0;
-    const gemm_variant multiply = variant_for(job->compute->kernels, product);
-    choose_tile(product, job->share, &rows, &columns);
-    for (int64_t column = 0; column < product->n; column += columns) {
-        for (int64_t row = 0; row < product->m; row += rows) {
-            tgr_gemm tile = tile_at(product, row, column, rows, columns);
-            tile.kernels = job->compute->kernels;
-            if (position >= begin && position < end) {
-                multiply(&tile, job->compute->scratch[worker]);
-            }
-            position += work_of(&tile);
-        }
-    }
-}
-
 static void run_task(void *context, int64_t task, int worker) {
     const gemm_job *job = context;
-    int64_t begin = task * job->share, end = begin + job->share;
-    for (int64_t i = 0; i < job->count && end > 0; i++) {
-        int64_t work = work_of(&job->products[i]);
-        if (begin < work) run_tiles(job, &job->products[i], begin, end, worker);
-        begin -= work;
-        end -= work;
-    }
+    const tgr_gemm *product = job->products;
+    tiling tiles = tiling_of(product, job->share);
+    for (; task >= tiles.count; tiles = tiling_of(++product, job->share)) task -= tiles.count;
+    tgr_gemm tile = tile_at(product, &tiles, task);
+    tile.kernels = job->compute->kernels;
+    variant_for(tile.kernels, product)(&tile, job->compute->scratch[worker]);
 }
 
+/* One product is cut into one tile for each thread. Of several, which take unlike times, tiles are half as large. */
 void tgr_gemm_run(const tgr_compute *compute, const tgr_gemm *products, int64_t count) {
-    int64_t work = 0, threads = compute->workers;
+    const int64_t threads = compute->workers, shares = threads == 1 || count == 1 ? threads : 2 * threads;
+    int64_t work = 0, tasks = 0;
     for (int64_t i = 0; i < count; i++) work += work_of(&products[i]);
-    if (work == 0) return;
-    int64_t most = smaller(threads > 1 ? TASKS_OF_THREAD * threads : 1, work / LEAST_WORK), tasks = most > 0 ? most : 1;
-    gemm_job job = {.compute = compute, .products = products, .count = count, .share = (work + tasks - 1) / tasks};
-    tgr_parallel(compute, tasks, run_task, &job);
+    gemm_job job = {.compute = compute, .products = products};
+    job.share = larger(divide_up(work, shares), LEAST_WORK);
+    for (int64_t i = 0; i < count; i++) tasks += tiling_of(&products[i], job.share).count;
+    if (tasks > 0) tgr_parallel(compute, tasks, run_task, &job);
 }

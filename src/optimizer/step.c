@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One optimizer step: the norm of the mean gradient, clipping, then one flat loop over the blocks of the arena. */
 #include <math.h>
+#include <string.h>
 
 #include "base/context.h"
 #include "base/status.h"
@@ -60,6 +61,8 @@ static void update_task(void *data, int64_t task, int worker) {
     const tgr_optimizer_block *block = &job->optimizer->blocks[task];
     (void)worker;
     if (!is_frozen(job->optimizer, block)) update_block[job->optimizer->kind](job, block);
+    /* Here they are in the cache still. */
+    memset(job->optimizer->parameters->gradients + block->offset, 0, (size_t)block->count * sizeof(float));
 }
 
 /* The norm of the mean gradient. Squares are summed in double, where those of floats cannot overflow: the norm is
@@ -87,6 +90,15 @@ static void read_options(step_job *job) {
     job->correction2 = (float)(1 / (1 - pow(job->beta2, step)));
 }
 
+/* The blocks have cleared those of all that is trained. Nobody reads these, but the host sees them. */
+static void clear_state_gradients(const tgr_parameters *parameters) {
+    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+        const tgr_tensor *tensor = &parameters->tensors[i];
+        if (tensor->flags & TGR_TENSOR_STATE)
+            memset(tgr_gradient(parameters, i), 0, (size_t)tensor->count * sizeof(float));
+    }
+}
+
 tgr_status tgr_optimizer_step(tgr_optimizer *optimizer) {
     TGR_REQUIRE_ARGUMENT(optimizer);
     tgr_parameters *parameters = optimizer->parameters;
@@ -108,6 +120,7 @@ tgr_status tgr_optimizer_step(tgr_optimizer *optimizer) {
     optimizer->gradient_norm = norm;
     optimizer->steps++;
     parameters->step++;
-    tgr_parameters_clear_gradients(parameters);
+    parameters->micro = 0;
+    clear_state_gradients(parameters);
     return TGR_OK;
 }

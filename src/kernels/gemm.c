@@ -43,7 +43,7 @@ typedef struct tiling {
 /* As many columns as kernels like, then rows; narrower tiles only where there are too few rows. */
 static tiling tiling_of(const tgr_gemm *product, int64_t share) {
     const int64_t m = product->m, n = product->n;
-    if (m == 0 || n == 0) return (tiling){0};
+    if (m == 0 || n == 0) return (tiling){.across = 1};
     const int64_t parts = divide_up(work_of(product), share);
     int64_t across = smaller(parts, divide_up(n, GOOD_COLUMNS));
     const int64_t down = smaller(divide_up(parts, across), larger(m / LEAST_ROWS, 1));

@@ -258,7 +258,7 @@ void tgr_gemm_pairs(const tgr_pair_unit *unit, int parts, const tgr_gemm *produc
     if (unit->begin) unit->begin(b.tile_rows);
     const int by_columns =
         product->b_row == 1 && product->m <= MOST_LANES && product->m < product->n && product->m <= product->k;
-    uint16_t *staying = (uint16_t *)scratch, *passing = staying + ROOM;
+    uint16_t *staying = (void *)scratch, *passing = staying + ROOM;
     b.a_panels = by_columns ? staying : passing;
     b.b_panels = by_columns ? passing : staying;
     (by_columns ? multiply_by_columns : multiply_by_rows)(&b);

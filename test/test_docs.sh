@@ -31,4 +31,11 @@ done
 [ ! -e "$folder/dead" ] || cat "$folder/dead"
 [ ! -e "$folder/dead" ]
 check $? "links in the documents lead somewhere"
+
+for page in docs/*.md; do
+    grep -qF "]($page)" README.md || echo "# $page"
+done >"$folder/unlinked"
+cat "$folder/unlinked"
+[ ! -s "$folder/unlinked" ]
+check $? "the README leads to every page"
 echo "1..$number"

@@ -17,6 +17,12 @@ for header in include/tgrmoe/*.h; do
     check $? "$(basename "$header") alone is C++17"
 done
 
+for header in include/tgrmoe/*.h; do
+    grep -qF "#include \"tgrmoe/$(basename "$header")\"" include/tgrmoe/tgrmoe.h || basename "$header"
+done >"$folder/left-out"
+[ "$(cat "$folder/left-out")" = tgrmoe.h ]
+check $? "tgrmoe.h includes every other header"
+
 cat include/tgrmoe/*.h | tr '\n' ' ' | grep -o 'TGR_API [^;{]*(' | sed 's/ *($//; s/(.*//' >"$folder/prototypes"
 cat test/*.c test/*.h | tr '\n' ' ' >"$folder/tests"
 sed -n 's/^TGR_API tgr_status \(tgr_[a-z0-9_]*\)$/\1/p' "$folder/prototypes" | while read -r function; do
@@ -39,6 +45,12 @@ if [ -z "$SANITIZE" ]; then
 
     make -s install PREFIX=/opt/tgr DESTDIR="$folder/root" >"$folder/log" 2>&1
     check $? "make install into DESTDIR"
+    for header in include/tgrmoe/*.h; do
+        cmp -s "$header" "$folder/root/opt/tgr/$header" || echo "# $header"
+    done >"$folder/uninstalled"
+    cat "$folder/uninstalled"
+    [ ! -s "$folder/uninstalled" ]
+    check $? "every header is installed"
     find "$folder/root" -type f | xargs grep -l "$folder" | grep -q .
     [ $? -ne 0 ]
     check $? "nothing installed names DESTDIR"

@@ -64,6 +64,11 @@ static void test_gelu(void **state) {
             kernels->gelu_again_backward(count, x.data, dy.data, y_again.data, dx_again.data);
             assert_same_bytes(y_again.data, y.data, (size_t)count * sizeof(float));
             assert_same_bytes(dx_again.data, dx.data, (size_t)count * sizeof(float));
+            memcpy(y_again.data, x.data, (size_t)count * sizeof(float));
+            memcpy(dx_again.data, dy.data, (size_t)count * sizeof(float));
+            kernels->gelu_again_backward(count, y_again.data, dx_again.data, y_again.data, dx_again.data);
+            assert_same_bytes(y_again.data, y.data, (size_t)count * sizeof(float));
+            assert_same_bytes(dx_again.data, dx.data, (size_t)count * sizeof(float));
             kernels->gelu_backward(count, x.data, dy.data, dy.data);
             assert_same_bytes(dy.data, dx.data, (size_t)count * sizeof(float));
             kernels->gelu(count, x.data, x.data);

@@ -105,6 +105,30 @@ static void results_stay_readable(void **state) {
     training_end(&t);
 }
 
+/* Bytes of the activations of a pass of 32 images of 5 tokens. */
+static int64_t activations(const char *options) {
+    tgr_context *context = test_context(1, 7);
+    tgr_model *model = test_model(context, options);
+    float *images = test_images(model, 32, 5);
+    uint64_t before, after;
+    assert_status(TGR_OK, tgr_context_memory(context, &before, NULL));
+    assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, 32));
+    assert_status(TGR_OK, tgr_context_memory(context, &after, NULL));
+    free(images);
+    tgr_model_free(model);
+    tgr_context_free(context);
+    return (int64_t)(after - before);
+}
+
+/* Experts keep their outputs and what is before GELU, which a dense FFN keeps, too. The rest is for all layers. */
+static void layers_share_what_backward_makes_again(void **state) {
+    (void)state;
+    const int64_t output = 32 * 5 * 64 * (int64_t)sizeof(float);
+    const int64_t one = activations(SIZES "embed_dim=64 depth=4 method=vmoe experts=2 moe_blocks=4");
+    const int64_t three = activations(SIZES "embed_dim=64 depth=4 method=vmoe experts=2 moe_blocks=1,2,4");
+    assert_in_range(three - one, 2 * output, 4 * output); /* and what is known of the routing */
+}
+
 /* What the estimate says is what is taken, and more is saved the more is made again. */
 static void memory_is_saved_as_estimated(void **state) {
     (void)state;
@@ -126,7 +150,7 @@ static void memory_is_saved_as_estimated(void **state) {
         const uint64_t weights = 2 * (uint64_t)test_model_parameters(model)->floats * sizeof(float);
         assert_int_equal(taken[i] + weights, estimates[i]);
         print_message("%s%llu bytes\n", choices[i], (unsigned long long)taken[i]);
-        if (i > 0) assert_true((double)taken[i] < 0.8 * (double)taken[i - 1]);
+        if (i > 0) assert_true((double)taken[i] < 0.9 * (double)taken[i - 1]);
         free(images);
         tgr_model_free(model);
         tgr_context_free(context);
@@ -138,6 +162,7 @@ int main(void) {
         cmocka_unit_test(results_are_the_same_for_every_method),
         cmocka_unit_test(guidance_is_not_lost),
         cmocka_unit_test(results_stay_readable),
+        cmocka_unit_test(layers_share_what_backward_makes_again),
         cmocka_unit_test(memory_is_saved_as_estimated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

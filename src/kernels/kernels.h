@@ -33,7 +33,8 @@ typedef struct tgr_kernels {
     void (*gelu)(int64_t count, const float *x, float *y);
     /* dx = dy·(Φ(x) + x·φ(x)), the slope within 4.5e-7. In place allowed (dx == dy). */
     void (*gelu_backward)(int64_t count, const float *x, const float *dy, float *dx);
-    /* Both at once, the same bits as one after the other, for a way back that did not keep y. dx == dy is allowed. */
+    /* Both at once, the same bits as one after the other, for a way back that did not keep y. In place allowed
+     * (dx == dy, y == x). */
     void (*gelu_again_backward)(int64_t count, const float *x, const float *dy, float *y, float *dx);
     /* y = softmax(scale·x) by row, log-sum-exp of scale·x into lse [rows] unless NULL. In place allowed. An entry that
      * scaled is -infinity gets 0; a row with NaN or +infinity, or of -infinity alone, is all NaN. */

@@ -76,8 +76,8 @@ static void portable_gelu_backward(int64_t count, const float *x, const float *d
 }
 
 static void portable_gelu_again_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {
+    portable_gelu_backward(count, x, dy, dx); /* before x, which may be y, is overwritten */
     portable_gelu(count, x, y);
-    portable_gelu_backward(count, x, dy, dx);
 }
 
 /* The extreme entry is taken off before scaling: its exponent is then exactly zero, however large it is. */

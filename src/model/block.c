@@ -90,9 +90,13 @@ void tgr_block_plan(tgr_block *block, const tgr_pass *pass, tgr_arena *arena) {
 
 void tgr_block_plan_ffn(tgr_block *block, const tgr_pass *pass, tgr_arena *arena) {
     if (block->moe != NULL)
-        tgr_moe_layer_plan_work(block->moe, pass->mode, arena, pass->rows);
+        tgr_moe_layer_plan_kept(block->moe, pass->mode, arena, pass->rows);
     else
         tgr_ffn_plan(&block->ffn, pass, arena);
+}
+
+void tgr_block_plan_work(tgr_block *block, const tgr_pass *pass, tgr_arena *arena) {
+    if (block->moe != NULL) tgr_moe_layer_plan_work(block->moe, pass->mode, arena, pass->rows);
 }
 
 static void capture(const tgr_block *block, const tgr_pass *pass, tgr_feature feature, const float *from) {

@@ -29,8 +29,9 @@ void tgr_block_free(tgr_block *block);
 void tgr_block_initialise(tgr_block *block, tgr_parameters *parameters, const tgr_config *config);
 /* All up to norm2 but x and y, which are the caller's to place. */
 void tgr_block_plan(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
-/* What the FFN or the experts work in. */
+/* What the FFN or the experts leave to backward; and, after that, what experts need within a pass only. */
 void tgr_block_plan_ffn(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
+void tgr_block_plan_work(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
 /* From x to y. */
 void tgr_block_forward(const tgr_block *block, const tgr_pass *pass);
 /* After a forward in TGR_TRAIN whose buffers others have used since: what pass->recompute says, from x or middle. */

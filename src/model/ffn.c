@@ -27,7 +27,7 @@ void tgr_ffn_plan(tgr_ffn *ffn, const tgr_pass *pass, tgr_arena *arena) {
 
 void tgr_ffn_forward(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, float *y) {
     int64_t rows = pass->rows, hidden = ffn->fc1.outputs;
-    float *activation = pass->mode == TGR_TRAIN ? pass->wide[0] : ffn->hidden;
+    float *activation = pass->mode == TGR_TRAIN ? pass->wide : ffn->hidden;
     tgr_linear_gelu_forward(&ffn->fc1, pass, rows, x, pass->dim, ffn->hidden, activation);
     tgr_linear_forward(&ffn->fc2, pass, rows, activation, hidden, y, 0);
 }
@@ -41,7 +41,7 @@ void tgr_ffn_again(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, flo
 
 void tgr_ffn_backward(const tgr_ffn *ffn, const tgr_pass *pass, const float *x, const float *dy, float *dx) {
     int64_t rows = pass->rows, hidden = ffn->fc1.outputs;
-    float *activation = pass->wide[0], *hidden_gradient = pass->wide[1];
+    float *activation = ffn->hidden, *hidden_gradient = pass->wide;
     tgr_linear_gelu_backward(&ffn->fc2, pass, rows, dy, ffn->hidden, activation, hidden_gradient);
     tgr_linear_weight_backward(&ffn->fc2, pass, rows, activation, hidden, dy);
     tgr_linear_backward(&ffn->fc1, pass, rows, x, pass->dim, hidden_gradient, dx, 0);

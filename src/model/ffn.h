@@ -7,7 +7,7 @@
 
 typedef struct tgr_ffn {
     tgr_linear fc1, fc2;
-    float *hidden; /* [rows, hidden], before GELU in TGR_TRAIN */
+    float *hidden; /* [rows, hidden], before GELU in TGR_TRAIN, until backward makes it after */
 } tgr_ffn;
 
 /* Adds "<prefix>.fc1.…" and "<prefix>.fc2.…". */

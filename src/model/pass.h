@@ -34,7 +34,7 @@ typedef struct tgr_pass {
     /* In TGR_TRAIN only: */
     float *gradient;       /* [rows, dim], of the residual stream */
     float *input_gradient; /* [rows, dim], of what a branch read */
-    float *wide[2];        /* [rows, the widest of 3 · dim and hidden], on the way through attention or FFN */
+    float *wide;           /* [rows, the widest of 3 · dim and hidden], on the way through attention or FFN */
     float *partial;        /* sums by row block (see kernels/parallel_rows.h) */
 } tgr_pass;
 

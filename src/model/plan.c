@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Where activations live: one arena, cut anew whenever mode or batch change, grown when it is too small.
  *
- * In TGR_TRAIN every block has buffers of its own. In TGR_EVAL all blocks lie over each other, all but the routing of
- * MoE layers, which stays readable. With recompute=blocks it is so in TGR_TRAIN, too, but for each block's input; with
- * recompute=experts, the experts do. */
+ * In TGR_TRAIN every block has buffers of its own for what its backward needs. In TGR_EVAL all blocks lie over each
+ * other, all but the routing of MoE layers, which stays readable. With recompute=blocks it is so in TGR_TRAIN, too, but
+ * for each block's input; with recompute=experts, the experts do. */
 #include "base/status.h"
 #include "kernels/parallel_rows.h"
 #include "model/state.h"
@@ -34,9 +34,7 @@ static void plan_wide(const tgr_model *model, tgr_pass *pass, tgr_arena *arena) 
     const tgr_dimensions *d = &model->dimensions;
     int64_t hidden = model->moe_count < d->depth ? d->hidden : 0;
     int64_t widest = hidden > 3 * d->dim ? hidden : 3 * d->dim;
-    int train = pass->mode == TGR_TRAIN;
-    pass->wide[0] = train ? tgr_arena_floats(arena, pass->rows, widest) : NULL;
-    pass->wide[1] = train ? tgr_arena_floats(arena, pass->rows, hidden) : NULL;
+    pass->wide = pass->mode == TGR_TRAIN ? tgr_arena_floats(arena, pass->rows, widest) : NULL;
 }
 
 /* The residual stream before and after each block: one buffer in TGR_EVAL. */
@@ -85,6 +83,7 @@ static void plan_overlapping(tgr_model *model, tgr_arena *arena) {
         tgr_block *block = &model->blocks[i];
         arena->used = block->moe != NULL ? experts_start : ffn_start;
         if (ffn_overlaps(pass, block)) tgr_block_plan_ffn(block, pass, arena);
+        tgr_block_plan_work(block, pass, arena);
     }
 }
 

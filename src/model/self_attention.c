@@ -51,7 +51,7 @@ void tgr_self_attention_backward(const tgr_self_attention *attention, const tgr_
                                  const float *dy, float *dx) {
     tgr_attention heads = heads_of(attention, pass);
     float *attended_gradient = dx; /* [rows, dim]; dx is written last */
-    float *packed_gradient = pass->wide[0];
+    float *packed_gradient = pass->wide;
     tgr_linear_backward(&attention->proj, pass, pass->rows, attention->attended, pass->dim, dy, attended_gradient, 0);
     tgr_attention_backward(pass->compute, &heads, attended_gradient, packed_gradient);
     tgr_linear_backward(&attention->qkv, pass, pass->rows, x, pass->dim, packed_gradient, dx, 0);

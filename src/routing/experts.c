@@ -40,11 +40,15 @@ void tgr_experts_initialise(tgr_experts *experts, double deviation) {
     tgr_initialise_constant(experts->parameters, experts->fc2_bias, 0);
 }
 
-void tgr_experts_plan(tgr_experts *experts, tgr_arena *arena, int64_t slots) {
-    experts->input = tgr_arena_floats(arena, slots, experts->dim);
-    experts->before_gelu = tgr_arena_floats(arena, slots, experts->hidden);
-    experts->after_gelu = tgr_arena_floats(arena, slots, experts->hidden);
+void tgr_experts_plan_kept(tgr_experts *experts, tgr_arena *arena, int64_t slots) {
+    experts->hidden_values = tgr_arena_floats(arena, slots, experts->hidden);
     experts->output = tgr_arena_floats(arena, slots, experts->dim);
+}
+
+void tgr_experts_plan_work(tgr_experts *experts, tgr_mode mode, tgr_arena *arena, int64_t slots) {
+    int in_place = mode == TGR_EVAL;
+    experts->input = tgr_arena_floats(arena, slots, experts->dim);
+    experts->activation = in_place ? experts->hidden_values : tgr_arena_floats(arena, slots, experts->hidden);
     experts->products = tgr_arena_take(arena, experts->count, 1, sizeof(tgr_gemm));
 }
 
@@ -65,12 +69,12 @@ static linear first_linear(const tgr_experts *experts, float *y) {
                     .y = y};
 }
 
-static linear second_linear(const tgr_experts *experts) {
+static linear second_linear(const tgr_experts *experts, float *x) {
     return (linear){.in = experts->hidden,
                     .out = experts->dim,
                     .weight = experts->fc2_weight,
                     .bias = experts->fc2_bias,
-                    .x = experts->after_gelu,
+                    .x = x,
                     .y = experts->output};
 }
 
@@ -95,8 +99,8 @@ static tgr_gemm product_of(const tgr_experts *experts, const linear *layer, prod
 /* What GELU does to the products, for rows from slot `first`. */
 typedef struct gelu_part {
     tgr_epilogue epilogue;
-    const float *before; /* [slots, hidden] */
-    float *after;        /* [slots, hidden] or NULL */
+    const float *before; /* [slots, hidden] or NULL */
+    float *after;        /* [slots, hidden] */
 } gelu_part;
 
 /* Appends a product of each expert that has rows to the `count` products so far; returns how many there are then. */
@@ -111,14 +115,14 @@ static int64_t append(tgr_experts *experts, int64_t count, const int64_t *first_
         if (gelu == NULL) continue;
         product->epilogue = gelu->epilogue;
         product->before = gelu->before ? gelu->before + first * experts->hidden : NULL;
-        product->after = gelu->after ? gelu->after + first * experts->hidden : NULL;
+        product->after = gelu->after + first * experts->hidden;
     }
     return count;
 }
 
 void tgr_experts_forward(tgr_experts *experts, const int64_t *first_slot) {
-    linear fc1 = first_linear(experts, experts->before_gelu), fc2 = second_linear(experts);
-    const gelu_part gelu = {.epilogue = TGR_EPILOGUE_GELU, .after = experts->after_gelu};
+    linear fc1 = first_linear(experts, experts->hidden_values), fc2 = second_linear(experts, experts->activation);
+    const gelu_part gelu = {.epilogue = TGR_EPILOGUE_GELU, .after = experts->activation};
     tgr_gemm_run(experts->compute, experts->products, append(experts, 0, first_slot, &fc1, OUTPUT, &gelu));
     tgr_gemm_run(experts->compute, experts->products, append(experts, 0, first_slot, &fc2, OUTPUT, NULL));
 }
@@ -148,13 +152,17 @@ static void bias_backward(tgr_experts *experts, const int64_t *first_slot, const
     tgr_parallel(experts->compute, experts->count, bias_task, &job);
 }
 
+/* GELU once more is far cheaper than memory for what it gave: the product that gives the gradient makes it, too. */
 void tgr_experts_backward(tgr_experts *experts, const int64_t *first_slot, int want_input) {
     const tgr_compute *compute = experts->compute;
-    linear fc1 = first_linear(experts, experts->after_gelu), fc2 = second_linear(experts);
-    const gelu_part gelu = {.epilogue = TGR_EPILOGUE_GELU_BACKWARD, .before = experts->before_gelu};
+    float *activation = experts->hidden_values, *hidden_gradient = experts->activation;
+    linear fc1 = first_linear(experts, hidden_gradient), fc2 = second_linear(experts, hidden_gradient);
+    const gelu_part gelu = {
+        .epilogue = TGR_EPILOGUE_GELU_BACKWARD, .before = experts->hidden_values, .after = activation};
     bias_backward(experts, first_slot, &fc2);
-    tgr_gemm_run(compute, experts->products, append(experts, 0, first_slot, &fc2, WEIGHT_GRADIENT, NULL));
     tgr_gemm_run(compute, experts->products, append(experts, 0, first_slot, &fc2, INPUT_GRADIENT, &gelu));
+    fc2.x = activation;
+    tgr_gemm_run(compute, experts->products, append(experts, 0, first_slot, &fc2, WEIGHT_GRADIENT, NULL));
     bias_backward(experts, first_slot, &fc1);
     tgr_gemm_run(compute, experts->products, append(experts, 0, first_slot, &fc1, WEIGHT_GRADIENT, NULL));
     if (want_input)

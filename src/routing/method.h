@@ -2,9 +2,9 @@
 /* The interface behind which every routing method stands: one file each, one row in the table of methods.c.
  *
  * A forward pass through a layer calls, in this order: score, route, assign, auxiliary, gather, (the experts), combine;
- * a backward pass combine_backward, (the experts), gather_backward, backward, score_backward, finish. Most methods of
- * token choice differ in route and auxiliary alone and share the rest (linear_router.h, capacity.h, dispatch.h).
- * A function that is "or NULL" is left out by methods that have no use for it.
+ * a backward pass combine_backward, gather once more, (the experts), gather_backward, backward, score_backward, finish.
+ * Most methods of token choice differ in route and auxiliary alone and share the rest (linear_router.h, capacity.h,
+ * dispatch.h). A function that is "or NULL" is left out by methods that have no use for it.
  *
  * A method is a constant. What it needs to remember between passes is in tensors of its own (flag TGR_TENSOR_STATE when
  * they are not trained, so that they are saved; frozen_from when they are until some step), whose indices it keeps in a

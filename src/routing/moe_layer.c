@@ -106,12 +106,22 @@ void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, i
     if (mode == TGR_TRAIN) plan_method(layer, arena, tokens);
 }
 
-void tgr_moe_layer_plan_work(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens) {
+void tgr_moe_layer_plan_kept(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens) {
     if (arena->overflow) return;
     if (mode == TGR_EVAL) plan_method(layer, arena, tokens);
     if (layer->experts.count > 0)
-        tgr_experts_plan(&layer->experts, arena, tgr_routing_most_slots(&layer->routing, mode, tokens));
-    if (layer->shared.hidden > 0) tgr_shared_experts_plan(&layer->shared, arena, tokens);
+        tgr_experts_plan_kept(&layer->experts, arena, tgr_routing_most_slots(&layer->routing, mode, tokens));
+    if (layer->shared.hidden > 0) tgr_shared_experts_plan_kept(&layer->shared, arena, tokens);
+}
+
+/* Shared experts run when the others are done: their buffers lie over each other. */
+void tgr_moe_layer_plan_work(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens) {
+    int64_t start = arena->used;
+    if (arena->overflow) return;
+    if (layer->experts.count > 0)
+        tgr_experts_plan_work(&layer->experts, mode, arena, tgr_routing_most_slots(&layer->routing, mode, tokens));
+    arena->used = start;
+    if (layer->shared.hidden > 0) tgr_shared_experts_plan_work(&layer->shared, mode, arena, tokens);
 }
 
 /* All that is decided before experts run. */
@@ -172,6 +182,7 @@ void tgr_moe_layer_backward(tgr_moe_layer *layer, const float *y_gradient, float
     int64_t dim = routing->shape.dim;
     int want_input = x_gradient != NULL || method->mixes_tokens;
     method->combine_backward(routing, dim, y_gradient, experts->output);
+    method->gather(routing, dim, routing->input.x, experts->input);
     tgr_experts_backward(experts, routing->first_slot, want_input);
     if (want_input) method->gather_backward(routing, dim, experts->input, x_gradient);
     if (layer->shared.hidden > 0)

@@ -27,9 +27,11 @@ void tgr_moe_layer_set_sequence(tgr_moe_layer *layer, int64_t sequence);
 int tgr_moe_layer_wants_patches(const tgr_moe_layer *layer);
 /* Takes the layer's buffers for up to `tokens` tokens from the arena: for passes in TGR_EVAL, or in either mode for
  * TGR_TRAIN. When it only counts, the layer is without buffers until it is planned again. What is read from outside
- * after a pass is in those of `plan`; those of `plan_work` may lie over another layer's in TGR_EVAL, and in TGR_TRAIN
- * where tgr_moe_layer_again fills them anew. */
+ * after a pass is in those of `plan`; those of `plan_kept` may lie over another layer's in TGR_EVAL, and in TGR_TRAIN
+ * where tgr_moe_layer_again fills them anew; those of `plan_work`, planned last, are free for others between
+ * passes. */
 void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
+void tgr_moe_layer_plan_kept(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
 void tgr_moe_layer_plan_work(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
 /* y [tokens, dim] = Σ_k gate · expert(x), overwritten. The input's buffers must stay until backward in TGR_TRAIN. Fills
  * the routing and its auxiliary terms. Without experts y is not touched. */

@@ -37,10 +37,14 @@ void tgr_shared_experts_initialise(tgr_shared_experts *shared, double deviation)
     tgr_initialise_constant(shared->parameters, shared->fc2_bias, 0);
 }
 
-void tgr_shared_experts_plan(tgr_shared_experts *shared, tgr_arena *arena, int64_t tokens) {
+void tgr_shared_experts_plan_kept(tgr_shared_experts *shared, tgr_arena *arena, int64_t tokens) {
+    shared->hidden_values = tgr_arena_floats(arena, tokens, shared->hidden);
+}
+
+void tgr_shared_experts_plan_work(tgr_shared_experts *shared, tgr_mode mode, tgr_arena *arena, int64_t tokens) {
     int64_t widest = shared->hidden > shared->dim ? shared->hidden : shared->dim;
-    shared->before_gelu = tgr_arena_floats(arena, tokens, shared->hidden);
-    shared->after_gelu = tgr_arena_floats(arena, tokens, shared->hidden);
+    int in_place = mode == TGR_EVAL;
+    shared->activation = in_place ? shared->hidden_values : tgr_arena_floats(arena, tokens, shared->hidden);
     shared->partial = tgr_arena_floats(arena, tgr_partial_floats(tokens, widest, 1), 1);
 }
 
@@ -48,12 +52,12 @@ void tgr_shared_experts_forward(tgr_shared_experts *shared, int64_t tokens, cons
     const tgr_parameters *parameters = shared->parameters;
     int64_t dim = shared->dim, hidden = shared->hidden;
     tgr_gemm fc1 = tgr_linear_output(tokens, dim, hidden, x, tgr_value(parameters, shared->fc1_weight),
-                                     tgr_value(parameters, shared->fc1_bias), shared->before_gelu);
-    tgr_gemm fc2 = tgr_linear_output(tokens, hidden, dim, shared->after_gelu, tgr_value(parameters, shared->fc2_weight),
+                                     tgr_value(parameters, shared->fc1_bias), shared->hidden_values);
+    tgr_gemm fc2 = tgr_linear_output(tokens, hidden, dim, shared->activation, tgr_value(parameters, shared->fc2_weight),
                                      tgr_value(parameters, shared->fc2_bias), y);
     fc1.precision = fc2.precision = shared->precision;
     fc1.epilogue = TGR_EPILOGUE_GELU;
-    fc1.after = shared->after_gelu;
+    fc1.after = shared->activation;
     fc2.accumulate = 1;
     tgr_gemm_run(shared->compute, &fc1, 1);
     tgr_gemm_run(shared->compute, &fc2, 1);
@@ -63,18 +67,19 @@ void tgr_shared_experts_backward(tgr_shared_experts *shared, int64_t tokens, con
                                  float *x_gradient) {
     const tgr_parameters *parameters = shared->parameters;
     int64_t dim = shared->dim, hidden = shared->hidden;
-    float *hidden_gradient = shared->after_gelu;
-    tgr_gemm weights2 = tgr_linear_weight_gradient(tokens, hidden, dim, shared->after_gelu, y_gradient,
+    float *activation = shared->hidden_values, *hidden_gradient = shared->activation;
+    tgr_gemm weights2 = tgr_linear_weight_gradient(tokens, hidden, dim, activation, y_gradient,
                                                    tgr_gradient(parameters, shared->fc2_weight));
     tgr_gemm input2 = tgr_linear_input_gradient(tokens, hidden, dim, y_gradient,
                                                 tgr_value(parameters, shared->fc2_weight), hidden_gradient, 0);
     weights2.precision = input2.precision = shared->precision;
-    tgr_gemm_run(shared->compute, &weights2, 1); /* before the values after GELU are overwritten */
+    input2.epilogue = TGR_EPILOGUE_GELU_BACKWARD;
+    input2.before = shared->hidden_values;
+    input2.after = activation;
+    tgr_gemm_run(shared->compute, &input2, 1);
+    tgr_gemm_run(shared->compute, &weights2, 1);
     tgr_column_sum(shared->compute, tokens, dim, y_gradient, tgr_gradient(parameters, shared->fc2_bias),
                    shared->partial);
-    input2.epilogue = TGR_EPILOGUE_GELU_BACKWARD;
-    input2.before = shared->before_gelu;
-    tgr_gemm_run(shared->compute, &input2, 1);
     tgr_column_sum(shared->compute, tokens, hidden, hidden_gradient, tgr_gradient(parameters, shared->fc1_bias),
                    shared->partial);
     tgr_gemm products[] = {tgr_linear_weight_gradient(tokens, dim, hidden, x, hidden_gradient,

@@ -15,9 +15,9 @@ typedef struct tgr_shared_experts {
     int64_t dim, hidden; /* hidden: of all of them together */
     tgr_precision precision;
     int64_t fc1_weight, fc1_bias, fc2_weight, fc2_bias; /* tensors */
-    float *before_gelu;                                 /* [T, hidden] */
-    float *after_gelu;                                  /* [T, hidden]; becomes the gradient of before_gelu */
-    float *partial;                                     /* see tgr_column_sum */
+    float *hidden_values; /* [T, hidden], before GELU; backward makes them those after it */
+    float *activation;    /* [T, hidden], after GELU; in backward the gradient of what is before */
+    float *partial;       /* see tgr_column_sum */
 } tgr_shared_experts;
 
 /* Adds "<prefix>shared.fc1.weight" [hidden, dim], "<prefix>shared.fc1.bias" [hidden], "<prefix>shared.fc2.weight"
@@ -25,7 +25,9 @@ typedef struct tgr_shared_experts {
 tgr_status tgr_shared_experts_declare(tgr_shared_experts *shared, tgr_parameters *parameters, const char *prefix,
                                       int64_t dim, int64_t hidden, tgr_precision precision);
 void tgr_shared_experts_initialise(tgr_shared_experts *shared, double deviation);
-void tgr_shared_experts_plan(tgr_shared_experts *shared, tgr_arena *arena, int64_t tokens);
+/* As those of experts.h: hidden_values is kept from forward to backward, the others are not. */
+void tgr_shared_experts_plan_kept(tgr_shared_experts *shared, tgr_arena *arena, int64_t tokens);
+void tgr_shared_experts_plan_work(tgr_shared_experts *shared, tgr_mode mode, tgr_arena *arena, int64_t tokens);
 /* y [tokens, dim] += FFN(x [tokens, dim]) */
 void tgr_shared_experts_forward(tgr_shared_experts *shared, int64_t tokens, const float *x, float *y);
 /* Adds to the gradients of the weights, and to x_gradient [tokens, dim] unless it is NULL. Once for each forward, with

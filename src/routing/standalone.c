@@ -49,6 +49,7 @@ tgr_status tgr_standalone_set_sequence(const char *function, tgr_standalone *sta
 
 static void plan_layer(tgr_standalone *standalone, tgr_arena *arena, int64_t tokens) {
     tgr_moe_layer_plan(standalone->layer, TGR_TRAIN, arena, tokens);
+    tgr_moe_layer_plan_kept(standalone->layer, TGR_TRAIN, arena, tokens);
     tgr_moe_layer_plan_work(standalone->layer, TGR_TRAIN, arena, tokens);
 }
 
@@ -69,11 +70,11 @@ static tgr_status grow(const char *function, tgr_standalone *standalone, int64_t
         status = tgr_fail_in(function, TGR_ERROR_OVERFLOW, "argument 'tokens' is %lld; so many cannot be numbered",
                              (long long)tokens);
     else
-        status = tgr_allocate(standalone->context, &memory, (size_t)count.used, 1);
+        status = tgr_allocate(standalone->context, &memory, (size_t)count.peak, 1);
     if (status == TGR_OK) {
         tgr_release(standalone->context, standalone->memory, (size_t)standalone->memory_bytes, 1);
         standalone->memory = memory;
-        standalone->memory_bytes = count.used;
+        standalone->memory_bytes = count.peak;
         standalone->tokens = tokens;
         standalone->planned_sequence = standalone->sequence;
     }

@@ -66,8 +66,8 @@ TGR_API tgr_status tgr_context_threads(const tgr_context *context, int *threads)
 /** The name of the compute kernels that the processor got, the first that it can run: "amx", "avx512", "avx2", "blis",
  *  "portable". The environment variable TGRMOE_KERNELS, read when a context is made, asks for one of them by name; it
  * is meant for tests, and one that the machine cannot run is refused. Option precision=bfloat16 needs "amx", or
- * "avx512" on a processor with AVX512_BF16. For "amx" the system is asked for the tile registers, once for the whole
- * process, when a context is made (docs/abi.md). */
+ * "avx512" on a processor with AVX512_BF16. For "amx" the system is asked for the tile registers when a context is
+ * made; what it grants holds for the whole process (docs/abi.md). */
 TGR_API tgr_status tgr_context_kernels(const tgr_context *context, const char **name);
 /** Bytes that handles of this context hold now, and the most they ever held. Either may be NULL. */
 TGR_API tgr_status tgr_context_memory(const tgr_context *context, uint64_t *now, uint64_t *peak);

@@ -7,7 +7,7 @@
 #   scripts/ensure-packages.sh build|check|slow|demo|PACKAGE...
 set -eu
 
-BUILD="gcc make pkg-config libc6-dev libblis-pthread-dev zlib1g-dev libcjson-dev libjpeg62-turbo-dev libpng-dev"
+BUILD="gcc make pkg-config libc6-dev libblis-pthread-dev zlib1g-dev libcjson-dev libjpeg-dev libpng-dev"
 CHECK="$BUILD g++ binutils libcmocka-dev"
 DEMO="$BUILD dataset-fashion-mnist"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Matrix products. One product is C = A·B (+ bias) or C += A·B; a job is a list of products cut into tiles that
- * do not depend on the number of threads. Every element of C sums over k in the same order wherever it stands in C,
- * so that a row's result does not depend on which other rows are in the batch. */
+/* Matrix products. One product is C = A·B (+ bias) or C += A·B; a job is a list of products cut into tiles for
+ * the threads that there are. Every element of C sums over k in the same order wherever it stands in C and however C is
+ * cut, so that results depend neither on the threads nor on which other rows are in the batch. */
 #ifndef TGR_KERNELS_GEMM_H
 #define TGR_KERNELS_GEMM_H
 

@@ -90,7 +90,7 @@ static void run_dense(const dense_layer *layer) {
 
 static void plan_dense(dense_layer *layer, tgr_arena *arena) {
     tgr_ffn_plan(&layer->ffn, &layer->pass, arena);
-    for (int i = 0; i < 2; i++) layer->pass.wide[i] = tgr_arena_floats(arena, TOKENS, HIDDEN);
+    layer->pass.wide = tgr_arena_floats(arena, TOKENS, HIDDEN);
     layer->pass.partial = tgr_arena_floats(arena, 1, tgr_partial_floats(TOKENS, HIDDEN, 2));
 }
 

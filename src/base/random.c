@@ -4,7 +4,8 @@
 #include "base/random.h"
 
 #include <math.h>
-#include <string.h>
+
+#include "base/bits.h"
 
 #define HALF_PI 1.5707963267948966
 #define LN_2    0.6931471805599453
@@ -44,26 +45,15 @@ double tgr_random_uniform(const tgr_random *random, uint64_t index) {
     return uniform_of(words[index % 4]);
 }
 
-static uint64_t to_bits(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static double from_bits(uint64_t bits) {
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* ln x of a normal number within 1e-13: x = 2^n·m with m from sqrt(1/2) to sqrt(2), ln m = 2·artanh((m - 1)/(m + 1)).
  */
 static double natural_logarithm(double x) {
     const uint64_t one = UINT64_C(0x3ff0000000000000), root = UINT64_C(0x3fe6a09e667f3bcd); /* 1, sqrt(1/2) */
-    uint64_t biased = (to_bits(x) + (one - root)) >> 52;
+    uint64_t biased = (tgr_bits_of_double(x) + (one - root)) >> 52;
     /* 2^52 + biased, made of bits: conversions of 64-bit integers are slow. */
-    double n = from_bits(biased | UINT64_C(0x4330000000000000)) - (0x1p52 + 1023.0);
-    double m = from_bits(to_bits(x) - (biased << 52) + one), s = (m - 1.0) / (m + 1.0), square = s * s;
+    double n = tgr_double_of_bits(biased | UINT64_C(0x4330000000000000)) - (0x1p52 + 1023.0);
+    double m = tgr_double_of_bits(tgr_bits_of_double(x) - (biased << 52) + one), s = (m - 1.0) / (m + 1.0),
+           square = s * s;
     double sum = 1.0 / 17;
     sum = sum * square + 1.0 / 15;
     sum = sum * square + 1.0 / 13;
@@ -101,10 +91,10 @@ static inline void box_muller(double *u0, double *u1) {
     const double round = 0x1.8p52; /* adding it leaves the nearest integer in the low bits */
     double radius = sqrt(-2.0 * natural_logarithm(*u0)), quarters = 4.0 * *u1;
     double shifted = quarters + round, angle = (quarters - (shifted - round)) * HALF_PI;
-    uint64_t quadrant = to_bits(shifted), turned = 0 - (quadrant & 1);
-    uint64_t c = to_bits(cosine(angle)), s = to_bits(sine(angle)), swap = (c ^ s) & turned;
-    *u0 = radius * from_bits(c ^ swap ^ ((quadrant + 1) & 2) << 62);
-    *u1 = radius * from_bits(s ^ swap ^ (quadrant & 2) << 62);
+    uint64_t quadrant = tgr_bits_of_double(shifted), turned = 0 - (quadrant & 1);
+    uint64_t c = tgr_bits_of_double(cosine(angle)), s = tgr_bits_of_double(sine(angle)), swap = (c ^ s) & turned;
+    *u0 = radius * tgr_double_of_bits(c ^ swap ^ ((quadrant + 1) & 2) << 62);
+    *u1 = radius * tgr_double_of_bits(s ^ swap ^ (quadrant & 2) << 62);
 }
 
 enum { BATCH_PAIRS = 16, BATCH = 2 * BATCH_PAIRS };

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/parameters.h"
 #include "base/status.h"
 #include "checkpoint/options_text.h"
@@ -19,18 +20,6 @@ tgr_status tgr_object_check_name(const char *name) {
                 TGR_ERROR_RANGE, "argument 'name' is '%.60s'; allowed are 1 to %d of a-z, 0-9 and '_'", name,
                 TGR_OBJECT_NAME_BYTES - 1);
     return TGR_OK;
-}
-
-static uint64_t bits_of(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static double from_bits(uint64_t bits) {
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
 }
 
 /* One entry for each tensor, lying in `arena` as in parameters->values. */
@@ -79,8 +68,8 @@ static tgr_status collect_optimizer(tgr_object *object, tgr_entry_list *list) {
     const tgr_optimizer *optimizer = object->optimizer;
     object->optimizer_state[TGR_OPTIMIZER_KIND] = (uint64_t)optimizer->kind;
     object->optimizer_state[TGR_OPTIMIZER_STEPS] = optimizer->steps;
-    object->optimizer_state[TGR_OPTIMIZER_FIXED_RATE] = bits_of(optimizer->fixed_rate);
-    object->optimizer_state[TGR_OPTIMIZER_GRADIENT_NORM] = bits_of(optimizer->gradient_norm);
+    object->optimizer_state[TGR_OPTIMIZER_FIXED_RATE] = tgr_bits_of_double(optimizer->fixed_rate);
+    object->optimizer_state[TGR_OPTIMIZER_GRADIENT_NORM] = tgr_bits_of_double(optimizer->gradient_norm);
     TGR_TRY(collect_numbers(object, list, ".optimizer", object->optimizer_state, TGR_OPTIMIZER_NUMBERS));
     TGR_TRY(
         collect_arena(object, list, optimizer->parameters, ".moment1/", optimizer->first_moment, TGR_TENSOR_STATE, 0));
@@ -143,7 +132,7 @@ static tgr_status check_optimizer(const tgr_object *object, const char *path) {
                 "'%s' of '%s' is the state of %s; here it is %s", object->name, path,
                 kind < sizeof kinds / sizeof *kinds ? kinds[kind] : "an unknown optimizer",
                 kinds[object->optimizer->kind]);
-    TGR_REQUIRE(!isnan(from_bits(object->optimizer_state[TGR_OPTIMIZER_FIXED_RATE])), TGR_ERROR_FILE_CORRUPT,
+    TGR_REQUIRE(!isnan(tgr_double_of_bits(object->optimizer_state[TGR_OPTIMIZER_FIXED_RATE])), TGR_ERROR_FILE_CORRUPT,
                 "'%s' of '%s' has a learning rate that is not a number", object->name, path);
     return TGR_OK;
 }
@@ -183,7 +172,7 @@ void tgr_object_restore(tgr_object *object) {
     }
     if (object->optimizer != NULL) {
         object->optimizer->steps = object->optimizer_state[TGR_OPTIMIZER_STEPS];
-        object->optimizer->fixed_rate = from_bits(object->optimizer_state[TGR_OPTIMIZER_FIXED_RATE]);
-        object->optimizer->gradient_norm = from_bits(object->optimizer_state[TGR_OPTIMIZER_GRADIENT_NORM]);
+        object->optimizer->fixed_rate = tgr_double_of_bits(object->optimizer_state[TGR_OPTIMIZER_FIXED_RATE]);
+        object->optimizer->gradient_norm = tgr_double_of_bits(object->optimizer_state[TGR_OPTIMIZER_GRADIENT_NORM]);
     }
 }

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/bits.h"
+
 #define TGR_ELEMENT_ROW(number, element, text, bytes) {TGR_ELEMENT_##element, text, bytes},
 static const struct {
     tgr_element element;
@@ -33,31 +35,20 @@ int tgr_element_parse(const char *name, tgr_element *out) {
     return 0;
 }
 
-static float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static uint32_t bits_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 float tgr_float_from_f16(uint16_t bits) {
     const uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023;
-    if (exponent == 31) return float_of(sign | 0x7F800000u | fraction << 13); /* infinity or NaN */
-    if (exponent != 0) return float_of(sign | (exponent + 112) << 23 | fraction << 13);
-    return float_of(sign | bits_of((float)fraction * 0x1p-24f)); /* zero or denormal, which is normal as float32 */
+    if (exponent == 31) return tgr_float_of_bits(sign | 0x7F800000u | fraction << 13); /* infinity or NaN */
+    if (exponent != 0) return tgr_float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
+    return tgr_float_of_bits(
+        sign | tgr_bits_of_float((float)fraction * 0x1p-24f)); /* zero or denormal, which is normal as float32 */
 }
 
 float tgr_float_from_bf16(uint16_t bits) {
-    return float_of((uint32_t)bits << 16);
+    return tgr_float_of_bits((uint32_t)bits << 16);
 }
 
 uint16_t tgr_bf16_from_float(float value) {
-    const uint32_t bits = bits_of(value), upper = bits >> 16;
+    const uint32_t bits = tgr_bits_of_float(value), upper = bits >> 16;
     if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(upper | 0x40); /* else it could become infinity */
     return (uint16_t)((bits + 0x7FFFu + (upper & 1)) >> 16);
 }
@@ -78,7 +69,7 @@ static void store16(unsigned char *at, uint32_t bits) {
 int tgr_element_decode(tgr_element element, const void *from, int64_t count, float *to) {
     const unsigned char *at = from;
     if (element == TGR_ELEMENT_F32)
-        for (int64_t i = 0; i < count; i++) to[i] = float_of(load32(at + 4 * i));
+        for (int64_t i = 0; i < count; i++) to[i] = tgr_float_of_bits(load32(at + 4 * i));
     else if (element == TGR_ELEMENT_F16)
         for (int64_t i = 0; i < count; i++) to[i] = tgr_float_from_f16(load16(at + 2 * i));
     else if (element == TGR_ELEMENT_BF16)
@@ -92,8 +83,8 @@ int tgr_element_encode(tgr_element element, const float *from, int64_t count, vo
     unsigned char *at = to;
     if (element == TGR_ELEMENT_F32)
         for (int64_t i = 0; i < count; i++) {
-            store16(at + 4 * i, bits_of(from[i]));
-            store16(at + 4 * i + 2, bits_of(from[i]) >> 16);
+            store16(at + 4 * i, tgr_bits_of_float(from[i]));
+            store16(at + 4 * i + 2, tgr_bits_of_float(from[i]) >> 16);
         }
     else if (element == TGR_ELEMENT_BF16)
         for (int64_t i = 0; i < count; i++) store16(at + 2 * i, tgr_bf16_from_float(from[i]));

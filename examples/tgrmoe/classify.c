@@ -60,12 +60,18 @@ static void normalise(const classification *all, const image *from, float *to) {
     }
 }
 
-/* The label of the largest logit that is below `last`, or equal and of a later label; -1 when there is none. */
+/* Whether label i is a worse guess than `last`: a smaller logit, or an equal one of a later label. */
+static int comes_after(const float *logits, int64_t i, int64_t last) {
+    if (last < 0) return 1;
+    if (logits[i] == logits[last]) return i > last;
+    return logits[i] < logits[last];
+}
+
+/* The best guess after `last`, the very best after -1; -1 when there is none. */
 static int64_t next_best(const float *logits, int64_t classes, int64_t last) {
     int64_t best = -1;
     for (int64_t i = 0; i < classes; i++) {
-        const int left = last < 0 || logits[i] < logits[last] || (logits[i] == logits[last] && i > last);
-        if (left && (best < 0 || logits[i] > logits[best])) best = i;
+        if (comes_after(logits, i, last) && (best < 0 || logits[i] > logits[best])) best = i;
     }
     return best;
 }

@@ -49,6 +49,7 @@ timm() {
         echo "$python has no torch, timm and safetensors: models of timm are left out"
         return
     fi
+    make -s "$BUILD/test/test_exchange_timm"
     mkdir -p "$folder/timm"
     check "timm makes its models" "$python" test/golden/make_timm.py "$folder/timm" --full
     # shellcheck disable=SC2086

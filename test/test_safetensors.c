@@ -103,7 +103,7 @@ static void test_sound_files(void **state) {
         {"{}", 0, 0},
         {"{}      ", 0, 0},
         {"{\"__metadata__\":{}}", 0, 0},
-        {" {\n\t\"\" : { \"shape\" : [ ] , \"data_offsets\" : [ 0 , 1 ] , \"dtype\" : \"\\u00558\"\r} } " + 1, 1, 1},
+        {"{\n\t\"\" : { \"shape\" : [ ] , \"data_offsets\" : [ 0 , 1 ] , \"dtype\" : \"\\u00558\"\r} } ", 1, 1},
         {"{\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]},"
          "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
          3, 2},

@@ -399,6 +399,40 @@ static void test_large_products(void **state) {
     check_list_everywhere((problem[]){square}, 1);
 }
 
+/* The root of the mean squared error of C's elements, each over the sum of the magnitudes that it adds up. */
+static double rms_error(problem *p, const variant *v) {
+    const tgr_gemm *g = &p->product;
+    double sum = 0;
+    restore_c(p);
+    v->gemm(g, scratch);
+    for (int64_t i = 0; i < g->m; i++) {
+        for (int64_t j = 0; j < g->n; j++) {
+            double size, operands, expected = expected_at(p, v, i, j, &size, &operands);
+            double error = (g->c[i * g->c_row + j] - expected) / size;
+            sum += error * error;
+        }
+    }
+    return sqrt(sum / (double)(g->m * g->n));
+}
+
+/* Products by parts are as exact as chains of float32 multiply-adds, or more so. */
+static void test_parts_are_exact(void **state) {
+    (void)state;
+    double chain = 0;
+    test_random random = test_random_start(7);
+    problem p = make_problem(&random, 96, 128, 384, ROWS, COLUMNS);
+    p.product.bias = NULL;
+    p.product.accumulate = 0;
+    FOR_VARIANTS(v) {
+        if (v->precision != TGR_FLOAT32) continue;
+        double error = rms_error(&p, v);
+        print_message("# %s: rms error %.2g of the sum of magnitudes\n", v->name, error);
+        if (strcmp(v->name, "portable") == 0) chain = error;
+        assert_true(error <= 1.2 * chain);
+    }
+    free_problem(&p);
+}
+
 static float *ones(int64_t count) {
     float *x = malloc((size_t)count * sizeof(float) + 1);
     assert_non_null(x);
@@ -484,11 +518,12 @@ static void test_selection(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layouts),        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_powers_of_two),  cmocka_unit_test(test_special_values),
-        cmocka_unit_test(test_extreme_values), cmocka_unit_test(test_parts_have_the_same_bits),
-        cmocka_unit_test(test_lists),          cmocka_unit_test(test_large_products),
-        cmocka_unit_test(test_epilogues),      cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_layouts),         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_powers_of_two),   cmocka_unit_test(test_special_values),
+        cmocka_unit_test(test_extreme_values),  cmocka_unit_test(test_parts_have_the_same_bits),
+        cmocka_unit_test(test_lists),           cmocka_unit_test(test_large_products),
+        cmocka_unit_test(test_parts_are_exact), cmocka_unit_test(test_epilogues),
+        cmocka_unit_test(test_selection),
     };
     return cmocka_run_group_tests(tests, make_scratch, free_scratch);
 }

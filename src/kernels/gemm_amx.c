@@ -18,7 +18,8 @@ enum {
 };
 
 /* `parts`, `tall` (two tiles of rows) and `wide` (two tiles of columns) are constants wherever this is inlined. The
- * empty asm keep the compiler from moving memory accesses across tile loads and stores, of which it knows nothing. */
+ * empty asm statements keep the compiler from moving memory accesses across tile loads and stores, of which it knows
+ * nothing. */
 static inline __attribute__((always_inline)) void multiply(const int parts, const int tall, const int wide,
                                                            const tgr_pair_tile *t) {
     const size_t start_row = (size_t)t->start_row * sizeof(float), c_row = (size_t)t->c_row * sizeof(float);

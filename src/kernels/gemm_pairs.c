@@ -248,9 +248,9 @@ static void multiply_by_columns(block *b) {
     } while (b->step < product->k);
 }
 
-/* The operand that fits the cache stays packed in it, so that each is packed once; memory is gone through
- * in its order where the larger ones of A, B and C lie. Neither this nor where k is
- * cut changes a bit: what C holds between two blocks is what a tile register would. */
+/* The operand that fits the cache stays packed in it, so that each is packed once; the larger of the others is gone
+ * through in the order of memory. Neither this nor where k is cut changes a bit: what C holds between two blocks is
+ * what a tile register would. */
 void tgr_gemm_pairs(const tgr_pair_unit *unit, int parts, const tgr_gemm *product, float *scratch) {
     if (product->m == 0 || product->n == 0) return;
     block b = {.unit = unit, .product = product, .parts = parts};

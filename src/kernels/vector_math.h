@@ -9,7 +9,8 @@
 
 #include <math.h>
 #include <stdint.h>
-#include <string.h>
+
+#include "base/bits.h"
 
 #define VECTOR_LANES 16
 
@@ -59,18 +60,6 @@ static inline float vector_lanes_sum(const float *lanes) {
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
-static inline float vector_from_bits(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline uint32_t vector_to_bits(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 /* A constant that the compiler does not know. Where a value is cut at a known one, gcc splits the loop's body into
  * paths for what is cut and what is not, and then vectorises them all. */
 static inline float vector_hidden(float value) {
@@ -108,7 +97,7 @@ static inline float vector_exp(float x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    float power = vector_from_bits(vector_to_bits(shifted) << 23);
+    float power = tgr_float_of_bits(tgr_bits_of_float(shifted) << 23);
     return x < -104.0f ? 0.0f : p * power * 0x1p-64f;
 }
 
@@ -117,9 +106,9 @@ static inline float vector_exp(float x) {
  * x = 2^n·(1 + f) with 1 + f from sqrt(1/2) to sqrt(2); log(1 + f) by a polynomial. */
 static inline float vector_log(float x) {
     const uint32_t one = 0x3f800000u, root = 0x3f3504f3u; /* 1 and sqrt(1/2) */
-    uint32_t bits = vector_to_bits(x), exponent = (bits + (one - root)) >> 23;
+    uint32_t bits = tgr_bits_of_float(x), exponent = (bits + (one - root)) >> 23;
     float n = (float)((int32_t)exponent - 127);
-    float f = vector_from_bits(bits - ((exponent - 127u) << 23)) - 1.0f;
+    float f = tgr_float_of_bits(bits - ((exponent - 127u) << 23)) - 1.0f;
     float p = 0.0674702376f;
     p = p * f - 0.1167631f;
     p = p * f + 0.11888352f;

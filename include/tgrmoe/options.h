@@ -144,23 +144,25 @@ extern "C" {
     X(411, MIN_LR, "min_lr", F64, 0, 1000, "0", NULL, "", "learning rate at the end of the cosine")                    \
     X(500, LABEL_SMOOTHING, "label_smoothing", F64, 0, 0.999, "0", NULL, "", "share of a label spread over all classes")
 
-/** Every method: X(index, NAME, "name", "defaults that it replaces", "source"). The index is the CHOICE of `method`. */
-#define TGR_METHOD_MAP(X)                                                                                         \
-    X(0, DENSE, "dense", "", "Dosovitskiy et al., ICLR 2021, arXiv 2010.11929; Touvron et al., arXiv 2012.12877") \
-    X(1, VMOE, "vmoe", "router_noise=1 importance_weight=0.005 load_weight=0.005",                                \
-      "Riquelme et al., NeurIPS 2021, arXiv 2106.05974")                                                          \
-    X(2, TGR, "tgr", "router_noise=1", "Kada et al., CVPR 2026, arXiv 2604.21330")                                \
-    X(3, SWITCH, "switch", "switch_weight=0.01", "Fedus et al., JMLR 2022, arXiv 2101.03961")                     \
-    X(4, STABLE, "stable", "", "Dai et al., ACL 2022, arXiv 2204.08396")                                          \
-    X(5, DEFAULT, "default", "switch_weight=0.01", "Panda et al., NeurIPS 2025, arXiv 2504.12463")                \
-    X(6, EXPERT_CHOICE, "expert-choice", "capacity_factor=1 eval_capacity_factor=1",                              \
-      "Zhou et al., NeurIPS 2022, arXiv 2202.09368")                                                              \
-    X(7, SOFT, "soft", "", "Puigcerver et al., ICLR 2024, arXiv 2308.00951")                                      \
-    X(8, HASH, "hash", "", "Roller et al., NeurIPS 2021, arXiv 2106.04426")                                       \
-    X(9, BASE, "base", "", "Lewis et al., ICML 2021, arXiv 2103.16716")                                           \
-    X(10, LOSS_FREE, "loss-free", "", "Wang et al., arXiv 2408.15664; DeepSeek-AI, arXiv 2412.19437")             \
-    X(11, DENSE_TRAIN, "dense-train", "mi_weight=0.01", "Pan et al., arXiv 2404.05567")                           \
-    X(12, EVOMOE, "evomoe", "", "Nie et al., arXiv 2112.14397")
+/** Every method: X(index, NAME, word, "name", "defaults that it replaces", "source"). The index is the CHOICE of
+ * `method`; `word` names the method in C (src/routing/methods.c). */
+#define TGR_METHOD_MAP(X)                                                                                        \
+    X(0, DENSE, dense, "dense", "",                                                                              \
+      "Dosovitskiy et al., ICLR 2021, arXiv 2010.11929; Touvron et al., arXiv 2012.12877")                       \
+    X(1, VMOE, vmoe, "vmoe", "router_noise=1 importance_weight=0.005 load_weight=0.005",                         \
+      "Riquelme et al., NeurIPS 2021, arXiv 2106.05974")                                                         \
+    X(2, TGR, tgr, "tgr", "router_noise=1", "Kada et al., CVPR 2026, arXiv 2604.21330")                          \
+    X(3, SWITCH, switch, "switch", "switch_weight=0.01", "Fedus et al., JMLR 2022, arXiv 2101.03961")            \
+    X(4, STABLE, stable, "stable", "", "Dai et al., ACL 2022, arXiv 2204.08396")                                 \
+    X(5, DEFAULT, default, "default", "switch_weight=0.01", "Panda et al., NeurIPS 2025, arXiv 2504.12463")      \
+    X(6, EXPERT_CHOICE, expert_choice, "expert-choice", "capacity_factor=1 eval_capacity_factor=1",              \
+      "Zhou et al., NeurIPS 2022, arXiv 2202.09368")                                                             \
+    X(7, SOFT, soft, "soft", "", "Puigcerver et al., ICLR 2024, arXiv 2308.00951")                               \
+    X(8, HASH, hash, "hash", "", "Roller et al., NeurIPS 2021, arXiv 2106.04426")                                \
+    X(9, BASE, base, "base", "", "Lewis et al., ICML 2021, arXiv 2103.16716")                                    \
+    X(10, LOSS_FREE, loss_free, "loss-free", "", "Wang et al., arXiv 2408.15664; DeepSeek-AI, arXiv 2412.19437") \
+    X(11, DENSE_TRAIN, dense_train, "dense-train", "mi_weight=0.01", "Pan et al., arXiv 2404.05567")             \
+    X(12, EVOMOE, evomoe, "evomoe", "", "Nie et al., arXiv 2112.14397")
 
 /** Every preset: X(index, NAME, "name", "defaults that it replaces"). The index is the CHOICE of `preset`. */
 #define TGR_PRESET_MAP(X)                                                                                         \
@@ -190,7 +192,7 @@ typedef enum tgr_option_type {
 
 /** The values of TGR_OPTION_METHOD. */
 typedef enum tgr_method_index {
-#define TGR_METHOD_ENUM(index, NAME, name, defaults, source) TGR_METHOD_##NAME = index,
+#define TGR_METHOD_ENUM(index, NAME, word, name, defaults, source) TGR_METHOD_##NAME = index,
     TGR_METHOD_MAP(TGR_METHOD_ENUM)
 #undef TGR_METHOD_ENUM
 } tgr_method_index;

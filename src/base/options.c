@@ -16,7 +16,7 @@ _Static_assert(sizeof tgr_option_rows / sizeof *tgr_option_rows == TGR_OPTION_RO
 static const struct {
     const char *name, *defaults, *source;
 } methods[] = {
-#define ROW(index, NAME, name, defaults, source) {name, defaults, source},
+#define ROW(index, NAME, word, name, defaults, source) {name, defaults, source},
     TGR_METHOD_MAP(ROW)
 #undef ROW
 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* LayerScale and stochastic depth on the way of a branch into the residual stream. */
-#include "model/residual.h"
+#include "layers/residual.h"
 
 #include <stdio.h>
 
 #include "base/initialise.h"
 #include "base/random.h"
+#include "kernels/copy.h"
 #include "kernels/parallel_rows.h"
-#include "model/copy.h"
 
 tgr_status tgr_residual_add(tgr_residual *residual, tgr_parameters *parameters, const char *prefix, int64_t dim,
                             double layer_scale, uint32_t number, double drop_rate) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The dense FFN. Only the hidden values before GELU are kept: GELU once more is far cheaper than their memory.
  * It is part of the products around it. */
-#include "model/ffn.h"
+#include "layers/ffn.h"
 
 #include <stdio.h>
 

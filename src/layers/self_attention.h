@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The attention branch of a block: packed projections, heads, output projection. */
-#ifndef TGR_MODEL_SELF_ATTENTION_H
-#define TGR_MODEL_SELF_ATTENTION_H
+#ifndef TGR_LAYERS_SELF_ATTENTION_H
+#define TGR_LAYERS_SELF_ATTENTION_H
 
 #include "kernels/attention.h"
-#include "model/linear.h"
+#include "layers/linear.h"
 
 typedef struct tgr_self_attention {
     tgr_linear qkv, proj;

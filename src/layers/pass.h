@@ -4,8 +4,8 @@
  * Each part (embedding, norm, attention, FFN, residual branch, head) has the same five steps: `add` declares its
  * tensors, `initialise` draws them, `plan` takes its activations from the arena, `forward` and `backward` run it. A
  * part keeps what its backward needs in its own activations; what lives within one block only is shared here. */
-#ifndef TGR_MODEL_PASS_H
-#define TGR_MODEL_PASS_H
+#ifndef TGR_LAYERS_PASS_H
+#define TGR_LAYERS_PASS_H
 
 #include "base/context.h"
 #include "base/memory.h"

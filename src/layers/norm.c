@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A LayerNorm with its parameters. */
-#include "model/norm.h"
+#include "layers/norm.h"
 
 #include <stdio.h>
 

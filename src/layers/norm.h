@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A LayerNorm with its parameters over the rows of the residual stream. */
-#ifndef TGR_MODEL_NORM_H
-#define TGR_MODEL_NORM_H
+#ifndef TGR_LAYERS_NORM_H
+#define TGR_LAYERS_NORM_H
 
-#include "model/pass.h"
+#include "layers/pass.h"
 
 typedef struct tgr_norm {
     int64_t weight, bias; /* tensors [dim] */

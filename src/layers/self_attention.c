@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Multi-head self-attention with its projections (Vaswani et al., 2017). */
-#include "model/self_attention.h"
+#include "layers/self_attention.h"
 
 #include <stdio.h>
 

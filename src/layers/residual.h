@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* How a branch joins the residual stream: y = x + drop_path(gamma·branch), with LayerScale (Touvron et al., ICCV 2021)
  * and stochastic depth (Huang et al., ECCV 2016) where the config asks for them. */
-#ifndef TGR_MODEL_RESIDUAL_H
-#define TGR_MODEL_RESIDUAL_H
+#ifndef TGR_LAYERS_RESIDUAL_H
+#define TGR_LAYERS_RESIDUAL_H
 
-#include "model/pass.h"
+#include "layers/pass.h"
 
 typedef struct tgr_residual {
     int64_t gamma;      /* tensor [dim], -1 without LayerScale */

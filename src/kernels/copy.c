@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Copying and clearing of large buffers, one chunk a task. */
-#include "model/copy.h"
+#include "kernels/copy.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* y = x·Wᵀ + b with W [outputs, inputs], as PyTorch keeps it. */
-#ifndef TGR_MODEL_LINEAR_H
-#define TGR_MODEL_LINEAR_H
+#ifndef TGR_LAYERS_LINEAR_H
+#define TGR_LAYERS_LINEAR_H
 
-#include "model/pass.h"
+#include "layers/pass.h"
 
 typedef struct tgr_linear {
     int64_t inputs, outputs;

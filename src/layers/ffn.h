@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The dense FFN branch of a block: Linear dim→hidden, GELU, Linear hidden→dim. */
-#ifndef TGR_MODEL_FFN_H
-#define TGR_MODEL_FFN_H
+#ifndef TGR_LAYERS_FFN_H
+#define TGR_LAYERS_FFN_H
 
-#include "model/linear.h"
+#include "layers/linear.h"
 
 typedef struct tgr_ffn {
     tgr_linear fc1, fc2;

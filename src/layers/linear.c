@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A linear layer as matrix products. */
-#include "model/linear.h"
+#include "layers/linear.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Copying and clearing of large buffers, in parallel. */
-#ifndef TGR_MODEL_COPY_H
-#define TGR_MODEL_COPY_H
+#ifndef TGR_KERNELS_COPY_H
+#define TGR_KERNELS_COPY_H
 
 #include "base/context.h"
 

@@ -9,7 +9,7 @@ check() {
 
 # may FOLDER "FOLDER|FOLDER…": its files include from these and from include/tgrmoe only.
 may() {
-    check "$(grep -n '#include "' src/"$1"/*.[ch] | grep -vE "#include \"(tgrmoe|$2)/")" "src/$1 knows $2"
+    check "$(grep -rn '#include "' src/"$1" | grep -vE "#include \"(tgrmoe|$2)/")" "src/$1 knows $2"
 }
 
 # One look upward: the context picks the kernels.

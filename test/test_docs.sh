@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The documents are true: the README's host program compiles and trains, pages made from tables are up to date, links
-# lead somewhere.
+# lead somewhere, every method is described.
 number=0
 check() {
     number=$((number + 1))
@@ -38,4 +38,12 @@ done >"$folder/unlinked"
 cat "$folder/unlinked"
 [ ! -s "$folder/unlinked" ]
 check $? "the README leads to every page"
+# Rows of the second table of options.md, which was just compared with what the tool says.
+methods=$(sed -n '/^## Methods/,$ s/^| `\([^`]*\)`.*/\1/p' docs/options.md)
+for method in $methods; do
+    grep -qx "## $method" docs/methods.md || echo "# $method"
+done >"$folder/undescribed"
+cat "$folder/undescribed"
+[ -n "$methods" ] && [ ! -s "$folder/undescribed" ]
+check $? "docs/methods.md has a section for each method"
 echo "1..$number"

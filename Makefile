@@ -61,7 +61,7 @@ EXAMPLE_CXXFLAGS = -std=c++17 $(COMMON_FLAGS) $(WARNINGS) $(CPPFLAGS) $(CXXFLAGS
 LIBS := $(BLIS_LIBS) -lz -lm -pthread
 TOOL_LIBS := -lcjson -ljpeg -lpng
 
-LIB_SOURCES     := $(sort $(wildcard src/*/*.c))
+LIB_SOURCES     := $(sort $(shell find src -name '*.c'))
 TOOL_SOURCES    := $(sort $(wildcard examples/tgrmoe/*.c))
 EXAMPLE_SOURCES := $(sort $(wildcard examples/[0-9]*.c examples/[0-9]*.cpp))
 TEST_SOURCES    := $(sort $(wildcard test/test_*.c))

@@ -32,6 +32,17 @@ done
 [ ! -e "$folder/dead" ]
 check $? "links in the documents lead somewhere"
 
+# `folder/name.c`: what the tree has ends with it; a star stands for anything.
+find src include examples test scripts -type f >"$folder/files"
+grep -oh '`[A-Za-z0-9_/.*]*[A-Za-z0-9_*]\.\(c\|h\|cpp\|sh\|py\|mk\)`' README.md CHANGELOG.md docs/*.md | tr -d '`' | sort -u |
+    while read -r name; do
+        pattern=$(echo "$name" | sed 's/\./\\./g; s/\*/.*/g')
+        grep -qE "(^|/)$pattern\$" "$folder/files" || echo "# $name"
+    done >"$folder/nowhere"
+cat "$folder/nowhere"
+[ ! -s "$folder/nowhere" ]
+check $? "files that the documents name are there"
+
 for page in docs/*.md; do
     grep -qF "]($page)" README.md || echo "# $page"
 done >"$folder/unlinked"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/status.h"
-#include "model/copy.h"
+#include "kernels/copy.h"
 
 /* Stochastic depth grows linearly from 0 at the first block to drop_path at the last. */
 static double drop_rate_of(const tgr_config *config, int64_t index, int64_t depth) {

@@ -3,11 +3,11 @@
 #ifndef TGR_MODEL_BLOCK_H
 #define TGR_MODEL_BLOCK_H
 
-#include "model/ffn.h"
+#include "layers/ffn.h"
+#include "layers/norm.h"
+#include "layers/residual.h"
+#include "layers/self_attention.h"
 #include "model/model.h"
-#include "model/norm.h"
-#include "model/residual.h"
-#include "model/self_attention.h"
 
 #define TGR_FEATURES (TGR_FEATURE_BLOCK_OUTPUT + 1)
 

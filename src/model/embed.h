@@ -4,7 +4,7 @@
 #ifndef TGR_MODEL_EMBED_H
 #define TGR_MODEL_EMBED_H
 
-#include "model/linear.h"
+#include "layers/linear.h"
 #include "model/model.h"
 
 typedef struct tgr_embed {

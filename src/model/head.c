@@ -3,7 +3,7 @@
 #include "model/head.h"
 
 #include "base/status.h"
-#include "model/copy.h"
+#include "kernels/copy.h"
 
 tgr_status tgr_head_add(tgr_head *head, tgr_parameters *parameters, const tgr_config *config,
                         const tgr_dimensions *dimensions) {

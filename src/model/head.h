@@ -4,9 +4,9 @@
 #ifndef TGR_MODEL_HEAD_H
 #define TGR_MODEL_HEAD_H
 
-#include "model/linear.h"
+#include "layers/linear.h"
+#include "layers/norm.h"
 #include "model/model.h"
-#include "model/norm.h"
 
 typedef struct tgr_head {
     tgr_norm norm;

@@ -15,7 +15,7 @@
 #include "bench/bench_support.h"
 #include "kernels/gemm.h"
 #include "kernels/parallel_rows.h"
-#include "model/ffn.h"
+#include "layers/ffn.h"
 #include "tgrmoe/tgrmoe.h"
 
 enum { DIM = 384, HIDDEN = 1536, TOKENS = 4096, EXPERTS_MOST = 128 };

@@ -38,14 +38,12 @@ typedef struct results {
 } results;
 
 static tgr_parameters *parameters_of(tgr_moe *moe) {
-    tgr_parameters *parameters;
-    assert_status(TGR_OK, tgr_moe_parameters(moe, &parameters));
+    tgr_parameters *parameters = tgr_moe_parameters(moe);
     return parameters;
 }
 
 static const tgr_routing *routing_of(tgr_moe *moe) {
-    const tgr_routing *routing;
-    assert_status(TGR_OK, tgr_moe_routing(moe, &routing));
+    const tgr_routing *routing = tgr_moe_routing(moe);
     return routing;
 }
 
@@ -104,10 +102,10 @@ static void gradients_accumulate(void **state) {
     results second_alone = train(moe, 200, 2);
     assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters));
     results first = train(moe, 200, 1);
-    assert_status(TGR_OK, tgr_parameters_micro(parameters, &micro));
+    micro = tgr_parameters_micro_count(parameters);
     assert_int_equal(micro, 1);
     results both = train(moe, 200, 2);
-    assert_status(TGR_OK, tgr_parameters_micro(parameters, &micro));
+    micro = tgr_parameters_micro_count(parameters);
     assert_int_equal(micro, 2);
     assert_same_bytes(both.y, second_alone.y, 200 * DIM * sizeof(float));
     for (int64_t i = 0; i < both.gradient_count; i++) first.gradients[i] += second_alone.gradients[i];
@@ -130,9 +128,9 @@ static void batches_of_any_size(void **state) {
     for (int i = 0; i < 6; i++) {
         tgr_moe *fresh = make_moe(context, "vmoe");
         assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters_of(used)));
-        assert_status(TGR_OK, tgr_context_allocations(context, &before));
+        before = tgr_context_allocation_count(context);
         results a = train(used, sizes[i], (uint64_t)i);
-        assert_status(TGR_OK, tgr_context_allocations(context, &after));
+        after = tgr_context_allocation_count(context);
         assert_int_equal(after - before, i < 2);
         results b = train(fresh, sizes[i], (uint64_t)i);
         assert_same_results(&a, &b);
@@ -189,11 +187,10 @@ static void dropped_and_idle_are_exactly_zero(void **state) {
             if (routing->load[i / count] == 0) assert_true(gradient[i] == 0 && !signbit(gradient[i]));
         }
     }
-    int64_t dead;
-    double dropped;
-    assert_status(TGR_OK, tgr_measure_routing(routing, NULL, &dropped, &dead, NULL));
-    assert_int_equal(dead, 4);
-    assert_close(dropped, 2.0 / 3, 1e-12);
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
+    assert_status(TGR_OK, tgr_measure_routing(routing, &measures));
+    assert_int_equal(measures.dead, 4);
+    assert_close(measures.dropped, 2.0 / 3, 1e-12);
     tgr_moe_free(moe);
     tgr_config_free(config);
     tgr_context_free(context);
@@ -208,13 +205,12 @@ static void router_is_the_layers(void **state) {
     tgr_moe *moe = make_moe(context, "vmoe");
     tgr_router *router;
     const tgr_routing *mine, *layers = routing_of(moe);
-    tgr_parameters *parameters;
     float x[TOKENS * DIM], y[TOKENS * DIM], gates_gradient[TOKENS * 2];
     test_random random = test_random_start(9);
     test_random_fill(&random, x, TOKENS * DIM, -1, 1);
     assert_status(TGR_OK, tgr_router_create(&router, context, config, DIM));
-    assert_status(TGR_OK, tgr_router_routing(router, &mine));
-    assert_status(TGR_OK, tgr_router_parameters(router, &parameters));
+    mine = tgr_router_routing(router);
+    tgr_parameters *parameters = tgr_router_parameters(router);
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, TOKENS, y));
     assert_status(TGR_OK, tgr_router_forward(router, TGR_TRAIN, x, TOKENS));
     assert_same_bytes(mine->gates, layers->gates, TOKENS * 2 * sizeof(float));

@@ -37,7 +37,7 @@ static fixture fixture_start(int threads, const char *options, int64_t tokens) {
     }
     assert_status(TGR_OK, tgr_router_options_read(&f.routing.options, config));
     tgr_config_free(config);
-    f.method = tgr_method_find(f.routing.options.method);
+    f.method = tgr_method_of(f.routing.options.method);
     f.routing.compute = &f.context->compute;
     tgr_arena arena = {0};
     tgr_routing_plan(&f.routing, TGR_TRAIN, &arena, tokens);
@@ -401,9 +401,8 @@ static void plan_refuses_what_cannot_be_numbered(void **state) {
 
 static void every_method_has_a_row(void **state) {
     (void)state;
-    const char *name;
-    for (int64_t i = 0; tgr_method_describe(i, &name, NULL, NULL) == TGR_OK; i++) {
-        const tgr_method *method = tgr_method_find((int)i);
+    for (int64_t i = 0; i < tgr_method_count(); i++) {
+        const tgr_method *method = tgr_method_of((int)i);
         assert_true(method == NULL || i != TGR_METHOD_DENSE);
         if (method == NULL) continue;
         assert_int_equal(method->index, i);

@@ -47,16 +47,12 @@ static tgr_status too_small(const char *path, int64_t size, const char *what, in
 static tgr_status check_size(tgr_context *context, const tgr_config *config, const char *path) {
     struct stat state;
     tgr_model *plan = NULL;
-    tgr_parameters *parameters = NULL;
-    int64_t weights = 0;
     if (stat(path, &state) != 0) return tgr_file_fail(path, "cannot be opened");
     const int64_t size = (int64_t)state.st_size, depth = tgr_option_i64(config, TGR_OPTION_DEPTH);
     if (depth > size / TGR_SECTION_HEADER_BYTES) return too_small(path, size, "blocks", depth);
     TGR_TRY(tgr_model_assemble(&plan, context, config));
-    tgr_status status = tgr_model_parameters(plan, &parameters);
-    if (status == TGR_OK) status = tgr_parameters_total(parameters, &weights);
+    const int64_t weights = tgr_parameters_number_count(tgr_model_parameters(plan));
     tgr_model_free(plan);
-    if (status != TGR_OK) return status;
     return weights / (int64_t)TGR_DEFLATE_MAX_RATIO <= size ? TGR_OK : too_small(path, size, "weights", weights);
 }
 

@@ -8,7 +8,7 @@
 
 tgr_status tgr_entry_find(const tgr_safetensors *file, const char *name, int *found, int64_t *index,
                           tgr_safetensors_entry *entry) {
-    TGR_TRY(tgr_safetensors_find(file, name, index));
+    *index = tgr_safetensors_find(file, name);
     *found = *index >= 0;
     entry->struct_size = sizeof *entry;
     return *found ? tgr_safetensors_entry_at(file, *index, entry) : TGR_OK;

@@ -45,13 +45,12 @@ static tgr_status fill(tgr_model *model, tgr_parameters *parameters, const tgr_s
                        const tgr_import_options *options, const import_positions *positions) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const char *name = parameters->tensors[i].name;
-        int64_t index;
         if (tgr_match_keeps(name, options)) continue;
         if (tgr_match_is_positions(name) && positions->count > 0) {
             resample(model, positions, tgr_value(parameters, i));
             continue;
         }
-        TGR_TRY(tgr_safetensors_find(file, name, &index));
+        int64_t index = tgr_safetensors_find(file, name);
         TGR_TRY(tgr_safetensors_read(file, index, tgr_value(parameters, i))); /* cannot fail: it was checked */
     }
     return TGR_OK;
@@ -62,14 +61,11 @@ tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(file);
     tgr_import_options chosen = {.struct_size = sizeof chosen};
-    tgr_parameters *parameters = NULL;
-    const tgr_config *config = NULL;
+    tgr_parameters *parameters = tgr_model_parameters(model);
     import_positions positions = {0};
-    if (options != NULL) TGR_TRY(tgr_struct_copy(&chosen, sizeof chosen, sizeof chosen, options, "options"));
-    TGR_TRY(tgr_model_parameters(model, &parameters));
-    TGR_TRY(tgr_model_config(model, &config));
+    if (options != NULL) TGR_TRY(TGR_STRUCT_READ(&chosen, options, ignore_unknown));
     TGR_TRY(tgr_match_check(model, file, &chosen));
-    TGR_TRY(tgr_texts_check_heads(config, file));
+    TGR_TRY(tgr_texts_check_heads(tgr_model_config(model), file));
     tgr_context *context = tgr_model_context(model);
     tgr_status status = read_positions(&positions, context, parameters, file);
     if (status == TGR_OK) status = fill(model, parameters, file, &chosen, &positions);

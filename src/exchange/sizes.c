@@ -26,8 +26,7 @@ static tgr_status need(const tgr_safetensors *file, const char *name, int ndim, 
 }
 
 static tgr_status has(const tgr_safetensors *file, const char *name, int *found) {
-    int64_t index;
-    TGR_TRY(tgr_safetensors_find(file, name, &index));
+    int64_t index = tgr_safetensors_find(file, name);
     *found = index >= 0;
     return TGR_OK;
 }

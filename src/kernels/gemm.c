@@ -75,7 +75,7 @@ typedef void (*gemm_variant)(const tgr_gemm *product, float *scratch);
 /* A question of the whole product, so that an element has the same bits however C is cut, and never of m, so that a row
  * does not depend on the others. */
 static gemm_variant variant_for(const tgr_kernels *kernels, const tgr_gemm *product) {
-    if (product->precision == TGR_BFLOAT16) return kernels->gemm_bfloat16;
+    if (product->precision == TGR_PRECISION_BFLOAT16) return kernels->gemm_bfloat16;
     const int narrow = product->n <= 16 || (product->n <= 64 && product->k <= 64);
     return narrow ? kernels->gemm_narrow : kernels->gemm;
 }

@@ -12,13 +12,6 @@
 #include "base/parameters.h"
 #include "kernels/gemm.h"
 
-/* What backward computes again. Same order as the choices of option recompute. */
-typedef enum tgr_recompute {
-    TGR_RECOMPUTE_NONE = 0,
-    TGR_RECOMPUTE_EXPERTS = 1,
-    TGR_RECOMPUTE_BLOCKS = 2
-} tgr_recompute;
-
 typedef struct tgr_pass {
     const tgr_compute *compute;
     tgr_parameters *parameters;

@@ -70,6 +70,6 @@ typedef struct tgr_method {
 } tgr_method;
 
 /* The method of that index, or NULL: "dense" has none. */
-const tgr_method *tgr_method_find(int index);
+const tgr_method *tgr_method_of(int index);
 
 #endif

@@ -146,7 +146,7 @@ static const tgr_method methods[] = {
      .score_backward = tgr_linear_router_backward},
 };
 
-const tgr_method *tgr_method_find(int index) {
+const tgr_method *tgr_method_of(int index) {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (methods[i].index == index) return &methods[i];
     return NULL;

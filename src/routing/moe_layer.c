@@ -56,12 +56,12 @@ tgr_status tgr_moe_layer_create(tgr_moe_layer **out, tgr_context *context, const
     TGR_TRY(tgr_router_options_read(&options, config));
     TGR_TRY(tgr_kernels_check_precision(context->compute.kernels,
                                         (tgr_precision)tgr_option_i64(config, TGR_OPTION_PRECISION)));
-    TGR_TRY(check_use(tgr_method_find(options.method), shape, with_experts));
+    TGR_TRY(check_use(tgr_method_of(options.method), shape, with_experts));
     TGR_TRY(tgr_allocate(context, &memory, 1, sizeof(tgr_moe_layer)));
     tgr_moe_layer *made = memory;
     *made = (tgr_moe_layer){.context = context,
                             .routing = {.options = options,
-                                        .method = tgr_method_find(options.method),
+                                        .method = tgr_method_of(options.method),
                                         .compute = &context->compute,
                                         .parameters = parameters,
                                         .shape = *shape},

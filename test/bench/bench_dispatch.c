@@ -76,7 +76,6 @@ static void write_line(const char *name, int64_t top_k, double numbers, double s
 static void bench_top_k(tgr_context *context, int64_t top_k, double seconds) {
     tgr_config *config;
     tgr_moe *moe;
-    const tgr_routing *routing;
     dispatch_data d = {.top_k = top_k,
                        .tokens = bench_random_floats((int64_t)TOKENS * DIM, 1),
                        .tokens_gradient = bench_random_floats((int64_t)TOKENS * DIM, 2),
@@ -89,7 +88,7 @@ static void bench_top_k(tgr_context *context, int64_t top_k, double seconds) {
     BENCH_TRY(tgr_config_set_i64(config, TGR_OPTION_TOP_K, top_k));
     BENCH_TRY(tgr_moe_create(&moe, context, config, DIM));
     BENCH_TRY(tgr_moe_forward(moe, TGR_TRAIN, d.tokens, TOKENS, d.tokens_gradient));
-    BENCH_TRY(tgr_moe_routing(moe, &routing));
+    const tgr_routing *routing = tgr_moe_routing(moe);
     d.routing = (tgr_routing *)routing;
     const int64_t row_bytes = DIM * (int64_t)sizeof(float);
     const double bandwidth = machine_bandwidth((1 + top_k) * TOKENS * row_bytes, 0.2);

@@ -18,7 +18,5 @@ int command_report(const tool_arguments *arguments);
 
 /* The keys of --set, a line each, from the library's own table. */
 int list_options(FILE *to);
-/* Whether a method has a use for the option of that key. */
-int option_applies(const char *key, const char *method);
 
 #endif

@@ -63,7 +63,8 @@ static int run_arguments(tool_arguments *out, run_paths *paths, const compare_pl
     TRY(arguments_set(out, "method", subject->method));
     if (subject->upcycled && !subject->finetuned) TRY(arguments_set(out, "upcycle", "1"));
     for (int i = 0; i < from->setting_count; i++) {
-        if (!option_applies(from->settings[i].key, subject->method)) continue;
+        const tgr_option option = tgr_option_find(from->settings[i].key); /* train says what is wrong with the key */
+        if (option && !tgr_method_uses_option(tgr_method_find(subject->method), option)) continue;
         TRY(arguments_set(out, from->settings[i].key, from->settings[i].value));
     }
     for (int i = 0; i < subject->option_count; i++) {

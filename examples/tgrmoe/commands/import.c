@@ -33,9 +33,8 @@ done:
 static int find_names(name_list *out, const char *path, tgr_model *model) {
     int result = 0;
     int64_t classes = 0;
-    const tgr_config *config = NULL;
     TRY(class_names_load(out, path));
-    LIBRARY(tgr_model_config(model, &config));
+    const tgr_config *config = tgr_model_config(model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
     if (out->count != classes) name_list_free(out);
 done:
@@ -63,11 +62,8 @@ done:
 static int print_summary(const char *path, tgr_model *model) {
     static const char *const keys[] = {"method", "image_size", "patch_size", "embed_dim", "depth", "heads", "classes"};
     int result = 0;
-    int64_t total = 0;
-    const tgr_config *config = NULL;
-    LIBRARY(tgr_model_config(model, &config));
-    LIBRARY(tgr_model_parameter_counts(model, &total, NULL));
-    printf("%s: %lld parameters", path, (long long)total);
+    const tgr_config *config = tgr_model_config(model);
+    printf("%s: %lld parameters", path, (long long)tgr_parameters_number_count(tgr_model_parameters(model)));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char value[1024];
         LIBRARY(tgr_config_get(config, keys[i], value, sizeof value));
@@ -120,26 +116,34 @@ int command_export(const tool_arguments *arguments) {
     int64_t channels = 0;
     tgr_context *context = NULL;
     tgr_model *model = NULL;
-    const tgr_config *config = NULL;
     preprocessing images;
     preprocessing_text written[PREPROCESSING_TEXTS];
-    tgr_text texts[PREPROCESSING_TEXTS + 1];
+    const char *texts[2 * (PREPROCESSING_TEXTS + 1)];
+    tgr_export_options options = {.struct_size = sizeof options, .texts = texts};
     name_list names = {0};
     char *label_names = NULL;
     if (arguments->file_count != 2) TRY(fail_usage("export: two files are needed, MODEL and OUT.safetensors"));
     const char *from = arguments->files[0], *to = arguments->files[1];
     TRY(open_context(&context, arguments));
     TRY(model_file_open(&model, context, from));
-    LIBRARY(tgr_model_config(model, &config));
+    const tgr_config *config = tgr_model_config(model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
     TRY(find_preprocessing(&images, from, arguments, &known));
     preprocessing_write(&images, written);
     cut_channels(written, channels);
-    for (int i = 0; known && i < PREPROCESSING_TEXTS; i++) texts[count++] = (tgr_text){written[i].key, written[i].text};
+    for (int i = 0; known && i < PREPROCESSING_TEXTS; i++) {
+        texts[2 * count] = written[i].key;
+        texts[2 * count++ + 1] = written[i].text;
+    }
     TRY(find_names(&names, from, model));
     TRY(class_names_text(&label_names, &names));
-    if (label_names) texts[count++] = (tgr_text){"label_names", label_names};
-    LIBRARY(tgr_model_export(model, to, arguments->bf16 ? TGR_ELEMENT_BF16 : TGR_ELEMENT_F32, texts, count));
+    if (label_names) {
+        texts[2 * count] = "label_names";
+        texts[2 * count++ + 1] = label_names;
+    }
+    options.text_count = count;
+    options.element = arguments->bf16 ? TGR_ELEMENT_BF16 : TGR_ELEMENT_F32;
+    LIBRARY(tgr_model_export(model, to, &options));
     TRY(print_summary(to, model));
 done:
     free(label_names);

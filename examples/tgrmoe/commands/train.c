@@ -32,7 +32,7 @@ static int add_losses(tool_session *session, double total) {
     session->state.loss_sum += total;
     for (int i = 0; i < LOSS_TERM_COUNT; i++) {
         double value = 0;
-        LIBRARY(tgr_loss_find_term(session->loss, names[i], &value));
+        LIBRARY(tgr_loss_term_value(session->loss, names[i], &value));
         session->state.term_sums[i] += value;
     }
 done:
@@ -116,13 +116,12 @@ static int look_before_training(tool_training *training) {
     int result = 0;
     tool_session *session = &training->session;
     run_state *state = &session->state;
-    const tgr_config *config = NULL;
     int64_t upcycle = 0;
     double top1 = 0;
     const image_set *test = &session->data.test;
     const reading what = session_reading(session, test);
     if (!session->arguments->init || state->step > 0) goto done;
-    LIBRARY(tgr_model_config(session->model, &config));
+    const tgr_config *config = tgr_model_config(session->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
     tgr_probe *probe = upcycle ? NULL : session->probe;
     TRY(evaluate(&top1, session->model, NULL, &what, test->count, probe, probe ? state->probe : 0, NULL));
@@ -136,10 +135,11 @@ done:
 /* What the probe says of the epoch. */
 static int measure_epoch(const tool_session *session, tool_epoch *epoch) {
     int result = 0;
-    int64_t runs = 0;
+    const int64_t runs = tgr_probe_run_count(session->probe);
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
     if (!session->probe) goto done;
-    LIBRARY(tgr_probe_runs(session->probe, &runs));
-    LIBRARY(tgr_probe_measure(session->probe, -1, runs - 1, &epoch->load_cv, NULL, NULL, NULL, NULL));
+    LIBRARY(tgr_probe_measure(session->probe, -1, runs - 1, &measures));
+    epoch->load_cv = measures.load_cv;
     if (runs - session->state.first_run < 2) goto done;
     LIBRARY(tgr_probe_agreement(session->probe, -1, runs - 2, runs - 1, &epoch->adjacent_consistency));
 done:
@@ -247,9 +247,8 @@ static int open_training(tool_training *training) {
     const tool_session *session = &training->session;
     const run_state *state = &session->state;
     const char *json = session->arguments->json;
-    const tgr_config *config = NULL;
     int64_t classes = 0;
-    LIBRARY(tgr_model_config(session->model, &config));
+    const tgr_config *config = tgr_model_config(session->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
     reading what = session_reading(session, &session->data.train);
     training->order = (training_order){.images = state->images,

@@ -85,11 +85,10 @@ done:
 
 static int load_text(name_list *out, tgr_context *context, const char *path) {
     int result = 0;
-    const char *text = NULL;
     char *bytes = NULL;
     tgr_safetensors *file = NULL;
     LIBRARY(tgr_safetensors_open(&file, context, path));
-    LIBRARY(tgr_safetensors_text(file, "label_names", &text));
+    const char *text = tgr_safetensors_text(file, "label_names");
     if (!text || !*text) goto done;
     bytes = strdup(text);
     if (!bytes) TRY(fail_with("no memory for the names of classes"));

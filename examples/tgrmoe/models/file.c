@@ -29,8 +29,7 @@ done:
 static int check_heads(const char *path, const tgr_safetensors *file, const tgr_config *config, int given) {
     int result = 0;
     int64_t width = 0;
-    const char *own = NULL;
-    LIBRARY(tgr_safetensors_text(file, "tgrmoe.heads", &own));
+    const char *own = tgr_safetensors_text(file, "tgrmoe.heads");
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_EMBED_DIM, &width));
     if (own || given || width % HEAD_WIDTH == 0) goto done;
     TRY(

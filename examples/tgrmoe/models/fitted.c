@@ -41,7 +41,7 @@ static int export_unnamed(tgr_safetensors **out, tgr_context *context, const cha
     snprintf(place, sizeof place, "%s/tgrmoe-XXXXXX", folder && *folder ? folder : "/tmp");
     file = mkstemp(place);
     if (file < 0) TRY(fail_with("%s: %s", place, strerror(errno)));
-    LIBRARY(tgr_model_export(model, place, TGR_ELEMENT_F32, NULL, 0));
+    LIBRARY(tgr_model_export(model, place, NULL));
     LIBRARY(tgr_safetensors_open(out, context, place));
 done:
     if (file >= 0) {
@@ -83,11 +83,10 @@ int model_file_open_like(tgr_model **out, tgr_context *context, const char *path
     int result = 0, safetensors = 0, changes = 1, count = 0;
     tgr_safetensors *file = NULL;
     tgr_config *own = NULL;
-    const tgr_config *config = NULL;
     tool_setting settings[3];
     char values[3][32];
     TRY(model_file_is_safetensors(path, &safetensors));
-    LIBRARY(tgr_model_config(like, &config));
+    const tgr_config *config = tgr_model_config(like);
     if (!safetensors) {
         LIBRARY(tgr_config_load(&own, context, path, "model"));
         TRY(must_change(own, config, &changes));

@@ -18,8 +18,7 @@ static int read_texts(preprocessing *out, const char *path, int *found) {
     LIBRARY(tgr_context_create(&context, &options));
     LIBRARY(tgr_safetensors_open(&file, context, path));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const char *text = NULL;
-        LIBRARY(tgr_safetensors_text(file, keys[i], &text));
+        const char *text = tgr_safetensors_text(file, keys[i]);
         if (!text) continue;
         TRY(preprocessing_read(&read, keys[i], text));
         *found = 1;

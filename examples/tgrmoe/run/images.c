@@ -81,7 +81,7 @@ int session_fit_images(tool_session *session, const tgr_config *config) {
     int result = 0;
     int64_t size = 0;
     if (!session->data.train.root) goto done;
-    if (!config) LIBRARY(tgr_model_config(session->model, &config));
+    if (!config) config = tgr_model_config(session->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
     session->data.train.size = size;
     session->data.test.size = size;

@@ -119,11 +119,10 @@ done:
 static int check_backbone(const tool_session *session) {
     int result = 0;
     int64_t size = 0, channels = 0;
-    const tgr_config *config = NULL;
     const char *path = session->arguments->teacher;
     const image_set *images = &session->data.train;
     if (!path) goto done;
-    LIBRARY(tgr_model_config(session->backbone, &config));
+    const tgr_config *config = tgr_model_config(session->backbone);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
     if (size != images->size || channels != images->channels) {
@@ -138,20 +137,18 @@ done:
 /* What trains the model and looks at it: teacher, loss, optimizer, probe. */
 static int open_training(tool_session *session) {
     int result = 0;
-    int64_t method = 0, layers = 0;
-    const tgr_config *config = NULL;
-    tgr_parameters *parameters = NULL;
-    LIBRARY(tgr_model_config(session->model, &config));
+    int64_t method = 0;
+    const tgr_config *config = tgr_model_config(session->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_METHOD, &method));
     if (method == TGR_METHOD_TGR && !session->backbone) {
         TRY(fail_usage("train: method tgr needs --teacher FILE, a dense model that train saved"));
     }
     if (session->backbone) LIBRARY(tgr_teacher_create(&session->teacher, session->backbone, session->model));
     LIBRARY(tgr_loss_create(&session->loss, session->model, session->teacher));
-    LIBRARY(tgr_model_parameters(session->model, &parameters));
-    LIBRARY(tgr_optimizer_create(&session->optimizer, config, parameters));
-    LIBRARY(tgr_model_moe_layers(session->model, &layers));
-    if (layers > 0) LIBRARY(tgr_probe_create(&session->probe, session->model, NULL, session->state.probe, 1));
+    LIBRARY(tgr_optimizer_create(&session->optimizer, config, tgr_model_parameters(session->model)));
+    if (tgr_model_moe_layer_count(session->model) > 0) {
+        LIBRARY(tgr_probe_create(&session->probe, session->model, NULL, session->state.probe, 1));
+    }
 done:
     return result;
 }
@@ -180,10 +177,9 @@ done:
 static int plan_end(tool_session *session) {
     int result = 0;
     int64_t total = 0;
-    const tgr_config *config = NULL;
     const char *path = session->arguments->resume;
     count_steps(session);
-    LIBRARY(tgr_model_config(session->model, &config));
+    const tgr_config *config = tgr_model_config(session->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_TOTAL_STEPS, &total));
     if (session->end_step == 0) session->end_step = total;
     if (session->end_step == 0) TRY(fail_usage("train: --steps is missing; %s does not say where it was to end", path));
@@ -202,11 +198,10 @@ done:
 static int open_resumed(tool_session *session) {
     int result = 0;
     const char *path = session->arguments->resume;
-    const tgr_config *config = NULL;
     char size[32];
     TRY(open_context(session));
     LIBRARY(tgr_model_load(&session->model, session->context, path, "model"));
-    LIBRARY(tgr_model_config(session->model, &config));
+    const tgr_config *config = tgr_model_config(session->model);
     LIBRARY(tgr_config_get(config, "image_size", size, sizeof size));
     TRY(open_backbone(session, size));
     TRY(session_fit_images(session, NULL));

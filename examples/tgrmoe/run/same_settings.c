@@ -43,9 +43,8 @@ done:
 static int check_options(const tool_session *session) {
     int result = 0;
     const tool_arguments *arguments = session->arguments;
-    const tgr_config *saved = NULL;
     tgr_config *given = NULL;
-    LIBRARY(tgr_model_config(session->model, &saved));
+    const tgr_config *saved = tgr_model_config(session->model);
     LIBRARY(tgr_config_create(&given, session->context));
     for (int i = 0; i < arguments->setting_count; i++) {
         const tool_setting *setting = &arguments->settings[i];
@@ -95,20 +94,15 @@ done:
 
 int model_checksum(tgr_model *model, int64_t *checksum) {
     int result = 0;
-    tgr_parameters *parameters = NULL;
-    int64_t count = 0;
     uLong sum = crc32_z(0, NULL, 0);
-    LIBRARY(tgr_model_parameters(model, &parameters));
-    LIBRARY(tgr_parameters_count(parameters, &count));
+    tgr_parameters *parameters = tgr_model_parameters(model);
+    int64_t count = tgr_parameters_count(parameters);
     for (int64_t i = 0; i < count; i++) {
-        const int64_t *dims = NULL;
+        tgr_parameter_description tensor = {.struct_size = sizeof tensor};
         float *value = NULL;
-        int ndim = 0;
-        LIBRARY(tgr_parameters_describe(parameters, i, NULL, &ndim, &dims));
+        LIBRARY(tgr_parameters_describe(parameters, i, &tensor));
         LIBRARY(tgr_parameters_value(parameters, i, &value));
-        size_t numbers = 1;
-        for (int k = 0; k < ndim; k++) numbers *= (size_t)dims[k];
-        sum = crc32_z(sum, (const unsigned char *)value, numbers * sizeof *value);
+        sum = crc32_z(sum, (const unsigned char *)value, (size_t)tensor.count * sizeof *value);
     }
     *checksum = (int64_t)sum;
 done:

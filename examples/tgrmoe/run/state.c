@@ -28,7 +28,7 @@ done:
 int state_save(tool_session *session, const char *path) {
     int result = 0;
     tgr_checkpoint *file = NULL;
-    if (session->probe) LIBRARY(tgr_probe_runs(session->probe, &session->state.probe_runs));
+    if (session->probe) session->state.probe_runs = tgr_probe_run_count(session->probe);
     LIBRARY(tgr_checkpoint_create(&file, session->context));
     TRY(register_parts(session, file));
     LIBRARY(tgr_checkpoint_save(file, path));

@@ -5,10 +5,10 @@
 
 #include <stdatomic.h>
 
-#include "layers/pass.h"
 #include "model/block.h"
 #include "model/embed.h"
 #include "model/head.h"
+#include "model/pass.h"
 
 struct tgr_model {
     atomic_int references;

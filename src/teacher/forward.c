@@ -25,7 +25,7 @@ static void plan(const tgr_teacher *teacher, tgr_teacher_buffers *buffers, tgr_a
     if (!teacher->same_tokens)
         buffers->student_features = tgr_arena_floats(arena, match->features * tokens, teacher->dim);
     buffers->probabilities = tgr_arena_floats(arena, match->layers * tokens, teacher->experts);
-    buffers->logits_gradient = tgr_arena_floats(arena, tokens, teacher->experts);
+    buffers->dlogits = tgr_arena_floats(arena, tokens, teacher->experts);
     buffers->partial = tgr_arena_take(arena, tgr_objective_partial(tokens), teacher->experts + 1, sizeof(double));
     if (teacher->cache == NULL) return;
     buffers->missing_images = tgr_arena_floats(arena, images, teacher->image_floats);
@@ -121,15 +121,14 @@ tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_
     int64_t rows = buffers->capacity * teacher->tokens; /* of a layer's piece */
     return (tgr_router_batch){
         .compute = &teacher->context->compute,
+        .router = tgr_linear_of(teacher->parameters, teacher->dim, teacher->experts, layer, TGR_NO_BIAS),
         .tokens = images * teacher->tokens,
-        .dim = teacher->dim,
         .experts = teacher->experts,
         .load_weight = teacher->load_weight,
         .entropy_weight = teacher->entropy_weight,
-        .weight = tgr_value(teacher->parameters, layer),
         .features = buffers->student_features + teacher->match.feature_of_layer[layer] * rows * teacher->dim,
         .probabilities = buffers->probabilities + layer * rows * teacher->experts,
-        .logits_gradient = buffers->logits_gradient,
+        .dlogits = buffers->dlogits,
         .partial = buffers->partial};
 }
 

@@ -109,12 +109,12 @@ include src/kernels/isa.mk
 # BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.
 BLIS_VERSION ?= $(shell $(CC) $(BLIS_CFLAGS) scripts/blis_version.c $(BLIS_LIBS) -lm -pthread -o $(BUILD)/blis_version && \
     $(BUILD)/blis_version)
-$(BUILD)/obj/src/kernels/gemm_blis.o: CPPFLAGS += $(BLIS_VERSION:%=-DTGR_BLIS_VERSION='"%"')
+$(BUILD)/obj/src/kernels/blis/gemm_blis.o: CPPFLAGS += $(BLIS_VERSION:%=-DTGR_BLIS_VERSION='"%"')
 
 $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/flags
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LIB_CFLAGS) $(ISA) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(LIB_CFLAGS) $(call isa_of,$<) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/flags
 	$(call say,CC)
@@ -224,7 +224,7 @@ format:
 lint: lib
 	@clang-format --dry-run -Werror $(FORMATTED)
 	clang-tidy --quiet --warnings-as-errors='*' $(LIB_SOURCES) $(TOOL_SOURCES) -- -std=c11 -Iinclude -Isrc -Iexamples/tgrmoe -D_GNU_SOURCE $(BLIS_CFLAGS) \
-	    $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
+	    $(ISA_AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
 	    --suppress=missingIncludeSystem -Iinclude -Isrc -Iexamples/tgrmoe $(LIB_SOURCES) $(TOOL_SOURCES)
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "kernels/gemm_variants.h"
 #include "kernels/kernels.h"
+#include "kernels/variants.h"
 
 /* Best first. */
 static const tgr_kernels *const rows[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* 16 × 16 floats turned over in registers. For files that are compiled for AVX-512. */
-#ifndef TGR_KERNELS_TRANSPOSE_AVX512_H
-#define TGR_KERNELS_TRANSPOSE_AVX512_H
+#ifndef TGR_KERNELS_AVX512_TRANSPOSE_H
+#define TGR_KERNELS_AVX512_TRANSPOSE_H
 
 #include <immintrin.h>
 

@@ -4,9 +4,9 @@
 
 #include <immintrin.h>
 
-#include "kernels/gemm_blocked.h"
-#include "kernels/gemm_variants.h"
-#include "kernels/transpose_avx512.h"
+#include "kernels/avx512/transpose.h"
+#include "kernels/blocked/gemm_blocked.h"
+#include "kernels/variants.h"
 
 enum { ROWS = 14, VECTORS = 2, LANES = 16 };
 enum { AHEAD = 16 }; /* how many rows of B to prefetch; beyond the last one it does no harm */
@@ -98,7 +98,7 @@ static inline void store_vector(float *to, vector x) {
     _mm512_storeu_ps(to, x);
 }
 
-#include "kernels/gemm_pack.h"
+#include "kernels/blocked/pack.h"
 
 void tgr_gemm_avx512(const tgr_gemm *product, float *scratch) {
     static const tgr_blocking blocking = {

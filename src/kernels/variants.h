@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* One serial matrix product for each kind of processor, and whether this machine can run it: what the rows of
  * tgr_kernels are filled with. */
-#ifndef TGR_KERNELS_GEMM_VARIANTS_H
-#define TGR_KERNELS_GEMM_VARIANTS_H
+#ifndef TGR_KERNELS_VARIANTS_H
+#define TGR_KERNELS_VARIANTS_H
 
 #include "kernels/gemm.h"
 

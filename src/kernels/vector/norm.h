@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: LayerNorm (Ba et al., 2016) and its way back. See vector_math.h. */
+/* Template: LayerNorm (Ba et al., 2016) and its way back. See vector/math.h. */
 #ifndef TGR_KERNELS_VECTOR_NORM_H
 #define TGR_KERNELS_VECTOR_NORM_H
 
-#include "kernels/vector_math.h"
+#include "kernels/vector/math.h"
 
 static inline float vector_sum(int64_t count, const vector_end *end, const float *x) {
     float lanes[VECTOR_LANES], sum = 0.0f;

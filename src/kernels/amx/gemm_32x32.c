@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernels/gemm_pairs.h"
-#include "kernels/gemm_variants.h"
+#include "kernels/avx512/pairs.h"
+#include "kernels/variants.h"
 
 enum {
     LANES = TGR_PAIR_LANES,

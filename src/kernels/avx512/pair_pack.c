@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Packing for products of bfloat16 pairs: split, pair, transpose where needed. */
-#include "kernels/pair_pack.h"
+#include "kernels/avx512/pair_pack.h"
 
 #if defined(__x86_64__)
 
 #include <immintrin.h>
 
-#include "kernels/transpose_avx512.h"
+#include "kernels/avx512/transpose.h"
 
 enum { LANES = TGR_PAIR_LANES, STEPS = TGR_PAIR_STEPS, TILE = TGR_PAIR_TILE };
 

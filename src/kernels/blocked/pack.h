@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Template: how panels are packed, LANES lanes at a time. Included once by each gemm_<isa>.c, which has defined LANES,
  * AHEAD, `vector`, load (of the first `lanes` floats, zero beyond), store_vector and transpose. */
-#ifndef TGR_KERNELS_GEMM_PACK_H
-#define TGR_KERNELS_GEMM_PACK_H
+#ifndef TGR_KERNELS_BLOCKED_PACK_H
+#define TGR_KERNELS_BLOCKED_PACK_H
 
 /* Each lane is contiguous: LANES × LANES at a time. */
 static void pack_transposed(const tgr_panel *panel, int64_t lane) {

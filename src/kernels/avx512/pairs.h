@@ -4,11 +4,11 @@
  * arXiv 1904.06376), which is as exact as a chain of float32 multiply-adds; a bfloat16 product is one.
  *
  * What differs from the other variants: numbers below 2^-126 count as zero, of those below 2^-102 the last bits. */
-#ifndef TGR_KERNELS_GEMM_PAIRS_H
-#define TGR_KERNELS_GEMM_PAIRS_H
+#ifndef TGR_KERNELS_AVX512_PAIRS_H
+#define TGR_KERNELS_AVX512_PAIRS_H
 
+#include "kernels/avx512/pair_pack.h"
 #include "kernels/gemm.h"
-#include "kernels/pair_pack.h"
 
 /* C [up to 2 · tile_rows, up to 32] from one packed panel of A and one of B. */
 typedef struct tgr_pair_tile {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: GELU and its way back, by polynomials without exponentials. See vector_math.h.
+/* Template: GELU and its way back, by polynomials without exponentials. See vector/math.h.
  *
  * Φ(x) and GELU's slope Φ(x) + x·φ(x) are both odd about 1/2 and flat beyond ±5.75. With t = x / 5.75, cut at ±1, and
  * u = 1 - t², both are 1/2 + t·(1/2 + u·R(u - 1/2)) with a polynomial R each: exactly 0 and 1 beyond. The coefficients
@@ -7,7 +7,7 @@
 #ifndef TGR_KERNELS_VECTOR_GELU_H
 #define TGR_KERNELS_VECTOR_GELU_H
 
-#include "kernels/vector_math.h"
+#include "kernels/vector/math.h"
 
 #define VECTOR_GELU_BOUND 5.75f /* times its float inverse it is exactly 1 */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the vector row kernels are made of: sums in lanes, polynomials and exp as branch-free C.
  *
- * The vector_*.h files are a template: each file for one instruction set includes vector.h once and is compiled with
+ * The files of this folder are a template: each file for one instruction set includes rows.h once and is compiled with
  * its own flags. Loops are plain C that compilers vectorise. A sum keeps one partial sum per lane, so that it
  * vectorises without licence to reorder, and so that its order is the same with any instruction set. */
 #ifndef TGR_KERNELS_VECTOR_MATH_H

@@ -8,8 +8,8 @@
  * A tile is 16 lanes (rows of A, columns of B) by 32 steps of the sum, 1 KiB. A pair of neighbours in it are the steps
  * l and l + 16: the order within a tile is free as long as both operands have the same, and this one needs no shuffle.
  * A panel is two tiles of lanes wide: panel[step / 32][part][tile of lanes][1 KiB]. */
-#ifndef TGR_KERNELS_PAIR_PACK_H
-#define TGR_KERNELS_PAIR_PACK_H
+#ifndef TGR_KERNELS_AVX512_PAIR_PACK_H
+#define TGR_KERNELS_AVX512_PAIR_PACK_H
 
 #include <stdint.h>
 

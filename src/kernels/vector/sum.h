@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: sums and scaled sums of vectors and rows. See vector_math.h. */
+/* Template: sums and scaled sums of vectors and rows. See vector/math.h. */
 #ifndef TGR_KERNELS_VECTOR_SUM_H
 #define TGR_KERNELS_VECTOR_SUM_H
 
-#include "kernels/vector_math.h"
+#include "kernels/vector/math.h"
 
 static void vector_add(int64_t count, const float *x, float *y) {
     VECTOR_INDEPENDENT

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels for x86 processors with AVX2 and FMA. Compiled with flags for these. */
-#include "kernels/gemm_variants.h"
-#include "kernels/vector.h"
+#include "kernels/variants.h"
+#include "kernels/vector/rows.h"
 
 #if defined(__x86_64__)
 const tgr_kernels tgr_kernels_avx2 = {

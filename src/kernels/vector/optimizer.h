@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: one step of AdamW (Loshchilov and Hutter, 2019) or of SGD with momentum. See vector_math.h. */
+/* Template: one step of AdamW (Loshchilov and Hutter, 2019) or of SGD with momentum. See vector/math.h. */
 #ifndef TGR_KERNELS_VECTOR_OPTIMIZER_H
 #define TGR_KERNELS_VECTOR_OPTIMIZER_H
 
-#include "kernels/vector_math.h"
+#include "kernels/vector/math.h"
 
 static void vector_adamw(int64_t count, float *w, const float *g, float *m, float *v, float s, float b1, float b2,
                          float c1, float c2, float rate, float eps, float decay) {

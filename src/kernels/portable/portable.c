@@ -2,8 +2,8 @@
 /* The row kernels as their formulas read, with libm: what the fast ones are compared with, and a fallback. */
 #include <math.h>
 
-#include "kernels/gemm_variants.h"
 #include "kernels/kernels.h"
+#include "kernels/variants.h"
 
 static float portable_dot(int64_t count, const float *x, const float *y) {
     float sum = 0.0f;

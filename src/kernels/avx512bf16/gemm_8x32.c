@@ -5,9 +5,9 @@
 #include <cpuid.h>
 #include <immintrin.h>
 
-#include "kernels/gemm_blocked.h"
-#include "kernels/gemm_pairs.h"
-#include "kernels/gemm_variants.h"
+#include "kernels/avx512/pairs.h"
+#include "kernels/blocked/gemm_blocked.h"
+#include "kernels/variants.h"
 
 enum { LANES = TGR_PAIR_LANES, TILE = TGR_PAIR_TILE, PAIRS = TGR_PAIR_STEPS / 2, ROWS = 8, VECTORS = 2 };
 

@@ -2,7 +2,7 @@
 /* The product in plain C: the reference that the others are tested against, and what runs where nothing else does. */
 #include <string.h>
 
-#include "kernels/gemm_variants.h"
+#include "kernels/variants.h"
 
 enum { STEPS = 64, COLUMNS = 256 }; /* a block of B that stays in the second-level cache */
 

@@ -4,8 +4,8 @@
 
 #include <immintrin.h>
 
-#include "kernels/gemm_blocked.h"
-#include "kernels/gemm_variants.h"
+#include "kernels/blocked/gemm_blocked.h"
+#include "kernels/variants.h"
 
 enum { ROWS = 6, VECTORS = 2, LANES = 8 };
 enum { AHEAD = 16 }; /* how many rows of B to prefetch; beyond the last one it does no harm */
@@ -103,7 +103,7 @@ static inline void store_vector(float *to, vector x) {
     _mm256_storeu_ps(to, x);
 }
 
-#include "kernels/gemm_pack.h"
+#include "kernels/blocked/pack.h"
 
 void tgr_gemm_avx2(const tgr_gemm *product, float *scratch) {
     static const tgr_blocking blocking = {

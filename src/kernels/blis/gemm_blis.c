@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernels/gemm_variants.h"
+#include "kernels/variants.h"
 
 /* rntm_t is laid out differently in every minor version of BLIS, and its setters are inline functions: what was
  * compiled here works with one version only. The header doesn't tell which one it is. */

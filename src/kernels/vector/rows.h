@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* All vector row kernels, and how they stand in a table of kernels. Included once by the file of each instruction set.
  */
-#ifndef TGR_KERNELS_VECTOR_H
-#define TGR_KERNELS_VECTOR_H
+#ifndef TGR_KERNELS_VECTOR_ROWS_H
+#define TGR_KERNELS_VECTOR_ROWS_H
 
 #include "kernels/kernels.h"
-#include "kernels/vector_gelu.h"
-#include "kernels/vector_norm.h"
-#include "kernels/vector_optimizer.h"
-#include "kernels/vector_softmax.h"
-#include "kernels/vector_sum.h"
+#include "kernels/vector/gelu.h"
+#include "kernels/vector/norm.h"
+#include "kernels/vector/optimizer.h"
+#include "kernels/vector/softmax.h"
+#include "kernels/vector/sum.h"
 
 /* The part of a tgr_kernels initialiser that this template fills. */
 #define VECTOR_KERNELS                                                                                       \

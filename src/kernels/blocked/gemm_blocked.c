@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The driver of the blocked product. k is cut at multiples of the blocking's depth only, and every micro-tile sums in
  * the same order, so an element of C doesn't depend on how the rest of C is cut. */
-#include "kernels/gemm_blocked.h"
+#include "kernels/blocked/gemm_blocked.h"
 
 enum {
     GROUP = 8,          /* panels of A packed together: they stay in the second-level cache */

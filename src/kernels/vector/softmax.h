@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: softmax and its way back. See vector_math.h.
+/* Template: softmax and its way back. See vector/math.h.
  *
  * A few rows go through each step together: the steps of one row wait for each other, those of several rows do not.
  * A row's last entries go through in a vector that overlaps the one before; that they are computed twice costs less
@@ -7,8 +7,8 @@
 #ifndef TGR_KERNELS_VECTOR_SOFTMAX_H
 #define TGR_KERNELS_VECTOR_SOFTMAX_H
 
-#include "kernels/vector_math.h"
-#include "kernels/vector_sum.h"
+#include "kernels/vector/math.h"
+#include "kernels/vector/sum.h"
 
 enum { VECTOR_SHORT_ROWS_TOGETHER = 32 };
 

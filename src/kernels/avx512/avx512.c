@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels for x86 processors with AVX-512 F, VL, DQ and BW, without and with AMX. Compiled with flags for AVX-512. */
-#include "kernels/gemm_variants.h"
-#include "kernels/vector.h"
+#include "kernels/variants.h"
+#include "kernels/vector/rows.h"
 
 #if defined(__x86_64__)
 const tgr_kernels tgr_kernels_avx512 = {.name = "avx512",

@@ -4,8 +4,8 @@
  *
  * C is computed in micro-tiles that stay in registers. A panel is as many rows of A, or columns of B, as a micro-tile
  * has; packed, it is stored so that step l of the sum finds its elements side by side: panel[l · stride + lane]. */
-#ifndef TGR_KERNELS_GEMM_BLOCKED_H
-#define TGR_KERNELS_GEMM_BLOCKED_H
+#ifndef TGR_KERNELS_BLOCKED_GEMM_BLOCKED_H
+#define TGR_KERNELS_BLOCKED_GEMM_BLOCKED_H
 
 #include "kernels/gemm.h"
 

@@ -16,22 +16,6 @@ static const tgr_kernels *const rows[] = {
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
-int tgr_usable_portable(void) {
-    return 1;
-}
-
-#if defined(__x86_64__)
-/* The compiler's tests include whether the operating system saves the registers. */
-int tgr_usable_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-int tgr_usable_avx512(void) {
-    return tgr_usable_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-}
-#endif
-
 /* The names of the kernels that this machine can run, for messages. */
 static void list_usable(char *text, size_t size) {
     size_t used = 0;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Products by AMX's tile unit: two to three times as fast as multiply-adds where operands have three parts, ten times
  * where they have one. */
+#include "kernels/amx/isa.h"
+
 #if defined(__x86_64__)
 
-#include <cpuid.h>
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "kernels/avx512/pairs.h"
 #include "kernels/variants.h"
@@ -132,16 +131,6 @@ void tgr_gemm_amx(const tgr_gemm *product, float *scratch) {
 
 void tgr_gemm_amx_bfloat16(const tgr_gemm *product, float *scratch) {
     tgr_gemm_pairs(&unit, 1, product, scratch);
-}
-
-/* Linux gives a process the tile registers when it asks for them; asking again does no harm. */
-int tgr_usable_amx(void) {
-    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* of the system */
-    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24 };      /* of CPUID */
-    unsigned a, b, c, d;
-    if (!tgr_usable_avx512() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-    if ((d & AMX_BF16) == 0 || (d & AMX_TILE) == 0) return 0;
-    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
 
 #else

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels for x86 processors with AVX2 and FMA. Compiled with flags for these. */
+#include "kernels/avx2/isa.h"
+
 #include "kernels/variants.h"
 #include "kernels/vector/rows.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The blocked product with AVX2 and FMA: micro-tiles of up to 6 × 16 in 12 of the 16 registers. */
+#include "kernels/avx2/isa.h"
+
 #if defined(__x86_64__)
 
 #include <immintrin.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels for x86 processors with AVX-512 F, VL, DQ and BW, without and with AMX. Compiled with flags for AVX-512. */
+#include "kernels/avx512/isa.h"
+
 #include "kernels/variants.h"
 #include "kernels/vector/rows.h"
 

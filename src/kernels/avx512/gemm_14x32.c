@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The blocked product with AVX-512: micro-tiles of up to 14 × 32 in 28 of the 32 registers. */
+#include "kernels/avx512/isa.h"
+
 #if defined(__x86_64__)
 
 #include <immintrin.h>

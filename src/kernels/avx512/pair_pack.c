@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Packing for products of bfloat16 pairs: split, pair, transpose where needed. */
+#include "kernels/avx512/isa.h"
+
 #include "kernels/avx512/pair_pack.h"
 
 #if defined(__x86_64__)

@@ -2,6 +2,8 @@
 /* The driver of products by bfloat16 pairs: blocks that fit the caches, packed in parts. Rows of A and columns of B
  * with numbers that have no three parts (infinities, NaN, what rounds to infinity) are left out of the tiles and added
  * as chains of multiply-adds. */
+#include "kernels/avx512/isa.h"
+
 #include "kernels/avx512/pairs.h"
 
 #if defined(__x86_64__)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Products of bfloat16 numbers by AVX512_BF16's pairwise multiply-add. */
+#include "kernels/avx512bf16/isa.h"
+
 #if defined(__x86_64__)
 
-#include <cpuid.h>
 #include <immintrin.h>
 
 #include "kernels/avx512/pairs.h"
@@ -68,12 +69,6 @@ static void multiply_tile(const tgr_pair_tile *t) {
 void tgr_gemm_avx512_bfloat16(const tgr_gemm *product, float *scratch) {
     static const tgr_pair_unit unit = {.multiply = multiply_tile};
     tgr_gemm_pairs(&unit, 1, product, scratch);
-}
-
-int tgr_usable_avx512_bfloat16(void) {
-    enum { AVX512_BF16 = 1 << 5 };
-    unsigned a, b, c, d;
-    return tgr_usable_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVX512_BF16) != 0;
 }
 
 #else

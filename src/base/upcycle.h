@@ -10,9 +10,8 @@
 
 #include "base/parameters.h"
 
-/* Whether every tensor has what it is made of, in the right shape, and every dense one is used. `function` is the
- * public one that fails otherwise. */
-tgr_status tgr_upcycle_check(const char *function, const tgr_parameters *sparse, const tgr_parameters *dense);
+/* Whether every tensor has what it is made of, in the right shape, and every dense one is used. */
+tgr_status tgr_upcycle_check(const tgr_parameters *sparse, const tgr_parameters *dense);
 /* The dense tensor that tensor `index` of `sparse` is made of, or -1. */
 int64_t tgr_upcycle_source(const tgr_parameters *sparse, int64_t index, const tgr_parameters *dense);
 /* Fills `to`, laid out as the sparse values, from `from`, laid out as the dense ones; what has no source is not

@@ -170,29 +170,27 @@ static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, 
     return TGR_OK;
 }
 
-static tgr_status check(const char *function, const tgr_teacher *teacher, tgr_mode mode, const float *images,
-                        int64_t batch) {
+static tgr_status check(const tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch) {
     if (teacher == NULL || images == NULL)
-        return tgr_fail_in(function, TGR_ERROR_ARGUMENT, "argument '%s' is NULL; a pointer is needed",
-                           teacher == NULL ? "teacher" : "images");
+        return tgr_fail(TGR_ERROR_ARGUMENT, "argument '%s' is NULL; a pointer is needed",
+                        teacher == NULL ? "teacher" : "images");
     if (mode != TGR_EVAL && mode != TGR_TRAIN)
-        return tgr_fail_in(function, TGR_ERROR_RANGE,
-                           "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d", (int)mode, TGR_EVAL,
-                           TGR_TRAIN);
-    if (batch < 1)
-        return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed",
-                           (long long)batch);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d",
+                        (int)mode, TGR_EVAL, TGR_TRAIN);
+    if (batch < 1) return tgr_fail(TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
     return TGR_OK;
 }
 
 tgr_status tgr_teacher_forward(tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch) {
-    TGR_TRY(check(__func__, teacher, mode, images, batch));
+    TGR_ENTER;
+    TGR_TRY(check(teacher, mode, images, batch));
     return run(teacher, mode, images, NULL, batch);
 }
 
 tgr_status tgr_teacher_forward_cached(tgr_teacher *teacher, tgr_mode mode, const float *images, const int64_t *ids,
                                       int64_t batch) {
-    TGR_TRY(check(__func__, teacher, mode, images, batch));
+    TGR_ENTER;
+    TGR_TRY(check(teacher, mode, images, batch));
     TGR_REQUIRE_ARGUMENT(ids);
     for (int64_t b = 0; b < batch; b++)
         TGR_REQUIRE(ids[b] >= 0, TGR_ERROR_RANGE, "ids[%lld] is %lld; at least 0 is allowed", (long long)b,

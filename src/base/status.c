@@ -44,7 +44,7 @@ const char *tgr_last_error(void) {
 }
 
 tgr_status tgr_fail_in(const char *function, tgr_status status, const char *format, ...) {
-    /* Written aside first: an argument may be tgr_last_error() itself. */
+    /* Written to a buffer first: an argument may be tgr_last_error() itself. */
     char message[TGR_ERROR_BYTES];
     int used = snprintf(message, sizeof message, "%s: ", function);
     if (used > 0 && (size_t)used < sizeof message) {

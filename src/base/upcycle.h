@@ -2,8 +2,9 @@
 /* From the tensors of a dense model to those of a sparse one (Komatsuzaki et al., ICLR 2023, arXiv 2212.05055), by name
  * and shape alone, so that the same code serves weights and an optimizer's moments:
  *
- * blocks.N.moe.experts.<part> [E, …]   E copies of blocks.N.mlp.<part> […] blocks.N.moe.<anything else>
- * nothing: router, state and shared experts have no counterpart <name> […]                           <name> […] */
+ *   blocks.N.moe.experts.<part> [E, …]   E copies of blocks.N.mlp.<part> […]
+ *   blocks.N.moe.<anything else>         nothing: router, state and shared experts have no counterpart
+ *   <name> […]                           <name> […] */
 #ifndef TGR_BASE_UPCYCLE_H
 #define TGR_BASE_UPCYCLE_H
 

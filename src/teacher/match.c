@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 
-/* The place of `block` among the features; a new one if it is not there yet. */
+/* The index of `block` among the features, to which it is added if it is new. */
 static int64_t find_feature(tgr_layer_match *match, int64_t block) {
     for (int64_t f = 0; f < match->features; f++)
         if (match->block_of_feature[f] == block) return f;
@@ -12,7 +12,7 @@ static int64_t find_feature(tgr_layer_match *match, int64_t block) {
     return match->features++;
 }
 
-/* Messages of this file speak for the one public function that uses it. */
+/* Messages name the one public function that uses this file. */
 #define REQUIRE(condition, status, ...)                                                    \
     do {                                                                                   \
         if (!(condition)) return tgr_fail_in("tgr_teacher_create", (status), __VA_ARGS__); \

@@ -45,8 +45,7 @@ double tgr_random_uniform(const tgr_random *random, uint64_t index) {
     return uniform_of(words[index % 4]);
 }
 
-/* ln x for a normal number, within 1e-13: x = 2^n·m with m from sqrt(1/2) to sqrt(2), ln m = 2·artanh((m - 1)/(m + 1)).
- * */
+/* ln x for normal x, within 1e-13: x = 2^n·m with m from sqrt(1/2) to sqrt(2), ln m = 2·artanh((m - 1)/(m + 1)). */
 static double natural_logarithm(double x) {
     const uint64_t one = UINT64_C(0x3ff0000000000000), root = UINT64_C(0x3fe6a09e667f3bcd); /* 1, sqrt(1/2) */
     uint64_t biased = (tgr_bits_of_double(x) + (one - root)) >> 52;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A config: one value for each row of the option table. What the caller did not set comes from the method, else the
- * preset, else the table; this is worked out anew whenever something is set, so that reading cannot fail. */
+ * preset, else the table; this is resolved again whenever something is set, so that reading cannot fail. */
 #include "base/config.h"
 
 #include <errno.h>
@@ -111,8 +111,8 @@ static tgr_status parse_value(const tgr_option_row *row, const char *text, optio
     return tgr_fail(TGR_ERROR_OPTION, "%s has no known type", row->key);
 }
 
-/* Gives unset options the values of a table's text, "key=value key=value". The tables are ours: parsing cannot fail
- * (a test reads every row). */
+/* Gives unset options the values in a table's text, "key=value key=value". The tables are the library's own: parsing
+ * cannot fail (a test reads every row). */
 static void apply_defaults(tgr_config *config, const char *defaults) {
     while (*defaults) {
         const size_t length = strcspn(defaults, " ");
@@ -171,7 +171,7 @@ void tgr_config_free(tgr_config *config) {
     tgr_context_free(context);
 }
 
-/* The row of `option`, if its type is one of the two. */
+/* The row of `option`, if its type is one of `types`. */
 static tgr_status find_typed(tgr_option option, unsigned types, const tgr_option_row **row) {
     *row = tgr_option_find_row(option);
     TGR_REQUIRE(*row, TGR_ERROR_OPTION, "there is no option number %d", (int)option);
@@ -267,7 +267,7 @@ tgr_status tgr_config_get_list(const tgr_config *config, tgr_option option, int6
     return TGR_OK;
 }
 
-/* Appends to text[size] at *used; *used grows by what was wanted, even past the end, as with snprintf. */
+/* Appends to text[size] at *used; *used grows by the full length, even past the end, as with snprintf. */
 static void append(char *text, size_t size, size_t *used, const char *piece, size_t length) {
     for (size_t i = 0; i < length; i++, ++*used) {
         if (*used + 1 < size) text[*used] = piece[i];
@@ -334,7 +334,7 @@ const int64_t *tgr_option_list(const tgr_config *config, tgr_option option, int6
     return value->list;
 }
 
-/* Whether `name` is one of the names between bars. */
+/* Whether `name` is one of the names separated by bars. */
 static int is_among(const char *names, const char *name) {
     const size_t length = strlen(name);
     while (*names) {

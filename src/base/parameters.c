@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Building the table of named tensors, and reading it from outside. */
+/* Building the table of named tensors, and the public functions that read it. */
 #include "base/parameters.h"
 
 #include <string.h>
@@ -47,7 +47,7 @@ static int64_t find(const tgr_parameters *parameters, const char *name) {
     return -1;
 }
 
-/* Fills in what follows from the dimensions; *floats receives the arena's size with this tensor. */
+/* Fills in what follows from the dimensions; *floats receives the arena's size including this tensor. */
 static tgr_status lay_out(const tgr_parameters *parameters, tgr_tensor *tensor, int64_t *floats) {
     int64_t padded, bytes;
     tensor->count = 1;

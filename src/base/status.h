@@ -38,18 +38,18 @@ const char *tgr_last_reason(void);
         }                                    \
     } while (0)
 
-/* Fails unless the pointer argument is there. */
+/* Fails if the pointer argument is NULL. */
 #define TGR_REQUIRE_ARGUMENT(pointer) \
     TGR_REQUIRE((pointer) != NULL, TGR_ERROR_ARGUMENT, "argument '%s' is NULL; a pointer is needed", #pointer)
 
-/* Hands a callee's failure on. For functions with nothing to clean up. */
+/* Passes a callee's failure on. For functions with nothing to clean up. */
 #define TGR_TRY(call)                                  \
     do {                                               \
         tgr_status try_status_ = (call);               \
         if (try_status_ != TGR_OK) return try_status_; \
     } while (0)
 
-/* Hands a callee's failure on through the label `done` with the local `status` set. */
+/* Passes a callee's failure on through the label `done`, with the local `status` set. */
 #define TGR_TRY_DONE(call)               \
     do {                                 \
         status = (call);                 \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Matching of tensors by name. */
+/* Matching tensors by name. */
 #include "base/upcycle.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 static const char experts_part[] = ".moe.experts.", sparse_part[] = ".moe.", dense_part[] = ".mlp.";
 
-/* What the tensor's source is called; "" for none. */
+/* The name of the tensor's source; "" for none. */
 static void source_name(const char *name, char source[TGR_NAME_BYTES]) {
     const char *expert = strstr(name, experts_part);
     source[0] = '\0';

@@ -7,7 +7,7 @@
 #include "model/model.h"
 #include "tgrmoe/exchange.h"
 
-/* State is float32 always: a table of experts or a count of tokens would not survive BF16's eight bits. */
+/* State is always float32: a table of experts or a count of tokens would not survive BF16's eight bits. */
 static tgr_status add_tensors(tgr_safetensors_writer *writer, const tgr_parameters *parameters, tgr_element element) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const tgr_tensor *tensor = &parameters->tensors[i];

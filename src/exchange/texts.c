@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options to texts and back, by way of tgr_config_get and tgr_config_set, which are exact. */
+/* Options to texts and back, through tgr_config_get and tgr_config_set, which are exact. */
 #include "exchange/texts.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "base/options.h"
 #include "base/status.h"
 
-#define VALUE_BYTES 1024 /* always suffices for tgr_config_get */
+#define VALUE_BYTES 1024 /* always enough for tgr_config_get */
 #define KEY_BYTES   128
 
 static void write_key(char text[KEY_BYTES], const char *key) {
@@ -67,7 +67,7 @@ static tgr_status read_option(tgr_config *config, const tgr_safetensors *file, c
 
 tgr_status tgr_texts_read(tgr_config *config, const tgr_safetensors *file) {
     TGR_TRY(check_keys(file));
-    /* In the order of the table, where preset and method come before the options whose defaults they decide. */
+    /* In the order of the table, where preset and method come before the options whose defaults they determine. */
     for (int i = 0; i < TGR_OPTION_ROWS; i++) TGR_TRY(read_option(config, file, &tgr_option_rows[i]));
     return TGR_OK;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The training objective: from the last forward pass to the terms, and from there back into model and teacher.
+/* The training objective: from the last forward pass to the terms, and backward from them into model and teacher.
  *
- * Computing changes no gradient: it may be repeated, with other labels too, and the last one counts. All gradients,
- * guidance included, are added by backward. */
+ * Computing it changes no gradient: it may be repeated, also with other labels, and the last time counts. All
+ * gradients, guidance included, are added by backward. */
 #include "loss/loss.h"
 
 #include "base/context.h"
@@ -68,8 +68,8 @@ static tgr_status reserve(tgr_loss *loss, int64_t batch) {
     return TGR_OK;
 }
 
-/* Whether the teacher takes part. In training it must, inside of the window; in evaluation it does if it saw the batch.
- */
+/* Whether the teacher takes part. In training it must, within the window; in evaluation it does if it has seen the
+ * batch. */
 static tgr_status find_guidance(const tgr_loss *loss, int *guided) {
     const tgr_teacher *teacher = loss->teacher;
     int64_t batch = tgr_model_batch(loss->model);
@@ -99,7 +99,7 @@ static tgr_status require_forward(const tgr_loss *loss, int need_head) {
     return TGR_OK;
 }
 
-/* The part that all kinds of task loss share. */
+/* What all kinds of task loss share. */
 static tgr_status finish(tgr_loss *loss, double task, int guided, const float *logits_gradient,
                          const float *features_gradient, double *total) {
     double sum = 0;

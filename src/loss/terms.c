@@ -12,7 +12,7 @@ void tgr_loss_reset_terms(tgr_loss *loss) {
     loss->term_count = TGR_FIRST_TERMS;
 }
 
-/* The same term of another layer adds up. One model has one method, so there is room for all its names. */
+/* The same term of several layers is summed. A model has one method, so there is room for all its names. */
 static void add_auxiliary(tgr_loss *loss, const tgr_term *term) {
     loss->terms[TGR_TERM_AUX].value += term->value;
     for (int64_t i = TGR_FIRST_TERMS; i < loss->term_count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sparse upcycling of an optimizer: its moments take the way of the weights. */
+/* Sparse upcycling of an optimizer: its moments are copied as the weights are. */
 #include "base/upcycle.h"
 
 #include <string.h>

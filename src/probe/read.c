@@ -26,7 +26,7 @@ static int64_t layer_count(const tgr_probe *probe, int64_t layer) {
     return layer < 0 ? probe->layers : 1;
 }
 
-/* The choices number k of those layers: [layers, tokens]. */
+/* The k-th choices of those layers: [layers, tokens]. */
 static const int32_t *choices_of(const tgr_probe *probe, int64_t run, int64_t k, int64_t layer) {
     return tgr_probe_view(probe, run).choices + (k * probe->layers + first_layer(layer)) * probe->tokens;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing: what is listed is checked when it is added; saving sorts it, writes the header, then the numbers. */
+/* Writing: each item is checked when it is added; saving sorts them, writes the header, then the numbers. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -80,7 +80,7 @@ static tgr_status check_text(const char *text, const char *argument) {
     return TGR_OK;
 }
 
-/* The last step that can fail: fails when `name` is in the set, else puts it there. */
+/* The last step that can fail: fails if `name` is in the set, otherwise adds it. */
 static tgr_status claim(tgr_name_set *set, const char *name, const char *argument) {
     char shown[TGR_SHOWN_BYTES];
     int known;
@@ -151,7 +151,7 @@ done:
     return status;
 }
 
-/* The order in the file, that of the reference library: wide elements first, so that all are aligned; then by name. */
+/* The order in the file, as in the reference library: wide elements first, so that all are aligned; then by name. */
 static int compare_listed(const void *a, const void *b) {
     const tgr_tensor_record *first = *(const tgr_tensor_record *const *)a,
                             *second = *(const tgr_tensor_record *const *)b;
@@ -160,7 +160,7 @@ static int compare_listed(const void *a, const void *b) {
     return strcmp(first->name, second->name);
 }
 
-/* Writes the numbers of one tensor from *offset on, which moves behind them. `chunk` has room for CHUNK numbers. */
+/* Writes the numbers of one tensor at *offset, which advances past them. `chunk` has room for CHUNK numbers. */
 static tgr_status write_tensor(tgr_atomic_file *file, uint64_t *offset, const listed_tensor *tensor, void *chunk) {
     const size_t bytes = tgr_element_bytes(tensor->record.element);
     for (int64_t done = 0; done < tensor->record.count;) {
@@ -173,7 +173,7 @@ static tgr_status write_tensor(tgr_atomic_file *file, uint64_t *offset, const li
     return TGR_OK;
 }
 
-/* `sorted` points at the records of listed tensors. */
+/* `sorted` points to the records of listed tensors. */
 static tgr_status write_file(const char *path, const tgr_tensor_record *const *sorted, size_t count,
                              const unsigned char *header, size_t header_bytes, void *chunk) {
     tgr_atomic_file file;

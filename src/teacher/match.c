@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 
-/* The place of `block` among the features; a new one if it is not there yet. */
+/* The index of `block` among the features, to which it is added if it is new. */
 static int64_t find_feature(tgr_layer_match *match, int64_t block) {
     for (int64_t f = 0; f < match->features; f++)
         if (match->block_of_feature[f] == block) return f;

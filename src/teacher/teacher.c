@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A teacher's life: what it is made of, what can be asked of it, and the step of its routers. */
+/* Creating and freeing a teacher, its getters, and the step of its routers. */
 #include <stdio.h>
 #include <zlib.h>
 
@@ -76,7 +76,7 @@ static tgr_status make_cache(tgr_teacher *teacher, const tgr_config *config) {
     return TGR_OK;
 }
 
-/* On failure the teacher may be freed. */
+/* On failure the caller frees the teacher. */
 static tgr_status set_up(tgr_teacher *teacher) {
     const tgr_config *config = NULL;
     TGR_TRY(tgr_model_config(teacher->student, &config));
@@ -196,7 +196,7 @@ tgr_status tgr_teacher_parameters(tgr_teacher *teacher, tgr_parameters **paramet
     return TGR_OK;
 }
 
-/* Goes by the gradients, not by the window: the student may have stepped out of it just now. */
+/* Depends on the gradients, not on the window: the student's step may just have left it. */
 tgr_status tgr_teacher_step(tgr_teacher *teacher) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);

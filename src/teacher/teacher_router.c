@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The teacher router as a handle of its own, on a host's features. */
+/* The standalone teacher router, on a host's features. */
 #include "tgrmoe/teacher.h"
 
 #include "base/config.h"
@@ -17,12 +17,12 @@ struct tgr_teacher_router {
     tgr_context *context;
     tgr_parameters *parameters;
     tgr_router_batch batch; /* tokens 0 before the first forward */
-    void *memory;           /* of probabilities, dlogits, partial */
+    void *memory;           /* for probabilities, dlogits, partial */
     int64_t memory_bytes;
-    int64_t capacity; /* tokens that the memory is for */
+    int64_t capacity; /* tokens that the memory has room for */
 };
 
-/* On failure the router may be freed. */
+/* On failure the caller frees the router. */
 static tgr_status set_up(tgr_teacher_router *router, const tgr_config *config, int64_t dim, int64_t experts) {
     int64_t index = 0;
     TGR_TRY(tgr_parameters_create(&router->parameters, router->context));

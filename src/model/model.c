@@ -71,6 +71,7 @@ tgr_status tgr_model_reserve(tgr_model *model) {
 }
 
 tgr_status tgr_model_create(tgr_model **out, tgr_context *context, const tgr_config *config) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(config);
@@ -111,15 +112,16 @@ static tgr_status check_override(const tgr_model *model, tgr_mode mode, int64_t 
     for (int64_t i = 0; i < model->moe_count; i++) {
         const tgr_routing *routing = tgr_moe_layer_routing(model->blocks[model->moe_blocks[i]].moe);
         if (routing->override != NULL && routing->override_tokens != tokens)
-            return tgr_fail_in("tgr_model_forward", TGR_ERROR_STATE,
-                               "the oracle's probabilities are of %lld tokens, this batch has %lld; run "
-                               "tgr_teacher_forward() on the same images first",
-                               (long long)routing->override_tokens, (long long)tokens);
+            return tgr_fail(TGR_ERROR_STATE,
+                            "the oracle's probabilities are of %lld tokens, this batch has %lld; run "
+                            "tgr_teacher_forward() on the same images first",
+                            (long long)routing->override_tokens, (long long)tokens);
     }
     return TGR_OK;
 }
 
 tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *images, int64_t batch) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(mode == TGR_EVAL || mode == TGR_TRAIN, TGR_ERROR_RANGE,
                 "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d", (int)mode, TGR_EVAL, TGR_TRAIN);
@@ -153,10 +155,11 @@ static tgr_status check_can_backward(const tgr_model *model) {
     const char *reason = model->batch == 0         ? "there was no forward pass yet"
                          : model->mode == TGR_EVAL ? "the last forward pass was in TGR_EVAL"
                                                    : "the last forward pass had its backward already";
-    return tgr_fail_in("tgr_model_backward", TGR_ERROR_STATE, "%s; a forward pass in TGR_TRAIN is needed", reason);
+    return tgr_fail(TGR_ERROR_STATE, "%s; a forward pass in TGR_TRAIN is needed", reason);
 }
 
 tgr_status tgr_model_backward(tgr_model *model, const float *logits_gradient, const float *features_gradient) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(logits_gradient != NULL || features_gradient != NULL, TGR_ERROR_ARGUMENT,
                 "arguments 'logits_gradient' and 'features_gradient' are NULL; one at least is needed");

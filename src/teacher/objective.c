@@ -19,11 +19,11 @@ void tgr_objective_route(const tgr_router_batch *batch) {
     tgr_softmax_rows(batch->compute, batch->tokens, batch->experts, 1.0f, logits, batch->probabilities, NULL);
 }
 
-/* Σ p log p of one token; an expert without probability adds nothing. */
+/* Σ p log p of one token; an expert with probability 0 adds nothing. */
 static double negative_entropy(const float *p, int64_t experts) {
     double sum = 0;
     for (int64_t e = 0; e < experts; e++)
-        if (p[e] != 0) sum += p[e] * log((double)p[e]); /* NaN goes on to the sum */
+        if (p[e] != 0) sum += p[e] * log((double)p[e]); /* NaN propagates to the sum */
     return sum;
 }
 
@@ -77,7 +77,7 @@ void tgr_objective_measure(const tgr_router_batch *batch, double *balance, doubl
     *entropy = -batch->partial[batch->experts] / tokens;
 }
 
-/* By the logits, with a_e = ∂CV²/∂Imp_e:
+/* With respect to the logits, with a_e = ∂CV²/∂Imp_e:
  *   ∂CV²/∂l_te = p_te (a_e - Σ_j p_tj a_j) / T        ∂H/∂l_te = -p_te (log p_te - Σ_j p_tj log p_tj) / T
  * The first row of `partial` holds the a_e. */
 static void gradient_task(void *data, int64_t task, int worker) {
@@ -102,7 +102,7 @@ static void gradient_task(void *data, int64_t task, int worker) {
 
 void tgr_objective_differentiate(const tgr_router_batch *batch) {
     sum_over_tokens(batch);
-    /* a_e = 2 (Imp_e - mean) / (E mean²). The mean is the same whatever the weights are, since each p_t sums to one. */
+    /* a_e = 2 (Imp_e - mean) / (E mean²). The mean does not depend on the weights, since each p_t sums to one. */
     double mean = mean_importance(batch);
     for (int64_t e = 0; e < batch->experts; e++) {
         double difference = batch->partial[e] / (double)batch->tokens - mean;

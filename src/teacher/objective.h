@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A teacher router R on one batch: p = softmax(W h), its own objective and that objective's gradient.
  *
- * The objective (Kada et al., CVPR 2026): load_weight · CV²(Imp) + entropy_weight · H with Imp_e = mean_t p_te,
- * CV² = var / mean² (population variance) and H = -mean_t Σ_e p_te log p_te: balanced over experts, sure about tokens.
+ * The objective (Kada et al., CVPR 2026): load_weight · CV²(Imp) + entropy_weight · H with Imp_e = mean_t p_te, CV² =
+ * var / mean² (population variance) and H = -mean_t Σ_e p_te log p_te: balanced over experts, confident about tokens.
  */
 #ifndef TGR_TEACHER_OBJECTIVE_H
 #define TGR_TEACHER_OBJECTIVE_H
@@ -25,7 +25,7 @@ typedef struct tgr_router_batch {
     double *partial;       /* tgr_objective_partial(tokens) rows of experts + 1: sums by block of tokens */
 } tgr_router_batch;
 
-/* Rows of `partial` that so many tokens need. */
+/* Rows of `partial` needed for `tokens` tokens. */
 int64_t tgr_objective_partial(int64_t tokens);
 /* Fills probabilities. */
 void tgr_objective_route(const tgr_router_batch *batch);

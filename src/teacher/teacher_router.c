@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The teacher router as a handle of its own, on a host's features. */
+/* The standalone teacher router, on a host's features. */
 #include "tgrmoe/teacher.h"
 
 #include "base/config.h"
@@ -17,12 +17,12 @@ struct tgr_teacher_router {
     tgr_context *context;
     tgr_parameters *parameters;
     tgr_router_batch batch; /* tokens 0 before the first forward */
-    void *memory;           /* of probabilities, dlogits, partial */
+    void *memory;           /* for probabilities, dlogits, partial */
     int64_t memory_bytes;
-    int64_t capacity; /* tokens that the memory is for */
+    int64_t capacity; /* tokens that the memory has room for */
 };
 
-/* On failure the router may be freed. */
+/* On failure the caller frees the router. */
 static tgr_status set_up(tgr_teacher_router *router, const tgr_config *config, int64_t dim, int64_t experts) {
     int64_t index = 0;
     TGR_TRY(tgr_parameters_create(&router->parameters, router->context));
@@ -39,6 +39,7 @@ static tgr_status set_up(tgr_teacher_router *router, const tgr_config *config, i
 
 tgr_status tgr_teacher_router_create(tgr_teacher_router **out, tgr_context *context, const tgr_config *config,
                                      int64_t dim, int64_t experts) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(config);
@@ -95,6 +96,7 @@ static tgr_status reserve(tgr_teacher_router *router, int64_t tokens) {
 
 tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *features, int64_t tokens,
                                       const float **probabilities) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE_ARGUMENT(features);
     TGR_REQUIRE(tokens >= 1, TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed", (long long)tokens);
@@ -108,6 +110,7 @@ tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *f
 
 tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double *objective, double *balance,
                                         double *entropy) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there was no forward pass yet");
     double cv2, h;
@@ -119,6 +122,7 @@ tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double
 }
 
 tgr_status tgr_teacher_router_backward(tgr_teacher_router *router) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there was no forward pass yet");
     TGR_REQUIRE(router->batch.features != NULL, TGR_ERROR_STATE, "this forward pass had its backward already");
@@ -129,6 +133,7 @@ tgr_status tgr_teacher_router_backward(tgr_teacher_router *router) {
 }
 
 tgr_status tgr_teacher_router_parameters(tgr_teacher_router *router, tgr_parameters **parameters) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE_ARGUMENT(parameters);
     *parameters = router->parameters;

@@ -10,6 +10,7 @@
 #   make bench              speed of kernels and of training steps; BENCH_OPTIONS="--seconds 1 --only F"
 #   make bench-peer         training steps against PyTorch's, where PYTHON has it; PEER_OPTIONS="--only F --threads 1"
 #   make docs               reference pages from the headers, into docs/reference/
+#   make print-BLIS_LIBS    any variable's value, here where BLIS was found
 #
 # CC, CXX, CFLAGS, CPPFLAGS, LDFLAGS, BLIS_CFLAGS, BLIS_LIBS, BLIS_VERSION may be given; WERROR= keeps warnings from
 # being errors.
@@ -35,12 +36,7 @@ VARIANT := $(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 BUILD   := build$(VARIANT)
 LIBOUT  := $(if $(SANITIZE),$(BUILD)/lib,lib)
 
-# Debian keeps each build of BLIS in a folder of its own and has no .pc file for it.
-MULTIARCH   := $(shell $(CC) -print-multiarch 2>/dev/null)
-BLIS_HEADER := $(firstword $(wildcard $(foreach d,$(MULTIARCH)/blis-pthread $(MULTIARCH)/blis-serial $(MULTIARCH) . blis,\
-                 /usr/include/$(d)/blis.h /usr/local/include/$(d)/blis.h)))
-BLIS_CFLAGS ?= $(if $(BLIS_HEADER),-isystem $(dir $(BLIS_HEADER)))
-BLIS_LIBS   ?= $(if $(findstring blis-,$(BLIS_HEADER)),-L/usr/lib/$(MULTIARCH)/$(notdir $(patsubst %/,%,$(dir $(BLIS_HEADER))))) -lblis
+include src/kernels/isa.mk src/kernels/blis.mk
 
 CFLAGS   ?= -O3 -g
 CXXFLAGS ?= -O2 -g
@@ -99,22 +95,21 @@ $(error blis.h was not found: install libblis-pthread-dev, or set BLIS_CFLAGS an
 endif
 endif
 
-# Objects are built anew when the compiler or a flag changes.
+# Objects are built again when the compiler or a flag changes.
+ALL_FLAGS = $(CC) $(CXX) $(LIB_CFLAGS) $(foreach v,$(sort $(filter ISA_%,$(.VARIABLES))),$($(v))) $(CXXFLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CXX) $(LIB_CFLAGS) $(CXXFLAGS)' | cmp -s - $@ || echo '$(CC) $(CXX) $(LIB_CFLAGS) $(CXXFLAGS)' > $@
-
-include src/kernels/isa.mk
+	@echo '$(ALL_FLAGS)' | cmp -s - $@ || echo '$(ALL_FLAGS)' > $@
 
 # BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.
 BLIS_VERSION ?= $(shell $(CC) $(BLIS_CFLAGS) scripts/blis_version.c $(BLIS_LIBS) -lm -pthread -o $(BUILD)/blis_version && \
     $(BUILD)/blis_version)
-$(BUILD)/obj/src/kernels/gemm_blis.o: CPPFLAGS += $(BLIS_VERSION:%=-DTGR_BLIS_VERSION='"%"')
+$(BUILD)/obj/src/kernels/blis/gemm_blis.o: CPPFLAGS += $(BLIS_VERSION:%=-DTGR_BLIS_VERSION='"%"')
 
 $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/flags
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LIB_CFLAGS) $(ISA) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(LIB_CFLAGS) $(call isa_of,$<) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/flags
 	$(call say,CC)
@@ -224,7 +219,7 @@ format:
 lint: lib
 	@clang-format --dry-run -Werror $(FORMATTED)
 	clang-tidy --quiet --warnings-as-errors='*' $(LIB_SOURCES) $(TOOL_SOURCES) -- -std=c11 -Iinclude -Isrc -Iexamples/tgrmoe -D_GNU_SOURCE $(BLIS_CFLAGS) \
-	    $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
+	    $(ISA_AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
 	    --suppress=missingIncludeSystem -Iinclude -Isrc -Iexamples/tgrmoe $(LIB_SOURCES) $(TOOL_SOURCES)
 
@@ -248,6 +243,9 @@ uninstall:
 	for header in include/tgrmoe/*.h; do rm -f $(DESTDIR)$(INCLUDEDIR)/tgrmoe/$$(basename $$header); done
 	for page in README.md CHANGELOG.md LICENSE docs/*.md; do rm -f $(DESTDIR)$(DOCDIR)/$$(basename $$page); done
 	-rmdir $(DESTDIR)$(INCLUDEDIR)/tgrmoe $(DESTDIR)$(DOCDIR) 2>/dev/null
+
+print-%:
+	@echo '$($*)'
 
 clean:
 	rm -rf build build-* lib/*.so* lib/*.a docs/reference

@@ -234,9 +234,8 @@ goldens:
 fuzz:
 	$(MAKE) -C test/fuzz run
 
-FORMATTED = $(shell git ls-files '*.c' '*.h' '*.cpp')
 format:
-	clang-format -i $(FORMATTED)
+	find include src examples test scripts \( -name '*.[ch]' -o -name '*.cpp' \) -exec clang-format -i {} +
 
 lint:
 	@sh scripts/ensure-packages.sh build lint

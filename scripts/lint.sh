@@ -25,21 +25,25 @@ check() {
     fi
 }
 
-clang_format() { git ls-files '*.c' '*.h' '*.cpp' | xargs clang-format --dry-run -Werror; }
+clang_format() {
+    find include src examples test scripts \( -name '*.[ch]' -o -name '*.cpp' \) -exec clang-format --dry-run -Werror {} +
+}
+
+# What is looked at more closely: the library and the tool.
+sources() { find src examples/tgrmoe -name '*.c' | sort; }
 
 # Each file with the flags that it is compiled with.
 clang_tidy() {
     "${MAKE:-make}" -s compile_commands.json &&
-        git ls-files 'src/*.c' 'examples/tgrmoe/*.c' | xargs -P "$processors" -n 4 clang-tidy --quiet --warnings-as-errors='*' -p .
+        sources | xargs -P "$processors" -n 4 clang-tidy --quiet --warnings-as-errors='*' -p .
 }
 
 cppcheck_sources() {
-    git ls-files 'src/*.c' 'examples/tgrmoe/*.c' |
-        cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
-            --suppress=missingIncludeSystem -j "$processors" -Iinclude -Isrc -Iexamples -Iexamples/tgrmoe --file-list=-
+    sources | cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
+        --suppress=missingIncludeSystem -j "$processors" -Iinclude -Isrc -Iexamples -Iexamples/tgrmoe --file-list=-
 }
 
-shell() { git ls-files '*.sh' .ci/run | xargs shellcheck --severity=warning; }
+shell() { find .ci/run scripts examples test \( -name '*.sh' -o -name run \) -exec shellcheck --severity=warning {} +; }
 
 [ $# -gt 0 ] || set -- format tidy cppcheck shell
 for step in "$@"; do

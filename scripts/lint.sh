@@ -40,10 +40,10 @@ clang_tidy() {
 
 cppcheck_sources() {
     sources | cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
-        --suppress=missingIncludeSystem -j "$processors" -Iinclude -Isrc -Iexamples -Iexamples/tgrmoe --file-list=-
+        --suppress=missingIncludeSystem -j "$processors" -Iinclude -Isrc -Iexamples/tgrmoe --file-list=-
 }
 
-shell() { find .ci/run scripts examples test \( -name '*.sh' -o -name run \) -exec shellcheck --severity=warning {} +; }
+shell() { find .ci/run scripts examples test \( -name '*.sh' -o -path .ci/run \) -exec shellcheck --severity=warning {} +; }
 
 [ $# -gt 0 ] || set -- format tidy cppcheck shell
 for step in "$@"; do

@@ -141,6 +141,7 @@ static void store(tgr_config *config, const tgr_option_row *row, const option_va
 }
 
 tgr_status tgr_config_create(tgr_config **out, tgr_context *context) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     tgr_config *config = NULL;
@@ -153,6 +154,7 @@ tgr_status tgr_config_create(tgr_config **out, tgr_context *context) {
 }
 
 tgr_status tgr_config_copy(tgr_config **out, const tgr_config *config) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(config);
     tgr_config *copy = NULL;
@@ -184,6 +186,7 @@ enum {
 };
 
 tgr_status tgr_config_set_i64(tgr_config *config, tgr_option option, int64_t value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     const tgr_option_row *row = NULL;
     TGR_TRY(find_typed(option, INTEGER_TYPES, &row));
@@ -193,6 +196,7 @@ tgr_status tgr_config_set_i64(tgr_config *config, tgr_option option, int64_t val
 }
 
 tgr_status tgr_config_set_f64(tgr_config *config, tgr_option option, double value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     const tgr_option_row *row = NULL;
     TGR_TRY(find_typed(option, REAL_TYPES, &row));
@@ -202,6 +206,7 @@ tgr_status tgr_config_set_f64(tgr_config *config, tgr_option option, double valu
 }
 
 tgr_status tgr_config_set_list(tgr_config *config, tgr_option option, const int64_t *values, int64_t count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     const tgr_option_row *row = NULL;
     TGR_TRY(find_typed(option, LIST_TYPES, &row));
@@ -215,6 +220,7 @@ tgr_status tgr_config_set_list(tgr_config *config, tgr_option option, const int6
 }
 
 tgr_status tgr_config_set(tgr_config *config, const char *key, const char *value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(value);
@@ -227,6 +233,7 @@ tgr_status tgr_config_set(tgr_config *config, const char *key, const char *value
 }
 
 tgr_status tgr_config_get_i64(const tgr_config *config, tgr_option option, int64_t *value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(value);
     const tgr_option_row *row = NULL;
@@ -236,6 +243,7 @@ tgr_status tgr_config_get_i64(const tgr_config *config, tgr_option option, int64
 }
 
 tgr_status tgr_config_get_f64(const tgr_config *config, tgr_option option, double *value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(value);
     const tgr_option_row *row = NULL;
@@ -246,6 +254,7 @@ tgr_status tgr_config_get_f64(const tgr_config *config, tgr_option option, doubl
 
 tgr_status tgr_config_get_list(const tgr_config *config, tgr_option option, int64_t *values, int64_t capacity,
                                int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(count);
     TGR_REQUIRE(values || capacity == 0, TGR_ERROR_ARGUMENT, "argument 'values' is NULL with capacity %lld",
@@ -272,6 +281,7 @@ static void write_choice(const char *choices, int64_t index, char *text, size_t 
 }
 
 tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text, size_t size) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(text);
@@ -301,6 +311,7 @@ tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text,
 }
 
 tgr_status tgr_config_is_set(const tgr_config *config, tgr_option option, int *set) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(set);
     const tgr_option_row *row = tgr_option_find_row(option);

@@ -66,6 +66,7 @@ static void destroy(tgr_context *context) {
 }
 
 tgr_status tgr_context_create(tgr_context **out, const tgr_context_options *options) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     tgr_context_options copy = {.struct_size = sizeof copy};
     if (options != NULL)
@@ -103,6 +104,7 @@ void tgr_context_free(tgr_context *context) {
 }
 
 tgr_status tgr_context_threads(const tgr_context *context, int *threads) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(threads);
     *threads = context->compute.workers;
@@ -110,6 +112,7 @@ tgr_status tgr_context_threads(const tgr_context *context, int *threads) {
 }
 
 tgr_status tgr_context_kernels(const tgr_context *context, const char **name) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(name);
     *name = context->compute.kernels->name;
@@ -117,6 +120,7 @@ tgr_status tgr_context_kernels(const tgr_context *context, const char **name) {
 }
 
 tgr_status tgr_context_memory(const tgr_context *context, uint64_t *now, uint64_t *peak) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     if (now != NULL) *now = atomic_load(&context->bytes_now);
     if (peak != NULL) *peak = atomic_load(&context->bytes_peak);
@@ -124,6 +128,7 @@ tgr_status tgr_context_memory(const tgr_context *context, uint64_t *now, uint64_
 }
 
 tgr_status tgr_context_allocations(const tgr_context *context, uint64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(count);
     *count = atomic_load(&context->allocations);
@@ -171,5 +176,6 @@ void tgr_log(tgr_context *context, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    TGR_CALL_HOST;
     context->log(context->log_user, message);
 }

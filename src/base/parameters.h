@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "base/context.h"
 #include "tgrmoe/parameters.h"
 
 #define TGR_MAX_DIMS   4
@@ -61,6 +62,10 @@ void tgr_parameters_follow(tgr_parameters *parameters);
 /* Sets every gradient and `micro` to zero. */
 void tgr_parameters_clear_gradients(tgr_parameters *parameters);
 
+/* What computes with these tensors. */
+static inline const tgr_compute *tgr_parameters_compute(const tgr_parameters *parameters) {
+    return &parameters->context->compute;
+}
 static inline float *tgr_value(const tgr_parameters *parameters, int64_t index) {
     return parameters->values + parameters->tensors[index].offset;
 }

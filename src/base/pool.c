@@ -153,6 +153,7 @@ static tgr_status allocate(tgr_pool **out, int workers, int threads) {
 }
 
 tgr_status tgr_pool_create(tgr_pool **out, int threads) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE(threads >= 0 && threads <= TGR_MAX_WORKERS, TGR_ERROR_RANGE,
                 "argument 'threads' is %d; 1 to %d is allowed, or 0 for all processors", threads, TGR_MAX_WORKERS);
@@ -171,6 +172,7 @@ tgr_status tgr_pool_create(tgr_pool **out, int threads) {
 }
 
 tgr_status tgr_pool_create_from_executor(tgr_pool **out, const tgr_executor *executor) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(executor);
     tgr_executor copy;
@@ -232,6 +234,7 @@ void tgr_pool_run(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, void *job) {
     if (tasks <= 0) return;
     tgr_pool_lock(pool);
     if (pool->executor.run != NULL) {
+        TGR_CALL_HOST;
         pool->executor.run(pool->executor.user, tasks, fn, job);
     } else if (pool->workers == 1 || tasks == 1) {
         for (int64_t task = 0; task < tasks; task++) fn(job, task, 0);

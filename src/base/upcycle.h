@@ -10,9 +10,8 @@
 
 #include "base/parameters.h"
 
-/* Fails unless every tensor has a source of the right shape and every dense tensor is used. `function` is the public
- * one, for the message. */
-tgr_status tgr_upcycle_check(const char *function, const tgr_parameters *sparse, const tgr_parameters *dense);
+/* Whether every tensor has what it is made of, in the right shape, and every dense one is used. */
+tgr_status tgr_upcycle_check(const tgr_parameters *sparse, const tgr_parameters *dense);
 /* The dense tensor that tensor `index` of `sparse` is copied from, or -1. */
 int64_t tgr_upcycle_source(const tgr_parameters *sparse, int64_t index, const tgr_parameters *dense);
 /* Fills `to`, laid out like the sparse values, from `from`, laid out like the dense ones; a tensor without a source is

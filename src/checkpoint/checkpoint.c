@@ -22,6 +22,7 @@ struct tgr_checkpoint {
 };
 
 tgr_status tgr_checkpoint_create(tgr_checkpoint **out, tgr_context *context) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     tgr_checkpoint *checkpoint = NULL;
@@ -82,6 +83,7 @@ static tgr_status add(tgr_checkpoint *checkpoint, const char *name, tgr_object o
 }
 
 tgr_status tgr_checkpoint_add_model(tgr_checkpoint *checkpoint, const char *name, tgr_model *model) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(model);
@@ -93,6 +95,7 @@ tgr_status tgr_checkpoint_add_model(tgr_checkpoint *checkpoint, const char *name
 }
 
 tgr_status tgr_checkpoint_add_teacher(tgr_checkpoint *checkpoint, const char *name, tgr_teacher *teacher) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(teacher);
@@ -106,6 +109,7 @@ tgr_status tgr_checkpoint_add_teacher(tgr_checkpoint *checkpoint, const char *na
 }
 
 tgr_status tgr_checkpoint_add_optimizer(tgr_checkpoint *checkpoint, const char *name, tgr_optimizer *optimizer) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(optimizer);
@@ -115,6 +119,7 @@ tgr_status tgr_checkpoint_add_optimizer(tgr_checkpoint *checkpoint, const char *
 }
 
 tgr_status tgr_checkpoint_add_parameters(tgr_checkpoint *checkpoint, const char *name, tgr_parameters *parameters) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(parameters);
@@ -125,6 +130,7 @@ tgr_status tgr_checkpoint_add_parameters(tgr_checkpoint *checkpoint, const char 
 }
 
 tgr_status tgr_checkpoint_add_bytes(tgr_checkpoint *checkpoint, const char *name, void *bytes, uint64_t size) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(bytes);
@@ -140,6 +146,7 @@ static tgr_status collect_all(tgr_checkpoint *checkpoint, tgr_entry_list *list, 
 }
 
 tgr_status tgr_checkpoint_save(tgr_checkpoint *checkpoint, const char *path) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(path);
     tgr_entry_list list = {.context = checkpoint->context};
@@ -166,6 +173,7 @@ static void commit_all(tgr_checkpoint *checkpoint, const tgr_entry_list *list) {
 }
 
 tgr_status tgr_checkpoint_load(tgr_checkpoint *checkpoint, const char *path) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(path);
     char misfit[TGR_MISFIT_BYTES];

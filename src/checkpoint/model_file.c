@@ -21,6 +21,7 @@ static tgr_status read_config(tgr_config **out, tgr_entry_list *list, const char
 }
 
 tgr_status tgr_config_load(tgr_config **out, tgr_context *context, const char *path, const char *name) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(path);
@@ -69,6 +70,7 @@ static tgr_status load_into(tgr_context *context, tgr_model *model, const char *
 }
 
 tgr_status tgr_model_load(tgr_model **out, tgr_context *context, const char *path, const char *name) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     tgr_config *config = NULL;
     tgr_model *model = NULL;

@@ -60,7 +60,7 @@ static int split_line(const char **at, const char *end, option_line *line) {
 static tgr_status set_option(tgr_config *config, const option_line *line, const char *file) {
     if (tgr_config_set(config, line->key, line->value) == TGR_OK) return TGR_OK;
     return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' has an option that this library does not take: %s", file,
-                    tgr_last_error());
+                    tgr_last_reason());
 }
 
 static tgr_status take_set(tgr_config *config, const option_line *line, const char *file) {

@@ -62,7 +62,7 @@ static tgr_status read_option(tgr_config *config, const tgr_safetensors *file, c
     TGR_TRY(tgr_config_get(config, row->key, present, sizeof present));
     if (strcmp(value, present) == 0 || tgr_config_set(config, row->key, value) == TGR_OK) return TGR_OK;
     return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file has an option that this library does not take: %s",
-                    tgr_last_error());
+                    tgr_last_reason());
 }
 
 tgr_status tgr_texts_read(tgr_config *config, const tgr_safetensors *file) {
@@ -72,12 +72,11 @@ tgr_status tgr_texts_read(tgr_config *config, const tgr_safetensors *file) {
     return TGR_OK;
 }
 
-tgr_status tgr_texts_check_heads(const char *function, const tgr_config *config, const tgr_safetensors *file) {
+tgr_status tgr_texts_check_heads(const tgr_config *config, const tgr_safetensors *file) {
     const char *key = tgr_option_key(TGR_OPTION_HEADS), *value = NULL;
     char present[VALUE_BYTES];
     TGR_TRY(find_text(file, key, &value));
     TGR_TRY(tgr_config_get(config, key, present, sizeof present));
     if (value == NULL || strcmp(value, present) == 0) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_FILE_MISMATCH, "%s is %.20s in the file and %s in the model", key, value,
-                       present);
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "%s is %.20s in the file and %s in the model", key, value, present);
 }

@@ -16,6 +16,6 @@ tgr_status tgr_texts_write(tgr_safetensors_writer *writer, const tgr_config *con
  * ERROR_FILE_MISMATCH for options or values that this library does not know. */
 tgr_status tgr_texts_read(tgr_config *config, const tgr_safetensors *file);
 /* Fails if the file's model has another number of heads, which no shape determines. */
-tgr_status tgr_texts_check_heads(const char *function, const tgr_config *config, const tgr_safetensors *file);
+tgr_status tgr_texts_check_heads(const tgr_config *config, const tgr_safetensors *file);
 
 #endif

@@ -49,6 +49,7 @@ static tgr_status set_up(tgr_optimizer *optimizer, const tgr_config *config) {
 }
 
 tgr_status tgr_optimizer_create(tgr_optimizer **out, const tgr_config *config, tgr_parameters *parameters) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(parameters);
@@ -89,6 +90,7 @@ void tgr_optimizer_free(tgr_optimizer *optimizer) {
 }
 
 tgr_status tgr_optimizer_learning_rate(const tgr_optimizer *optimizer, double *rate) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     TGR_REQUIRE_ARGUMENT(rate);
     *rate = tgr_optimizer_rate_at(optimizer, optimizer->parameters->step);
@@ -96,6 +98,7 @@ tgr_status tgr_optimizer_learning_rate(const tgr_optimizer *optimizer, double *r
 }
 
 tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     TGR_REQUIRE(rate <= RATE_MOST, TGR_ERROR_RANGE,
                 "argument 'rate' is %g; allowed are 0 to %g, or a negative number for the schedule", rate, RATE_MOST);
@@ -104,6 +107,7 @@ tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate
 }
 
 tgr_status tgr_optimizer_gradient_norm(const tgr_optimizer *optimizer, double *norm) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     TGR_REQUIRE_ARGUMENT(norm);
     *norm = optimizer->gradient_norm;

@@ -100,6 +100,7 @@ static void clear_state_gradients(const tgr_parameters *parameters) {
 }
 
 tgr_status tgr_optimizer_step(tgr_optimizer *optimizer) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     tgr_parameters *parameters = optimizer->parameters;
     TGR_REQUIRE(parameters->micro > 0, TGR_ERROR_STATE, "there was no backward pass since the last step");

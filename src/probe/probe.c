@@ -52,6 +52,7 @@ static tgr_status prepare(tgr_probe *probe, const float *images) {
 }
 
 tgr_status tgr_probe_create(tgr_probe **out, tgr_model *model, const float *images, int64_t count, int64_t batch) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(count >= 1, TGR_ERROR_RANGE, "argument 'count' is %lld; at least 1 is needed", (long long)count);
@@ -134,6 +135,7 @@ static tgr_status record_batch(tgr_probe *probe) {
 }
 
 tgr_status tgr_probe_record(tgr_probe *probe) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     const int64_t images = tgr_model_batch(probe->model), missing = probe->count - probe->recorded;
     TGR_REQUIRE(images > 0, TGR_ERROR_STATE, "there was no forward pass yet");
@@ -145,6 +147,7 @@ tgr_status tgr_probe_record(tgr_probe *probe) {
 }
 
 tgr_status tgr_probe_run(tgr_probe *probe) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE(probe->images != NULL, TGR_ERROR_STATE, "the probe was made without images; use tgr_probe_record()");
     TGR_TRY(tgr_probe_reserve(probe, probe->runs + 1));

@@ -116,6 +116,7 @@ static tgr_status create(tgr_safetensors **out, tgr_context *context) {
 }
 
 tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, const char *path) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(path);
@@ -129,6 +130,7 @@ tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, con
 }
 
 tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *context, const void *bytes, size_t size) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(bytes);
@@ -163,6 +165,7 @@ static tgr_status check_index(int64_t index, size_t count) {
 }
 
 tgr_status tgr_safetensors_count(const tgr_safetensors *file, int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(count);
     *count = (int64_t)file->header.tensors.count;
@@ -170,6 +173,7 @@ tgr_status tgr_safetensors_count(const tgr_safetensors *file, int64_t *count) {
 }
 
 tgr_status tgr_safetensors_entry_at(const tgr_safetensors *file, int64_t index, tgr_safetensors_entry *entry) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(entry);
     TGR_TRY(check_index(index, file->header.tensors.count));
@@ -191,6 +195,7 @@ tgr_status tgr_safetensors_entry_at(const tgr_safetensors *file, int64_t index, 
 }
 
 tgr_status tgr_safetensors_find(const tgr_safetensors *file, const char *name, int64_t *index) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(index);
@@ -199,6 +204,7 @@ tgr_status tgr_safetensors_find(const tgr_safetensors *file, const char *name, i
 }
 
 tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, float *to) {
+    TGR_ENTER;
     char name[TGR_SHOWN_BYTES];
     TGR_REQUIRE_ARGUMENT(file);
     TGR_TRY(check_index(index, file->header.tensors.count));
@@ -211,6 +217,7 @@ tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, floa
 }
 
 tgr_status tgr_safetensors_text_count(const tgr_safetensors *file, int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(count);
     *count = (int64_t)file->header.texts.count;
@@ -218,6 +225,7 @@ tgr_status tgr_safetensors_text_count(const tgr_safetensors *file, int64_t *coun
 }
 
 tgr_status tgr_safetensors_text_at(const tgr_safetensors *file, int64_t index, const char **key, const char **text) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(text);
@@ -228,6 +236,7 @@ tgr_status tgr_safetensors_text_at(const tgr_safetensors *file, int64_t index, c
 }
 
 tgr_status tgr_safetensors_text(const tgr_safetensors *file, const char *key, const char **text) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(text);

@@ -27,6 +27,7 @@ struct tgr_safetensors_writer {
 };
 
 tgr_status tgr_safetensors_writer_create(tgr_safetensors_writer **out, tgr_context *context) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     tgr_safetensors_writer *writer = NULL;
@@ -105,6 +106,7 @@ static tgr_status check_shape(tgr_tensor_record *record, int ndim, const int64_t
 
 tgr_status tgr_safetensors_writer_add(tgr_safetensors_writer *writer, const char *name, tgr_element element, int ndim,
                                       const int64_t *dims, const float *data) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(writer);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_TRY(check_text(name, "name"));
@@ -129,6 +131,7 @@ done:
 }
 
 tgr_status tgr_safetensors_writer_add_text(tgr_safetensors_writer *writer, const char *key, const char *text) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(writer);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(text);
@@ -185,6 +188,7 @@ static tgr_status write_file(const char *path, const tgr_tensor_record *const *s
 }
 
 tgr_status tgr_safetensors_writer_save(const tgr_safetensors_writer *writer, const char *path) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(writer);
     TGR_REQUIRE_ARGUMENT(path);
     const tgr_list *texts = &writer->texts;

@@ -25,7 +25,7 @@ static void plan(const tgr_teacher *teacher, tgr_teacher_buffers *buffers, tgr_a
     if (!teacher->same_tokens)
         buffers->student_features = tgr_arena_floats(arena, match->features * tokens, teacher->dim);
     buffers->probabilities = tgr_arena_floats(arena, match->layers * tokens, teacher->experts);
-    buffers->logits_gradient = tgr_arena_floats(arena, tokens, teacher->experts);
+    buffers->dlogits = tgr_arena_floats(arena, tokens, teacher->experts);
     buffers->partial = tgr_arena_take(arena, tgr_objective_partial(tokens), teacher->experts + 1, sizeof(double));
     if (teacher->cache == NULL) return;
     buffers->missing_images = tgr_arena_floats(arena, images, teacher->image_floats);
@@ -122,15 +122,14 @@ tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_
     int64_t rows = buffers->capacity * teacher->tokens; /* of one layer's piece */
     return (tgr_router_batch){
         .compute = &teacher->context->compute,
+        .router = tgr_linear_of(teacher->parameters, teacher->dim, teacher->experts, layer, TGR_NO_BIAS),
         .tokens = images * teacher->tokens,
-        .dim = teacher->dim,
         .experts = teacher->experts,
         .load_weight = teacher->load_weight,
         .entropy_weight = teacher->entropy_weight,
-        .weight = tgr_value(teacher->parameters, layer),
         .features = buffers->student_features + teacher->match.feature_of_layer[layer] * rows * teacher->dim,
         .probabilities = buffers->probabilities + layer * rows * teacher->experts,
-        .logits_gradient = buffers->logits_gradient,
+        .dlogits = buffers->dlogits,
         .partial = buffers->partial};
 }
 
@@ -172,29 +171,27 @@ static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, 
     return TGR_OK;
 }
 
-static tgr_status check(const char *function, const tgr_teacher *teacher, tgr_mode mode, const float *images,
-                        int64_t batch) {
+static tgr_status check(const tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch) {
     if (teacher == NULL || images == NULL)
-        return tgr_fail_in(function, TGR_ERROR_ARGUMENT, "argument '%s' is NULL; a pointer is needed",
-                           teacher == NULL ? "teacher" : "images");
+        return tgr_fail(TGR_ERROR_ARGUMENT, "argument '%s' is NULL; a pointer is needed",
+                        teacher == NULL ? "teacher" : "images");
     if (mode != TGR_EVAL && mode != TGR_TRAIN)
-        return tgr_fail_in(function, TGR_ERROR_RANGE,
-                           "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d", (int)mode, TGR_EVAL,
-                           TGR_TRAIN);
-    if (batch < 1)
-        return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed",
-                           (long long)batch);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d",
+                        (int)mode, TGR_EVAL, TGR_TRAIN);
+    if (batch < 1) return tgr_fail(TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
     return TGR_OK;
 }
 
 tgr_status tgr_teacher_forward(tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch) {
-    TGR_TRY(check(__func__, teacher, mode, images, batch));
+    TGR_ENTER;
+    TGR_TRY(check(teacher, mode, images, batch));
     return run(teacher, mode, images, NULL, batch);
 }
 
 tgr_status tgr_teacher_forward_cached(tgr_teacher *teacher, tgr_mode mode, const float *images, const int64_t *ids,
                                       int64_t batch) {
-    TGR_TRY(check(__func__, teacher, mode, images, batch));
+    TGR_ENTER;
+    TGR_TRY(check(teacher, mode, images, batch));
     TGR_REQUIRE_ARGUMENT(ids);
     for (int64_t b = 0; b < batch; b++)
         TGR_REQUIRE(ids[b] >= 0, TGR_ERROR_RANGE, "ids[%lld] is %lld; at least 0 is allowed", (long long)b,

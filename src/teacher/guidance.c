@@ -48,7 +48,7 @@ static void train_routers(tgr_teacher *teacher) {
     tgr_parameters *student = NULL;
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         tgr_router_batch view = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch);
-        tgr_objective_differentiate(&view, tgr_gradient(teacher->parameters, i));
+        tgr_objective_differentiate(&view);
     }
     teacher->parameters->micro++;
     /* The teacher routers are at the student's step in the schedule, even if guidance began late. */

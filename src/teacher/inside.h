@@ -18,7 +18,7 @@ typedef struct tgr_teacher_buffers {
     float *features;         /* [features, capacity, backbone tokens, backbone dim] */
     float *student_features; /* [features, capacity, student tokens, backbone dim]; the same memory if same_tokens */
     float *probabilities;    /* [layers, capacity, student tokens, experts] */
-    float *logits_gradient;  /* [capacity, student tokens, experts], scratch */
+    float *dlogits;          /* [capacity, student tokens, experts], scratch */
     double *partial;         /* sums by block of tokens, see objective.h */
     /* With a cache: */
     float *missing_images;   /* [capacity, channels, size, size] */

@@ -10,18 +10,19 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "layers/linear.h"
 
 struct tgr_compute;
 
 typedef struct tgr_router_batch {
     const struct tgr_compute *compute;
-    int64_t tokens, dim, experts;
+    tgr_linear router; /* weight W [experts, dim], no bias */
+    int64_t tokens, experts;
     double load_weight, entropy_weight;
-    const float *weight;    /* [experts, dim] */
-    const float *features;  /* [tokens, dim] */
-    float *probabilities;   /* [tokens, experts] */
-    float *logits_gradient; /* [tokens, experts], scratch */
-    double *partial;        /* tgr_objective_partial(tokens) rows of experts + 1: sums by block of tokens */
+    const float *features; /* [tokens, dim] */
+    float *probabilities;  /* [tokens, experts] */
+    float *dlogits;        /* [tokens, experts], scratch */
+    double *partial;       /* tgr_objective_partial(tokens) rows of experts + 1: sums by block of tokens */
 } tgr_router_batch;
 
 /* Rows of `partial` needed for `tokens` tokens. */
@@ -30,7 +31,7 @@ int64_t tgr_objective_partial(int64_t tokens);
 void tgr_objective_route(const tgr_router_batch *batch);
 /* CV²(Imp) and H of the probabilities, without their weights. */
 void tgr_objective_measure(const tgr_router_batch *batch, double *balance, double *entropy);
-/* Adds the objective's gradient to weight_gradient [experts, dim]. */
-void tgr_objective_differentiate(const tgr_router_batch *batch, float *weight_gradient);
+/* Adds the objective's gradient to that of W. */
+void tgr_objective_differentiate(const tgr_router_batch *batch);
 
 #endif

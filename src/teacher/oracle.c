@@ -23,6 +23,7 @@ void tgr_oracle_begin(tgr_teacher *teacher) {
 }
 
 tgr_status tgr_teacher_set_oracle(tgr_teacher *teacher, int on) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
     teacher->oracle = on != 0;
     tgr_oracle_end(teacher);

@@ -99,6 +99,7 @@ static tgr_status set_up(tgr_teacher *teacher) {
 }
 
 tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model *student) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(backbone);
     TGR_REQUIRE_ARGUMENT(student);
@@ -167,6 +168,7 @@ int tgr_teacher_can_backward(const tgr_teacher *teacher) {
 }
 
 tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
     TGR_REQUIRE_ARGUMENT(active);
     *active = tgr_teacher_is_active(teacher);
@@ -174,6 +176,7 @@ tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active) {
 }
 
 tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
     TGR_REQUIRE_ARGUMENT(probabilities);
     TGR_REQUIRE(index >= 0 && index < teacher->match.layers, TGR_ERROR_RANGE,
@@ -186,6 +189,7 @@ tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, 
 }
 
 tgr_status tgr_teacher_parameters(tgr_teacher *teacher, tgr_parameters **parameters) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
     TGR_REQUIRE_ARGUMENT(parameters);
     *parameters = teacher->parameters;
@@ -194,6 +198,7 @@ tgr_status tgr_teacher_parameters(tgr_teacher *teacher, tgr_parameters **paramet
 
 /* Depends on the gradients, not on the window: the student's step may just have left it. */
 tgr_status tgr_teacher_step(tgr_teacher *teacher) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
     if (!teacher->joint || teacher->parameters->micro == 0) return TGR_OK;
     return tgr_optimizer_step(teacher->optimizer);

@@ -10,7 +10,7 @@
 
 #include "base/parameters.h"
 
-/* Whether every tensor has what it is made of, in the right shape, and every dense one is used. */
+/* Fails unless every tensor has a source of the right shape and every dense tensor is used. */
 tgr_status tgr_upcycle_check(const tgr_parameters *sparse, const tgr_parameters *dense);
 /* The dense tensor that tensor `index` of `sparse` is copied from, or -1. */
 int64_t tgr_upcycle_source(const tgr_parameters *sparse, int64_t index, const tgr_parameters *dense);

@@ -6,8 +6,8 @@
 #include "model/model.h"
 #include "tgrmoe/exchange.h"
 
-/* Fails with ERROR_FILE_MISMATCH, or ERROR_UNSUPPORTED for elements that are no floating point numbers to read, and
- * names the first tensor that does not fit. `model` may be a mere plan. */
+/* Fails with ERROR_FILE_MISMATCH, or ERROR_UNSUPPORTED for elements that cannot be read as float32, and names the first
+ * tensor that does not fit. `model` may be only assembled, without memory. */
 tgr_status tgr_match_check(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options);
 /* Whether tensor `name` keeps the model's values. */
 int tgr_match_keeps(const char *name, const tgr_import_options *options);

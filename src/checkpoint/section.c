@@ -12,7 +12,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is little-en
 
 /* In the spirit of PNG's: the first byte loses its top bit in a 7-bit transfer, the line ends and the end-of-file
  * character change in a text transfer, and the final NUL shows that it is not text. */
-const unsigned char tgr_file_magic[TGR_FILE_MAGIC_BYTES] = {0x89, 'T', 'G', 'R', 'M', 'O', 'E', '\r', '\n', 0x1A, '\n'};
+static const unsigned char file_magic[TGR_FILE_MAGIC_BYTES] = {0x89, 'T',  'G',  'R',  'M', 'O',
+                                                               'E',  '\r', '\n', 0x1A, '\n'};
 
 enum { /* offsets of the fields in a section's header */
        AT_MARK = 0,
@@ -78,7 +79,7 @@ const char *tgr_section_shape(int type, int ndim, const uint64_t *dims, char tex
 }
 
 void tgr_file_header_encode(unsigned char bytes[TGR_FILE_HEADER_BYTES]) {
-    memcpy(bytes, tgr_file_magic, TGR_FILE_MAGIC_BYTES);
+    memcpy(bytes, file_magic, TGR_FILE_MAGIC_BYTES);
     put(bytes + TGR_FILE_MAGIC_BYTES, TGR_FILE_VERSION, 4);
 }
 

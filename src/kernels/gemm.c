@@ -10,7 +10,7 @@
 enum {
     LEAST_WORK = 1 << 20, /* of a tile: some ten microseconds or less */
     LEAST_ROWS = 64,      /* of a tile, where there are so many */
-    GOOD_COLUMNS = 512,   /* kernels rearrange A anew for as many: fewer cost more of that, more nothing */
+    GOOD_COLUMNS = 512,   /* kernels rearrange A once for so many: fewer cost more of that, more gain nothing */
     UNIT = 32,            /* tiles begin at multiples of the widest micro-tile */
 };
 
@@ -92,10 +92,8 @@ void tgr_gemm_finish(const tgr_gemm *product, int64_t row, int64_t rows, int64_t
         float *c = product->c + at;
         if (product->epilogue == TGR_EPILOGUE_GELU)
             kernels->gelu(columns, c, product->after + at);
-        else if (product->after != NULL)
-            kernels->gelu_again_backward(columns, product->before + at, c, product->after + at, c);
         else
-            kernels->gelu_backward(columns, product->before + at, c, c);
+            kernels->gelu_backward(columns, product->before + at, c, product->after + at, c);
     }
 }
 

@@ -21,7 +21,7 @@ typedef enum tgr_precision {
 typedef enum tgr_epilogue {
     TGR_EPILOGUE_NONE,
     TGR_EPILOGUE_GELU,          /* after = gelu(C); after may be C itself */
-    TGR_EPILOGUE_GELU_BACKWARD, /* C = C·gelu'(before), and after = gelu(before) unless NULL; may be before itself */
+    TGR_EPILOGUE_GELU_BACKWARD, /* C = C·gelu'(before), and after = gelu(before); after may be before itself */
 } tgr_epilogue;
 
 /* A is [m, k] and B is [k, n] with any strides (a transpose is a swap of strides); rows of C are contiguous. */

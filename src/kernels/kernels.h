@@ -21,7 +21,7 @@ typedef struct tgr_kernels {
     void (*gemm_bfloat16)(const tgr_gemm *product, float *scratch);
     int (*bfloat16_usable)(void);
 
-    /* LayerNorm: y = (x - mean)·rstd·weight + bias; keeps mean [rows] and rstd [rows] for the way back. */
+    /* LayerNorm: y = (x - mean)·rstd·weight + bias; keeps mean [rows] and rstd [rows] for backward. */
     void (*layer_norm)(int64_t rows, int64_t columns, const float *x, const float *weight, const float *bias,
                        float epsilon, float *y, float *mean, float *rstd);
     /* dx (+= when accumulate) from dy; adds dweight [columns] and dbias [columns] onto the partial sums given. */
@@ -31,16 +31,14 @@ typedef struct tgr_kernels {
     /* GELU with erf: y = x·Φ(x), within 2.5e-7·max(1, |x|). The limits at ±infinity, NaN for NaN. In place allowed
      * (y == x). */
     void (*gelu)(int64_t count, const float *x, float *y);
-    /* dx = dy·(Φ(x) + x·φ(x)), the slope within 4.5e-7. In place allowed (dx == dy). */
-    void (*gelu_backward)(int64_t count, const float *x, const float *dy, float *dx);
-    /* Both at once, the same bits as one after the other, for a way back that did not keep y. In place allowed
-     * (dx == dy, y == x). */
-    void (*gelu_again_backward)(int64_t count, const float *x, const float *dy, float *y, float *dx);
+    /* dx = dy·(Φ(x) + x·φ(x)), the slope within 4.5e-7; and y = gelu(x) recomputed bit for bit, since backward has not
+     * kept it. In place allowed (dx == dy, y == x). */
+    void (*gelu_backward)(int64_t count, const float *x, const float *dy, float *y, float *dx);
     /* y = softmax(scale·x) by row, log-sum-exp of scale·x into lse [rows] unless NULL. In place allowed. An entry that
      * scaled is -infinity gets 0; a row with NaN or +infinity, or of -infinity alone, is all NaN. */
     void (*softmax)(int64_t rows, int64_t columns, float scale, const float *x, float *y, float *lse);
-    /* y = exp(scale·x - lse[r]): the same softmax again from what was kept, so scale·x must not exceed lse by more than
-     * rounding. In place allowed. */
+    /* y = exp(scale·x - lse[r]): the same softmax recomputed from what was kept, so scale·x must not exceed lse by more
+     * than rounding. In place allowed. */
     void (*softmax_from_lse)(int64_t rows, int64_t columns, float scale, const float *x, const float *lse, float *y);
     /* dx = scale·y·(dy - Σ_c y·dy) by row, from y = softmax(scale·x). In place allowed (dx == dy). */
     void (*softmax_backward)(int64_t rows, int64_t columns, float scale, const float *y, const float *dy, float *dx);
@@ -49,7 +47,7 @@ typedef struct tgr_kernels {
     /* y[r][c] += scale[c]·x[r][c] (LayerScale; scale NULL is one) times row_scale[r] (NULL is one). */
     void (*add_scaled)(int64_t rows, int64_t columns, const float *scale, const float *row_scale, const float *x,
                        float *y);
-    /* The way back: dx[r][c] = scale[c]·row_scale[r]·dy[r][c], dscale[c] += Σ_r row_scale[r]·x[r][c]·dy[r][c].
+    /* Backward: dx[r][c] = scale[c]·row_scale[r]·dy[r][c], dscale[c] += Σ_r row_scale[r]·x[r][c]·dy[r][c].
      * Without scale, x and dscale are not touched. In place allowed (dx == dy or dx == x). */
     void (*add_scaled_backward)(int64_t rows, int64_t columns, const float *scale, const float *row_scale,
                                 const float *x, const float *dy, float *dx, float *dscale);

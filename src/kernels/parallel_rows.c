@@ -126,41 +126,6 @@ void tgr_layer_norm_backward(const tgr_compute *compute, int64_t rows, int64_t c
     combine_partials(&job, 2, 1, dbias);
 }
 
-static void gelu_task(void *data, int64_t task, int worker) {
-    const rows_job *job = data;
-    rows_block b = block_at(job, task);
-    (void)worker;
-    job->kernels->gelu(b.rows, job->x + b.first, job->y + b.first);
-}
-
-void tgr_gelu(const tgr_compute *compute, int64_t count, const float *x, float *y) {
-    run(compute, gelu_task, &(rows_job){.rows = count, .columns = 1, .x = x, .y = y});
-}
-
-static void gelu_backward_task(void *data, int64_t task, int worker) {
-    const rows_job *job = data;
-    rows_block b = block_at(job, task);
-    (void)worker;
-    job->kernels->gelu_backward(b.rows, job->x + b.first, job->dy + b.first, job->dx + b.first);
-}
-
-void tgr_gelu_backward(const tgr_compute *compute, int64_t count, const float *x, const float *dy, float *dx) {
-    run(compute, gelu_backward_task, &(rows_job){.rows = count, .columns = 1, .x = x, .dy = dy, .dx = dx});
-}
-
-static void gelu_again_backward_task(void *data, int64_t task, int worker) {
-    const rows_job *job = data;
-    rows_block b = block_at(job, task);
-    (void)worker;
-    job->kernels->gelu_again_backward(b.rows, job->x + b.first, job->dy + b.first, job->y + b.first, job->dx + b.first);
-}
-
-void tgr_gelu_again_backward(const tgr_compute *compute, int64_t count, const float *x, const float *dy, float *y,
-                             float *dx) {
-    run(compute, gelu_again_backward_task,
-        &(rows_job){.rows = count, .columns = 1, .x = x, .dy = dy, .y = y, .dx = dx});
-}
-
 static void softmax_task(void *data, int64_t task, int worker) {
     const rows_job *job = data;
     rows_block b = block_at(job, task);

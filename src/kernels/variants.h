@@ -22,7 +22,7 @@ void tgr_gemm_avx512_bfloat16(const tgr_gemm *product, float *scratch);
 int tgr_usable_avx2(void);            /* AVX2 and FMA */
 int tgr_usable_avx512(void);          /* AVX-512 F, VL, DQ and BW */
 int tgr_usable_avx512_bfloat16(void); /* and AVX512_BF16 */
-int tgr_usable_amx(void);             /* AMX tiles and bfloat16 beside AVX-512, and the system lets us use them */
+int tgr_usable_amx(void);             /* AVX-512 and AMX tiles and bfloat16, and the system lets us use them */
 #endif
 
 #endif

@@ -145,9 +145,6 @@ void tgr_teacher_free(tgr_teacher *teacher) {
 tgr_model *tgr_teacher_student(const tgr_teacher *teacher) {
     return teacher->student;
 }
-tgr_model *tgr_teacher_backbone(const tgr_teacher *teacher) {
-    return teacher->backbone;
-}
 tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher) {
     return teacher->parameters;
 }

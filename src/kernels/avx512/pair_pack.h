@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How operands are laid out for instructions that multiply pairs of 16-bit bfloat16 numbers and add up in float32.
  *
- * A float32 is the sum of three bfloat16 numbers, to the bit: 8 leading bits of its significand, the next 8, the last
+ * A float32 is exactly the sum of three bfloat16 numbers: 8 leading bits of its significand, the next 8, the last
  * 8. Of the nine products of two such sums the six largest make a float32 product; what is left out is below 2^-23 of
  * it. One part instead of three is plain bfloat16.
  *

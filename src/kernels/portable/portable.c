@@ -68,15 +68,12 @@ static void portable_gelu(int64_t count, const float *x, float *y) {
     for (int64_t i = 0; i < count; i++) y[i] = (x[i] < 0.0f ? cut(x[i]) : x[i]) * normal(x[i]);
 }
 
-static void portable_gelu_backward(int64_t count, const float *x, const float *dy, float *dx) {
+/* dx before y, which may be x. */
+static void portable_gelu_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {
     for (int64_t i = 0; i < count; i++) {
         float near = cut(x[i]);
         dx[i] = dy[i] * (normal(near) + near * normal_density(near));
     }
-}
-
-static void portable_gelu_again_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {
-    portable_gelu_backward(count, x, dy, dx); /* before x, which may be y, is overwritten */
     portable_gelu(count, x, y);
 }
 
@@ -164,7 +161,6 @@ const tgr_kernels tgr_kernels_portable = {
     .layer_norm_backward = portable_layer_norm_backward,
     .gelu = portable_gelu,
     .gelu_backward = portable_gelu_backward,
-    .gelu_again_backward = portable_gelu_again_backward,
     .softmax = portable_softmax,
     .softmax_from_lse = portable_softmax_from_lse,
     .softmax_backward = portable_softmax_backward,

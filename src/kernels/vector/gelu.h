@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: GELU and its way back, by polynomials without exponentials. See vector/math.h.
+/* Template: GELU, forward and backward, by polynomials without exponentials. See vector/math.h.
  *
  * Φ(x) and GELU's slope Φ(x) + x·φ(x) are both odd about 1/2 and flat beyond ±5.75. With t = x / 5.75, cut at ±1, and
  * u = 1 - t², both are 1/2 + t·(1/2 + u·R(u - 1/2)) with a polynomial R each: exactly 0 and 1 beyond. The coefficients
@@ -37,16 +37,7 @@ static void vector_gelu(int64_t count, const float *x, float *y) {
     }
 }
 
-static void vector_gelu_backward(int64_t count, const float *x, const float *dy, float *dx) {
-    const float lowest = vector_hidden(-VECTOR_GELU_BOUND), one = vector_hidden(1.0f);
-    VECTOR_INDEPENDENT
-    for (int64_t i = 0; i < count; i++) {
-        float cut = x[i] < lowest ? lowest : x[i];
-        dx[i] = dy[i] * vector_gelu_curve(vector_gelu_slope, 16, cut, one);
-    }
-}
-
-static void vector_gelu_again_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {
+static void vector_gelu_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {
     const float lowest = vector_hidden(-VECTOR_GELU_BOUND), one = vector_hidden(1.0f);
     VECTOR_INDEPENDENT
     for (int64_t i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: LayerNorm (Ba et al., 2016) and its way back. See vector/math.h. */
+/* Template: LayerNorm (Ba et al., 2016), forward and backward. See vector/math.h. */
 #ifndef TGR_KERNELS_VECTOR_NORM_H
 #define TGR_KERNELS_VECTOR_NORM_H
 
@@ -67,7 +67,7 @@ static void vector_layer_norm(int64_t rows, int64_t columns, const float *x, con
     }
 }
 
-/* What a row's entries share in its way back; with g and h as in vector_layer_norm_backward. */
+/* What a row's entries share in backward; with g and h as in vector_layer_norm_backward. */
 typedef struct vector_norm_row {
     float mean, rstd, average_g, average_gh;
 } vector_norm_row;

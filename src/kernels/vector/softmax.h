@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: softmax and its way back. See vector/math.h.
+/* Template: softmax, forward and backward. See vector/math.h.
  *
  * A few rows go through each step together: the steps of one row wait for each other, those of several rows do not.
  * A row's last entries go through in a vector that overlaps the one before; that they are computed twice costs less

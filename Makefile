@@ -20,6 +20,7 @@
 #   make compare            trains methods with several seeds, ends with a page; METHODS= SEEDS= EPOCHS= LIMIT= OUT=
 #   make bench              speed of kernels and of training steps; BENCH_OPTIONS="--seconds 1 --only F"
 #   make bench-peer         training steps against PyTorch's, where PYTHON has it; PEER_OPTIONS="--only F --threads 1"
+#   make print-BLIS_LIBS    any variable's value, here where BLIS was found
 #
 # V=1 shows whole command lines. CC, CXX, CFLAGS, CPPFLAGS, LDFLAGS, BLIS_CFLAGS, BLIS_LIBS, BLIS_VERSION may be given;
 # WERROR= keeps warnings from being errors.
@@ -44,12 +45,7 @@ VARIANT := $(if $(DEBUG),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)
 BUILD   := build$(VARIANT)
 LIBOUT  := $(if $(VARIANT),$(BUILD)/lib,lib)
 
-# Debian keeps each build of BLIS in a folder of its own and has no .pc file for it.
-MULTIARCH   := $(shell $(CC) -print-multiarch 2>/dev/null)
-BLIS_HEADER := $(firstword $(wildcard $(foreach d,$(MULTIARCH)/blis-pthread $(MULTIARCH)/blis-serial $(MULTIARCH) . blis,\
-                 /usr/include/$(d)/blis.h /usr/local/include/$(d)/blis.h)))
-BLIS_CFLAGS ?= $(if $(BLIS_HEADER),-isystem $(dir $(BLIS_HEADER)))
-BLIS_LIBS   ?= $(if $(findstring blis-,$(BLIS_HEADER)),-L/usr/lib/$(MULTIARCH)/$(notdir $(patsubst %/,%,$(dir $(BLIS_HEADER))))) -lblis
+include src/kernels/isa.mk src/kernels/blis.mk
 
 CFLAGS   ?= $(if $(DEBUG),-O0 -g3,-O3 -g)
 CXXFLAGS ?= $(if $(DEBUG),-O0 -g3,-O2 -g)
@@ -120,12 +116,11 @@ $(error blis.h was not found: install libblis-pthread-dev, or set BLIS_CFLAGS an
 endif
 endif
 
-# Objects are built anew when the compiler or a flag changes.
+# Objects are built again when the compiler or a flag changes.
+ALL_FLAGS = $(CC) $(CXX) $(LIB_CFLAGS) $(foreach v,$(sort $(filter ISA_%,$(.VARIABLES))),$($(v))) $(CXXFLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CXX) $(LIB_CFLAGS) $(CXXFLAGS)' | cmp -s - $@ || echo '$(CC) $(CXX) $(LIB_CFLAGS) $(CXXFLAGS)' > $@
-
-include src/kernels/isa.mk
+	@echo '$(ALL_FLAGS)' | cmp -s - $@ || echo '$(ALL_FLAGS)' > $@
 
 # BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.
 BLIS_VERSION ?= $(shell $(CC) $(BLIS_CFLAGS) scripts/blis_version.c $(BLIS_LIBS) -lm -pthread -o $(BUILD)/blis_version && \
@@ -135,7 +130,7 @@ BLIS_VERSION ?= $(shell $(CC) $(BLIS_CFLAGS) scripts/blis_version.c $(BLIS_LIBS)
 define COMPILE_LIBRARY
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LIB_CFLAGS) $(ASSERTIONS) $(ISA) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(LIB_CFLAGS) $(ASSERTIONS) $(call isa_of,$<) -MMD -MP -c $< -o $@
 endef
 $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/flags
 	$(COMPILE_LIBRARY)
@@ -284,6 +279,9 @@ uninstall:
 	for header in include/tgrmoe/*.h; do rm -f $(DESTDIR)$(INCLUDEDIR)/tgrmoe/$$(basename $$header); done
 	for page in README.md CHANGELOG.md LICENSE docs/*.md; do rm -f $(DESTDIR)$(DOCDIR)/$$(basename $$page); done
 	-rmdir $(DESTDIR)$(INCLUDEDIR)/tgrmoe $(DESTDIR)$(DOCDIR) 2>/dev/null
+
+print-%:
+	@echo '$($*)'
 
 clean:
 	rm -rf build build-* lib/*.so* lib/*.a docs/reference compile_commands.json

@@ -47,5 +47,5 @@ done
 check "$(grep -n '#include "[a-z]*/' examples/*.* | grep -v '"tgrmoe/')" "examples see the public headers only"
 check "$(grep -rnE '#include "(tgrmoe|base|kernels|layers|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange)/' \
     examples/tgrmoe)" "the tool sees the public headers only, in angle brackets"
-check "$(ls src | grep -vxE 'base|kernels|layers|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange')" "no other folder"
+check "$(find src -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -vxE 'base|kernels|layers|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange')" "no other folder"
 echo "1..$number"

@@ -46,7 +46,7 @@ static double log_sum_exp(const float *logits, int64_t classes) {
     return most + log(sum);
 }
 
-/* The target q of a class. */
+/* The target The target q of a class. */
 static double smoothed(const tgr_cross_entropy *task, int64_t row, int64_t c) {
     double target = task->labels ? c == task->labels[row] : task->targets[row * task->classes + c];
     return (1 - task->smoothing) * target + task->smoothing / (double)task->classes;

@@ -62,8 +62,7 @@ if [ -z "$SANITIZE" ]; then
     cat "$folder/uninstalled"
     [ ! -s "$folder/uninstalled" ]
     check $? "every header is installed"
-    find "$folder/root" -type f | xargs grep -l "$folder" | grep -q .
-    [ $? -ne 0 ]
+    ! grep -rlq "$folder" "$folder/root"
     check $? "nothing installed names DESTDIR"
     cat >"$folder/host.c" <<'HOST'
 #include <stdio.h>

@@ -17,7 +17,7 @@ struct tgr_teacher_router {
     tgr_context *context;
     tgr_parameters *parameters;
     tgr_router_batch batch; /* tokens 0 before the first forward */
-    void *memory;           /* of probabilities, dlogits, partial */
+    void *memory;           /* for probabilities, dlogits, partial */
     int64_t memory_bytes;
     int64_t capacity; /* tokens that the memory has room for */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Multi-head self-attention on packed projections, without storing the tokens × tokens matrix: the backward pass
- * computes it again from the log-sum-exp of each row. One task is one head of one image. */
+/* Multi-head self-attention on packed projections, without storing the tokens × tokens matrix: backward recomputes it
+ * from the log-sum-exp of each row. One task is one head of one image. */
 #ifndef TGR_KERNELS_ATTENTION_H
 #define TGR_KERNELS_ATTENTION_H
 
@@ -10,7 +10,7 @@
 
 struct tgr_compute;
 
-/* Which earlier tokens a token may look at. A place for causal attention to be added. */
+/* Which tokens a token may attend to. Causal attention would be added here. */
 typedef enum tgr_mask { TGR_MASK_NONE = 0 } tgr_mask;
 
 typedef struct tgr_attention {

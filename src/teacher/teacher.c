@@ -180,7 +180,7 @@ tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, 
                 "argument 'index' is %lld; there are %lld MoE layers", (long long)index,
                 (long long)teacher->match.layers);
     TGR_REQUIRE(teacher->batch > 0, TGR_ERROR_STATE,
-                "the teacher has not run; a forward in TGR_TRAIN outside of the guidance window does not count");
+                "the teacher has not run; a forward in TGR_TRAIN outside the guidance window does not count");
     *probabilities = tgr_teacher_view(teacher, &teacher->buffers, index, teacher->batch).probabilities;
     return TGR_OK;
 }

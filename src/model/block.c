@@ -111,15 +111,19 @@ static void attention_forward(const tgr_block *block, const tgr_pass *pass) {
     tgr_residual_forward(&block->attention_residual, pass, block->x, block->middle);
 }
 
+/* After norm2. */
+static tgr_layer_input moe_input(const tgr_pass *pass) {
+    return (tgr_layer_input){.x = pass->normalised, .patches = pass->patches};
+}
+
 void tgr_block_forward(const tgr_block *block, const tgr_pass *pass) {
     attention_forward(block, pass);
     float *branch = tgr_residual_branch(&block->ffn_residual, pass, block->middle, block->y);
+    const tgr_layer_input input = moe_input(pass);
     tgr_norm_forward(&block->norm2, pass, block->middle, pass->normalised);
     capture(block, pass, TGR_FEATURE_FFN_INPUT, pass->normalised);
     if (block->moe != NULL)
-        tgr_moe_layer_forward(block->moe, pass->mode,
-                              &(tgr_layer_input){.x = pass->normalised, .tokens = pass->rows, .patches = pass->patches},
-                              branch);
+        tgr_moe_layer_forward(block->moe, pass->mode, pass->rows, &input, branch);
     else
         tgr_ffn_forward(&block->ffn, pass, pass->normalised, branch);
     tgr_residual_forward(&block->ffn_residual, pass, block->middle, block->y);
@@ -129,22 +133,24 @@ void tgr_block_forward(const tgr_block *block, const tgr_pass *pass) {
 /* y is not made again: backward has no use for it. */
 void tgr_block_again(const tgr_block *block, const tgr_pass *pass) {
     float *kept_branch = block->ffn_residual.kept_branch;
+    const tgr_layer_input input = moe_input(pass);
     if (pass->recompute == TGR_RECOMPUTE_BLOCKS) {
         attention_forward(block, pass);
         tgr_residual_again(&block->ffn_residual, pass);
     }
     tgr_norm_forward(&block->norm2, pass, block->middle, pass->normalised);
     if (block->moe != NULL)
-        tgr_moe_layer_again(block->moe, kept_branch != NULL ? kept_branch : pass->branch);
+        tgr_moe_layer_recompute(block->moe, &input, kept_branch != NULL ? kept_branch : pass->branch);
     else
         tgr_ffn_again(&block->ffn, pass, pass->normalised, kept_branch);
 }
 
 void tgr_block_backward(const tgr_block *block, const tgr_pass *pass) {
     const float *dbranch = tgr_residual_backward(&block->ffn_residual, pass);
+    const tgr_layer_input input = moe_input(pass);
     tgr_norm_forward(&block->norm2, pass, block->middle, pass->normalised);
     if (block->moe != NULL)
-        tgr_moe_layer_backward(block->moe, dbranch, pass->input_gradient);
+        tgr_moe_layer_backward(block->moe, &input, dbranch, pass->input_gradient);
     else
         tgr_ffn_backward(&block->ffn, pass, pass->normalised, dbranch, pass->input_gradient);
     tgr_norm_backward(&block->norm2, pass, block->middle, pass->input_gradient, pass->gradient, 1);

@@ -98,6 +98,7 @@ tgr_status tgr_standalone_prepare(const char *function, tgr_standalone *standalo
                            (long long)tokens, (long long)standalone->sequence);
     if (tokens > standalone->tokens || standalone->sequence != standalone->planned_sequence)
         TGR_TRY(grow(function, standalone, tokens > standalone->tokens ? tokens : standalone->tokens));
+    standalone->input = (tgr_layer_input){.x = x};
     standalone->can_backward = mode == TGR_TRAIN;
     return TGR_OK;
 }
@@ -123,6 +124,7 @@ tgr_status tgr_standalone_guide(const char *function, tgr_standalone *standalone
     if (!standalone->can_be_guided)
         return tgr_fail_in(function, TGR_ERROR_UNSUPPORTED, "a method without a softmax router cannot be guided");
     TGR_TRY(tgr_standalone_check_backward(function, standalone));
-    tgr_routing_guide(tgr_moe_layer_routing(standalone->layer), teacher, weight, divergence);
+    if (divergence != NULL) *divergence = tgr_moe_layer_divergence(standalone->layer, teacher);
+    tgr_moe_layer_guide(standalone->layer, teacher, weight);
     return TGR_OK;
 }

@@ -12,7 +12,7 @@
 
 #include "base/context.h"
 #include "kernels/gemm.h"
-#include "kernels/gemm_variants.h"
+#include "kernels/variants.h"
 #include "kernels/kernels.h"
 
 typedef struct variant {

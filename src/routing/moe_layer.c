@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A MoE layer put together: router, experts, shared experts. */
+#include "routing/moe_layer.h"
+
 #include <string.h>
 
 #include "base/options.h"
@@ -83,8 +85,8 @@ int tgr_moe_layer_wants_patches(const tgr_moe_layer *layer) {
 }
 
 int64_t tgr_moe_layer_expert_size(const tgr_moe_layer *layer) {
-    const tgr_experts *experts = &layer->experts;
-    return 2 * experts->hidden * experts->dim + experts->hidden + experts->dim;
+    int64_t dim = layer->experts.ffn.fc1.inputs, hidden = layer->experts.ffn.fc1.outputs;
+    return 2 * hidden * dim + hidden + dim;
 }
 
 static void plan_method(tgr_moe_layer *layer, tgr_arena *arena, int64_t tokens) {
@@ -156,22 +158,22 @@ static void route(tgr_moe_layer *layer, const tgr_layer_input *input) {
 /* x → the experts' output */
 static void run_experts(tgr_moe_layer *layer, const float *x) {
     method_of(layer)->gather(&layer->router, &layer->pass, &layer->routing.slots, x, &layer->work,
-                             layer->experts.input);
+                             layer->experts.slots_in);
     tgr_experts_forward(&layer->experts, layer->routing.slots.first_slot);
 }
 
 /* The experts' output → y */
 static void combine(tgr_moe_layer *layer, const float *x, float *y) {
     const tgr_routing *routing = &layer->routing;
-    method_of(layer)->combine(&layer->router, &layer->pass, &routing->choices, &routing->slots, layer->experts.output,
-                              &layer->work, y);
+    method_of(layer)->combine(&layer->router, &layer->pass, &routing->choices, &routing->slots,
+                              layer->experts.slots_out, &layer->work, y);
     if (layer->shared.hidden > 0) tgr_shared_experts_forward(&layer->shared, layer->pass.tokens, x, y);
 }
 
 static void observe(tgr_moe_layer *layer) {
     if (layer->pass.mode != TGR_TRAIN || method_of(layer)->observe == NULL) return;
     method_of(layer)->observe(&layer->router, &layer->pass, &layer->routing.scores, &layer->routing.slots,
-                              layer->experts.output, &layer->work);
+                              layer->experts.slots_out, &layer->work);
 }
 
 void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, int64_t tokens, const tgr_layer_input *input,
@@ -210,11 +212,11 @@ void tgr_moe_layer_backward(tgr_moe_layer *layer, const tgr_layer_input *input, 
     tgr_experts *experts = &layer->experts;
     tgr_routing_work *work = &layer->work;
     int want_dx = dx != NULL || method->mixes_tokens;
-    method->combine_backward(router, &layer->pass, &layer->routing.choices, slots, dy, experts->output, work,
-                             work->dgates, experts->output);
-    method->gather(router, &layer->pass, slots, input->x, work, experts->input);
+    method->combine_backward(router, &layer->pass, &layer->routing.choices, slots, dy, experts->slots_out, work,
+                             work->dgates, experts->slots_out);
+    method->gather(router, &layer->pass, slots, input->x, work, experts->slots_in);
     tgr_experts_backward(experts, slots->first_slot, want_dx);
-    if (want_dx) method->gather_backward(router, &layer->pass, slots, input->x, experts->input, work, dx);
+    if (want_dx) method->gather_backward(router, &layer->pass, slots, input->x, experts->slots_in, work, dx);
     if (layer->shared.hidden > 0) tgr_shared_experts_backward(&layer->shared, layer->pass.tokens, input->x, dy, dx);
     router_backward(layer, input, 1, dx);
 }

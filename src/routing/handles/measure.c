@@ -9,6 +9,7 @@
 #include "routing/routing.h"
 
 tgr_status tgr_measure_agreement(const int32_t *a, const int32_t *b, int64_t tokens, double *agreement) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(a);
     TGR_REQUIRE_ARGUMENT(b);
     TGR_REQUIRE_ARGUMENT(agreement);
@@ -20,6 +21,7 @@ tgr_status tgr_measure_agreement(const int32_t *a, const int32_t *b, int64_t tok
 }
 
 tgr_status tgr_measure_overlap(const int32_t *a, const int32_t *b, int64_t tokens, int64_t top_k, double *overlap) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(a);
     TGR_REQUIRE_ARGUMENT(b);
     TGR_REQUIRE_ARGUMENT(overlap);
@@ -34,6 +36,7 @@ tgr_status tgr_measure_overlap(const int32_t *a, const int32_t *b, int64_t token
 }
 
 tgr_status tgr_measure_load_cv(const int64_t *load, int64_t experts, double *cv) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(load);
     TGR_REQUIRE_ARGUMENT(cv);
     TGR_REQUIRE(experts >= 1, TGR_ERROR_RANGE, "argument 'experts' is %lld; at least 1 is needed", (long long)experts);
@@ -69,6 +72,7 @@ static double total_margin(const tgr_routing *routing) {
 
 tgr_status tgr_measure_routing(const tgr_routing *routing, double *entropy, double *dropped, int64_t *dead,
                                double *margin) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(routing);
     TGR_REQUIRE(routing->tokens > 0, TGR_ERROR_STATE, "a forward pass is needed before");
     double tokens = (double)routing->tokens, choices = tokens * (double)routing->top_k;

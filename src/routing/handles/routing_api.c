@@ -11,6 +11,7 @@
     } while (0)
 
 tgr_status tgr_routing_shape(const tgr_routing *routing, int64_t *tokens, int64_t *experts, int64_t *top_k) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(routing);
     if (tokens != NULL) *tokens = routing->tokens;
     if (experts != NULL) *experts = routing->experts;
@@ -19,6 +20,7 @@ tgr_status tgr_routing_shape(const tgr_routing *routing, int64_t *tokens, int64_
 }
 
 tgr_status tgr_routing_probabilities(const tgr_routing *routing, const float **logits, const float **probabilities) {
+    TGR_ENTER;
     REQUIRE_BATCH(routing);
     if (logits != NULL) *logits = routing->scores.logits;
     if (probabilities != NULL) *probabilities = routing->scores.probabilities;
@@ -26,6 +28,7 @@ tgr_status tgr_routing_probabilities(const tgr_routing *routing, const float **l
 }
 
 tgr_status tgr_routing_choices(const tgr_routing *routing, const int32_t **experts, const float **gates) {
+    TGR_ENTER;
     REQUIRE_BATCH(routing);
     if (experts != NULL) *experts = routing->choices.experts;
     if (gates != NULL) *gates = routing->choices.gates;
@@ -33,6 +36,7 @@ tgr_status tgr_routing_choices(const tgr_routing *routing, const int32_t **exper
 }
 
 tgr_status tgr_routing_kept(const tgr_routing *routing, const uint8_t **kept) {
+    TGR_ENTER;
     REQUIRE_BATCH(routing);
     TGR_REQUIRE_ARGUMENT(kept);
     *kept = routing->slots.kept;
@@ -40,6 +44,7 @@ tgr_status tgr_routing_kept(const tgr_routing *routing, const uint8_t **kept) {
 }
 
 tgr_status tgr_routing_load(const tgr_routing *routing, const int64_t **load) {
+    TGR_ENTER;
     REQUIRE_BATCH(routing);
     TGR_REQUIRE_ARGUMENT(load);
     *load = routing->slots.load;
@@ -47,6 +52,7 @@ tgr_status tgr_routing_load(const tgr_routing *routing, const int64_t **load) {
 }
 
 tgr_status tgr_routing_terms(const tgr_routing *routing, int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(routing);
     TGR_REQUIRE_ARGUMENT(count);
     *count = routing->losses.term_count;
@@ -54,6 +60,7 @@ tgr_status tgr_routing_terms(const tgr_routing *routing, int64_t *count) {
 }
 
 tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, const char **name, double *value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(routing);
     TGR_REQUIRE(index >= 0 && index < routing->losses.term_count, TGR_ERROR_RANGE,
                 "argument 'index' is %lld; the last batch has %lld terms", (long long)index,

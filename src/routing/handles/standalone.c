@@ -21,11 +21,10 @@ static tgr_status build(tgr_standalone *standalone, const tgr_config *config, in
     return TGR_OK;
 }
 
-tgr_status tgr_standalone_open(const char *function, tgr_standalone *standalone, tgr_context *context,
-                               const tgr_config *config, int64_t dim, int with_experts) {
+tgr_status tgr_standalone_open(tgr_standalone *standalone, tgr_context *context, const tgr_config *config, int64_t dim,
+                               int with_experts) {
     if (dim < 1 || dim > MAX_DIM)
-        return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'dim' is %lld; 1 to %d is allowed", (long long)dim,
-                           MAX_DIM);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'dim' is %lld; 1 to %d is allowed", (long long)dim, MAX_DIM);
     standalone->context = context;
     tgr_status status = build(standalone, config, dim, with_experts);
     if (status != TGR_OK) tgr_standalone_close(standalone);
@@ -38,11 +37,11 @@ void tgr_standalone_close(tgr_standalone *standalone) {
     tgr_parameters_release(standalone->parameters);
 }
 
-tgr_status tgr_standalone_set_sequence(const char *function, tgr_standalone *standalone, int64_t tokens_per_sequence) {
+tgr_status tgr_standalone_set_sequence(tgr_standalone *standalone, int64_t tokens_per_sequence) {
     if (tokens_per_sequence < 0)
-        return tgr_fail_in(function, TGR_ERROR_RANGE,
-                           "argument 'tokens_per_sequence' is %lld; a number from 0, for the whole batch, is needed",
-                           (long long)tokens_per_sequence);
+        return tgr_fail(TGR_ERROR_RANGE,
+                        "argument 'tokens_per_sequence' is %lld; a number from 0, for the whole batch, is needed",
+                        (long long)tokens_per_sequence);
     standalone->sequence = tokens_per_sequence;
     return TGR_OK;
 }
@@ -60,15 +59,15 @@ static void plan(tgr_standalone *standalone) {
 }
 
 /* Buffers for up to `tokens` tokens, of such images as are asked for, in new memory. */
-static tgr_status grow(const char *function, tgr_standalone *standalone, int64_t tokens) {
+static tgr_status grow(tgr_standalone *standalone, int64_t tokens) {
     tgr_arena count = {0};
     void *memory = NULL;
     tgr_moe_layer_set_sequence(standalone->layer, standalone->sequence);
     plan_layer(standalone, &count, tokens);
     tgr_status status = TGR_OK;
     if (count.overflow)
-        status = tgr_fail_in(function, TGR_ERROR_OVERFLOW, "argument 'tokens' is %lld; so many cannot be numbered",
-                             (long long)tokens);
+        status =
+            tgr_fail(TGR_ERROR_OVERFLOW, "argument 'tokens' is %lld; so many cannot be numbered", (long long)tokens);
     else
         status = tgr_allocate(standalone->context, &memory, (size_t)count.peak, 1);
     if (status == TGR_OK) {
@@ -83,30 +82,26 @@ static tgr_status grow(const char *function, tgr_standalone *standalone, int64_t
     return status;
 }
 
-tgr_status tgr_standalone_prepare(const char *function, tgr_standalone *standalone, tgr_mode mode, const float *x,
-                                  int64_t tokens) {
+tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, const float *x, int64_t tokens) {
     if (mode != TGR_EVAL && mode != TGR_TRAIN)
-        return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'mode' is %d; TGR_EVAL (0) or TGR_TRAIN (1) is needed",
-                           (int)mode);
-    if (x == NULL) return tgr_fail_in(function, TGR_ERROR_ARGUMENT, "argument 'x' is NULL; a pointer is needed");
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'mode' is %d; TGR_EVAL (0) or TGR_TRAIN (1) is needed", (int)mode);
+    if (x == NULL) return tgr_fail(TGR_ERROR_ARGUMENT, "argument 'x' is NULL; a pointer is needed");
     if (tokens < 1)
-        return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed",
-                           (long long)tokens);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed", (long long)tokens);
     if (standalone->sequence > 0 && tokens % standalone->sequence != 0)
-        return tgr_fail_in(function, TGR_ERROR_SHAPE,
-                           "argument 'tokens' is %lld; a multiple of the tokens of a sequence, %lld, is needed",
-                           (long long)tokens, (long long)standalone->sequence);
+        return tgr_fail(TGR_ERROR_SHAPE,
+                        "argument 'tokens' is %lld; a multiple of the tokens of a sequence, %lld, is needed",
+                        (long long)tokens, (long long)standalone->sequence);
     if (tokens > standalone->tokens || standalone->sequence != standalone->planned_sequence)
-        TGR_TRY(grow(function, standalone, tokens > standalone->tokens ? tokens : standalone->tokens));
+        TGR_TRY(grow(standalone, tokens > standalone->tokens ? tokens : standalone->tokens));
     standalone->input = (tgr_layer_input){.x = x};
     standalone->can_backward = mode == TGR_TRAIN;
     return TGR_OK;
 }
 
-tgr_status tgr_standalone_check_backward(const char *function, const tgr_standalone *standalone) {
+tgr_status tgr_standalone_check_backward(const tgr_standalone *standalone) {
     if (standalone->can_backward) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_STATE,
-                       "a forward pass in TGR_TRAIN is needed before, one for each backward");
+    return tgr_fail(TGR_ERROR_STATE, "a forward pass in TGR_TRAIN is needed before, one for each backward");
 }
 
 void tgr_standalone_finish_backward(tgr_standalone *standalone) {
@@ -114,16 +109,13 @@ void tgr_standalone_finish_backward(tgr_standalone *standalone) {
     standalone->parameters->micro++;
 }
 
-tgr_status tgr_standalone_guide(const char *function, tgr_standalone *standalone, const float *teacher, double weight,
-                                double *divergence) {
-    if (teacher == NULL)
-        return tgr_fail_in(function, TGR_ERROR_ARGUMENT, "argument 'teacher' is NULL; a pointer is needed");
+tgr_status tgr_standalone_guide(tgr_standalone *standalone, const float *teacher, double weight, double *divergence) {
+    if (teacher == NULL) return tgr_fail(TGR_ERROR_ARGUMENT, "argument 'teacher' is NULL; a pointer is needed");
     if (!(isfinite(weight) && weight >= 0))
-        return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'weight' is %g; a finite number from 0 is needed",
-                           weight);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'weight' is %g; a finite number from 0 is needed", weight);
     if (!standalone->can_be_guided)
-        return tgr_fail_in(function, TGR_ERROR_UNSUPPORTED, "a method without a softmax router cannot be guided");
-    TGR_TRY(tgr_standalone_check_backward(function, standalone));
+        return tgr_fail(TGR_ERROR_UNSUPPORTED, "a method without a softmax router cannot be guided");
+    TGR_TRY(tgr_standalone_check_backward(standalone));
     if (divergence != NULL) *divergence = tgr_moe_layer_divergence(standalone->layer, teacher);
     tgr_moe_layer_guide(standalone->layer, teacher, weight);
     return TGR_OK;

@@ -26,21 +26,19 @@ struct tgr_moe {
     tgr_standalone inside;
 };
 
-/* These check what the host gave; `function` is the public one, for messages. A standalone whose opening failed is
+/* These check what the host gave. A standalone whose opening failed is
  * closed; closing does not give up the context, from which the standalone itself has its memory. */
-tgr_status tgr_standalone_open(const char *function, tgr_standalone *standalone, tgr_context *context,
-                               const tgr_config *config, int64_t dim, int with_experts);
+tgr_status tgr_standalone_open(tgr_standalone *standalone, tgr_context *context, const tgr_config *config, int64_t dim,
+                               int with_experts);
 void tgr_standalone_close(tgr_standalone *standalone);
 /* Takes effect with the next batch. */
-tgr_status tgr_standalone_set_sequence(const char *function, tgr_standalone *standalone, int64_t tokens_per_sequence);
+tgr_status tgr_standalone_set_sequence(tgr_standalone *standalone, int64_t tokens_per_sequence);
 /* Checks mode, x and tokens, makes the memory large enough and remembers x. When it fails, the last batch is still
  * there. */
-tgr_status tgr_standalone_prepare(const char *function, tgr_standalone *standalone, tgr_mode mode, const float *x,
-                                  int64_t tokens);
-tgr_status tgr_standalone_check_backward(const char *function, const tgr_standalone *standalone);
+tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, const float *x, int64_t tokens);
+tgr_status tgr_standalone_check_backward(const tgr_standalone *standalone);
 /* Counts the backward pass that was made. */
 void tgr_standalone_finish_backward(tgr_standalone *standalone);
-tgr_status tgr_standalone_guide(const char *function, tgr_standalone *standalone, const float *teacher, double weight,
-                                double *divergence);
+tgr_status tgr_standalone_guide(tgr_standalone *standalone, const float *teacher, double weight, double *divergence);
 
 #endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* tgrmoe finetune: training that begins from a pretrained model. */
+#ifndef TOOL_COMMANDS_FINETUNE_H
+#define TOOL_COMMANDS_FINETUNE_H
+
+#include "arguments.h"
+
+int command_finetune(const tool_arguments *arguments);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Saving and loading register the same parts. */
+#include "run/state.h"
+
+#include "failure.h"
+
+/* Registers what a run consists of. */
+static int register_parts(tool_run *run, tgr_checkpoint *file) {
+    int result = 0;
+    run_state *state = &run->state;
+    preprocessing *images = &run->images;
+    void *history = NULL;
+    uint64_t size = 0;
+    LIBRARY(tgr_checkpoint_add_model(file, "model", run->model));
+    LIBRARY(tgr_checkpoint_add_optimizer(file, "optimizer", run->optimizer));
+    if (run->teacher) LIBRARY(tgr_checkpoint_add_teacher(file, "teacher", run->teacher));
+    LIBRARY(tgr_checkpoint_add_bytes(file, "host", state, sizeof *state));
+    if (run->data.train.root) {
+        LIBRARY(tgr_checkpoint_add_bytes(file, "preprocessing", images, sizeof *images));
+        LIBRARY(tgr_checkpoint_add_bytes(file, "classes", run->class_names, run->class_names_size));
+    }
+    if (run->probe) LIBRARY(tgr_probe_history(run->probe, &history, &size));
+    if (size > 0) LIBRARY(tgr_checkpoint_add_bytes(file, "probe", history, size));
+done:
+    return result;
+}
+
+int state_save(tool_run *run, const char *path) {
+    int result = 0;
+    tgr_checkpoint *file = NULL;
+    if (run->probe) LIBRARY(tgr_probe_runs(run->probe, &run->state.probe_runs));
+    LIBRARY(tgr_checkpoint_create(&file, run->context));
+    TRY(register_parts(run, file));
+    LIBRARY(tgr_checkpoint_save(file, path));
+done:
+    tgr_checkpoint_free(file);
+    return result;
+}
+
+int state_load(tool_run *run, const char *path) {
+    int result = 0;
+    tgr_checkpoint *file = NULL;
+    if (run->probe) LIBRARY(tgr_probe_resize(run->probe, run->state.probe_runs));
+    LIBRARY(tgr_checkpoint_create(&file, run->context));
+    TRY(register_parts(run, file));
+    LIBRARY(tgr_checkpoint_load(file, path));
+done:
+    tgr_checkpoint_free(file);
+    return result;
+}

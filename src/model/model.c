@@ -110,12 +110,13 @@ static tgr_status check_override(const tgr_model *model, tgr_mode mode, int64_t 
     int64_t tokens;
     if (mode != TGR_EVAL || !tgr_multiply(batch, model->dimensions.tokens, &tokens)) return TGR_OK;
     for (int64_t i = 0; i < model->moe_count; i++) {
-        const tgr_routing *routing = tgr_moe_layer_routing(model->blocks[model->moe_blocks[i]].moe);
-        if (routing->override != NULL && routing->override_tokens != tokens)
+        int64_t override_tokens;
+        const tgr_moe_layer *layer = model->blocks[model->moe_blocks[i]].moe;
+        if (tgr_moe_layer_override(layer, &override_tokens) != NULL && override_tokens != tokens)
             return tgr_fail(TGR_ERROR_STATE,
                             "the oracle's probabilities are of %lld tokens, this batch has %lld; run "
                             "tgr_teacher_forward() on the same images first",
-                            (long long)routing->override_tokens, (long long)tokens);
+                            (long long)override_tokens, (long long)tokens);
     }
     return TGR_OK;
 }

@@ -17,7 +17,7 @@ static void read_sizes(tgr_teacher *teacher) {
     teacher->backbone_tokens = backbone->tokens;
     teacher->same_tokens = student->prefix_tokens == backbone->prefix_tokens;
     teacher->dim = backbone->dim;
-    teacher->experts = tgr_teacher_routing(teacher, 0)->options.experts;
+    teacher->experts = tgr_moe_layer_routing(tgr_teacher_student_layer(teacher, 0))->experts;
     teacher->image_floats = student->channels * student->image_size * student->image_size;
 }
 

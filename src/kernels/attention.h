@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Multi-head self-attention on packed projections, without storing the tokens × tokens matrix: the backward pass
- * recomputes it from the log-sum-exp of each row. One task is one head of one image. */
+/* Multi-head self-attention on packed projections, without storing the tokens × tokens matrix: backward recomputes it
+ * from the log-sum-exp of each row. One task is one head of one image. */
 #ifndef TGR_KERNELS_ATTENTION_H
 #define TGR_KERNELS_ATTENTION_H
 

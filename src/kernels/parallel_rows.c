@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each function runs a job: one task for each block of rows, which is a call of the row kernel. */
+/* Each function runs a job with one task per block of rows, each a call of the row kernel. */
 #include "kernels/parallel_rows.h"
 
 #include <string.h>
@@ -8,10 +8,10 @@
 #include "base/memory.h"
 #include "kernels/kernels.h"
 
-/* A block has about so many elements: 64 KiB of floats, some microseconds of work. */
+/* A block has about this many elements: 64 KiB of floats, a few microseconds of work. */
 #define BLOCK_ELEMENTS 16384
 
-/* What any of the tasks below needs; each uses some of it. Names as in parallel_rows.h. */
+/* What the tasks below need; each uses some of it. Names as in parallel_rows.h. */
 typedef struct rows_job {
     const tgr_kernels *kernels;
     int64_t rows, columns, blocks;
@@ -37,7 +37,7 @@ static int64_t sum_block_count(int64_t rows, int64_t columns) {
     return blocks < TGR_SUM_BLOCKS_MAX ? blocks : TGR_SUM_BLOCKS_MAX;
 }
 
-/* Blocks differ by one row at most. */
+/* Blocks differ by at most one row. */
 static rows_block block_at(const rows_job *job, int64_t block) {
     int64_t rows = job->rows / job->blocks, longer = job->rows % job->blocks;
     rows_block result = {.first = block * rows + (block < longer ? block : longer), .rows = rows + (block < longer)};
@@ -51,7 +51,7 @@ int64_t tgr_partial_floats(int64_t rows, int64_t columns, int64_t sums) {
     return tgr_multiply(floats, sums, &floats) ? floats : -1;
 }
 
-/* The partial sum numbered `sum` of `sums` of a block. */
+/* Partial sum number `sum` of the `sums` of a block. */
 static float *partial_at(const rows_job *job, int64_t block, int64_t sums, int64_t sum) {
     return job->partial + (block * sums + sum) * job->columns;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All vector row kernels, and how they stand in a table of kernels. Included once by the file of each instruction set.
- */
+/* All vector row kernels, and the fields of a kernel table that they fill. Included once by the file of each
+ * instruction set. */
 #ifndef TGR_KERNELS_VECTOR_ROWS_H
 #define TGR_KERNELS_VECTOR_ROWS_H
 

@@ -2,6 +2,7 @@
 /* The three kinds of products of a Linear, one for each group that has rows. */
 #include "layers/row_groups.h"
 
+#include "base/assert.h"
 #include "kernels/kernels.h"
 #include "kernels/linear_products.h"
 #include "kernels/parallel_rows.h"
@@ -77,6 +78,7 @@ static int64_t append(const tgr_linear *linear, const tgr_row_groups *rows, prod
                       const operand_rows *operands, int64_t count) {
     for (int64_t g = 0; g < group_count(linear); g++) {
         const row_group group = {.index = g, .first = rows->first[g], .rows = rows->first[g + 1] - rows->first[g]};
+        TGR_ASSERT(group.rows >= 0);
         if (group.rows == 0) continue;
         rows->products[count] = product_of(linear, &group, operands);
         rows->products[count++].precision = linear->precision;
@@ -112,6 +114,7 @@ static void bias_task(void *data, int64_t group, int worker) {
 static void bias_backward(const tgr_linear *linear, const tgr_row_groups *rows, const float *dy) {
     const tgr_compute *compute = tgr_parameters_compute(linear->parameters);
     if (linear->bias == TGR_NO_BIAS) return;
+    TGR_ASSERT(linear->groups > 0 || rows->partial != NULL);
     float *dbias = tgr_gradient(linear->parameters, linear->bias);
     bias_job job = {
         .kernels = compute->kernels, .first = rows->first, .columns = linear->outputs, .dy = dy, .dbias = dbias};
@@ -147,6 +150,7 @@ void tgr_groups_weight_backward(const tgr_linear *linear, const tgr_row_groups *
 void tgr_groups_backward(const tgr_linear *linear, const tgr_row_groups *rows, const float *x, const float *dy,
                          float *dx, int accumulate) {
     const operand_rows operands = {.x = x, .dy = dy, .dx = dx, .accumulate = accumulate};
+    TGR_ASSERT(dx != x || !accumulate);
     int64_t count = append(linear, rows, weight_gradient, &operands, 0);
     if (dx == x) {
         run(linear, rows, count);

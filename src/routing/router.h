@@ -7,6 +7,7 @@
 #include "base/context.h"
 #include "base/parameters.h"
 #include "base/random.h"
+#include "layers/linear.h"
 #include "routing/routing.h"
 
 struct tgr_method; /* routing/method.h */
@@ -41,7 +42,7 @@ typedef struct tgr_layer_router {
     const struct tgr_method *method;
     const tgr_compute *compute;
     tgr_parameters *parameters; /* of the network */
-    int64_t weight;             /* tensor [E, dim] of linear_router.h, where the method has one */
+    tgr_linear linear;          /* W [E, dim] of linear_router.h, where the method has one */
     void *own;                  /* what the method keeps: see method.h */
     const float *override;      /* [override_tokens, E] probabilities to route by in evaluation, or NULL */
     int64_t override_tokens;

@@ -53,15 +53,14 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
     own->balance_weight = tgr_option_f64(config, TGR_OPTION_STABLE_BALANCE_WEIGHT);
     own->distill_weight = tgr_option_f64(config, TGR_OPTION_STABLE_DISTILL_WEIGHT);
     own->stage2 = first_step_of_stage2(config);
-    TGR_TRY(tgr_layer_router_add(router, &router->weight, prefix, "router.centroids", 0, 2,
-                                 (const int64_t[]){router->options.experts, router->shape.dim}));
+    TGR_TRY(tgr_linear_router_add(router, prefix, "router.centroids"));
     return tgr_distilled_router_declare(&own->distilled, router, prefix,
                                         tgr_option_i64(config, TGR_OPTION_STABLE_WIDTH), own->stage2);
 }
 
 static void initialise(tgr_layer_router *router) {
     const stable_own *own = router->own;
-    tgr_initialise_orthogonal(router->parameters, router->weight, TGR_STABLE_GAIN);
+    tgr_initialise_orthogonal(router->parameters, router->linear.weight, TGR_STABLE_GAIN);
     tgr_distilled_router_initialise(&own->distilled, router);
 }
 
@@ -82,7 +81,7 @@ static void score(const tgr_layer_router *router, const tgr_routing_pass *pass, 
     const stable_own *own = router->own;
     stable_work *mine = work->own;
     int learning = is_learning(router, pass);
-    tgr_linear_logits(router, pass, input, learning ? scores->logits : mine->other_scores);
+    tgr_linear_forward(&router->linear, pass->tokens, input->x, learning ? scores->logits : mine->other_scores, 0);
     tgr_distilled_router_score(&own->distilled, router, pass, input->patches, &mine->distilled,
                                learning ? mine->other_scores : scores->logits);
     tgr_softmax_rows(router->compute, pass->tokens, router->options.experts, 1.0f, scores->logits,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A Linear, and a softmax. */
+/* l = W x by a Linear, p = softmax(l). */
 #include "routing/gates/linear_router.h"
 
 #include "base/status.h"
 #include "kernels/parallel_rows.h"
 
-tgr_status tgr_linear_router_add(tgr_layer_router *router, const char *prefix, const char *name) {
+tgr_status tgr_linear_router_declare_as(tgr_layer_router *router, const char *prefix, const char *name) {
     int64_t dim = router->shape.dim, experts = router->options.experts, weight;
     TGR_TRY(tgr_layer_router_add(router, &weight, prefix, name, 0, 2, (const int64_t[]){experts, dim}));
     router->linear = tgr_linear_of(router->parameters, dim, experts, weight, TGR_NO_BIAS);
@@ -14,7 +14,7 @@ tgr_status tgr_linear_router_add(tgr_layer_router *router, const char *prefix, c
 
 tgr_status tgr_linear_router_declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
     (void)config;
-    return tgr_linear_router_add(router, prefix, "router.weight");
+    return tgr_linear_router_declare_as(router, prefix, "router.weight");
 }
 
 void tgr_linear_router_initialise(tgr_layer_router *router) {

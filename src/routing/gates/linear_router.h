@@ -16,7 +16,7 @@ void tgr_linear_router_score(const tgr_layer_router *router, const tgr_routing_p
 void tgr_linear_router_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                                 const float *dlogits, int accumulate, tgr_routing_work *work, float *dx);
 
-/* The same with a tensor of another name: makes router->linear. */
-tgr_status tgr_linear_router_add(tgr_layer_router *router, const char *prefix, const char *name);
+/* Adds "<prefix><name>" [E, dim] instead. */
+tgr_status tgr_linear_router_declare_as(tgr_layer_router *router, const char *prefix, const char *name);
 
 #endif

@@ -40,7 +40,7 @@ static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, 
     if (pass->mode == TGR_TRAIN)
         tgr_assign_balanced(work->own, pass->tokens, scores->logits, choices->experts);
     else
-        tgr_choose_best(router, pass, scores->logits, choices);
+        tgr_choose_experts(router, pass, scores->logits, choices);
     tgr_sigmoid_gate(router, pass, scores->logits, choices);
 }
 

@@ -75,6 +75,12 @@ BENCH_SOURCES   := $(filter-out $(BENCH_PARTS),$(sort $(wildcard test/bench/*.c)
 # Everything of the tool but its main.
 TOOL_PARTS      := $(filter-out examples/tgrmoe/main.c,$(TOOL_SOURCES))
 
+# What test programs link has its assertions on (src/base/assert.h), what is installed has none. Builds in folders of
+# their own are for finding faults, and have them everywhere.
+ASSERTIONS := $(if $(VARIANT),-DTGR_ASSERTIONS)
+$(BUILD)/obj/checked/% $(BUILD)/obj/test/%: ASSERTIONS := -DTGR_ASSERTIONS
+$(BUILD)/obj/test/bench/%: ASSERTIONS := $(ASSERTIONS)
+
 # Only the tool, and what looks at its parts, sees the tool's headers.
 $(BUILD)/obj/examples/tgrmoe/%.o: TOOL_INCLUDE := -Iexamples/tgrmoe
 
@@ -88,6 +94,7 @@ BENCHES  := $(patsubst test/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
 SONAME := libtgrmoe.so.$(MAJOR)
 SHARED := $(LIBOUT)/libtgrmoe.so.$(VERSION)
 STATIC := $(LIBOUT)/libtgrmoe.a
+CHECKED := $(if $(VARIANT),$(STATIC),$(BUILD)/checked/libtgrmoe.a)
 TOOL   := $(BUILD)/examples/tgrmoe
 
 .DELETE_ON_ERROR:
@@ -118,12 +125,17 @@ $(BUILD)/flags: FORCE
 # BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.
 BLIS_VERSION ?= $(shell $(CC) $(BLIS_CFLAGS) scripts/blis_version.c $(BLIS_LIBS) -lm -pthread -o $(BUILD)/blis_version && \
     $(BUILD)/blis_version)
-$(BUILD)/obj/src/kernels/blis/gemm_blis.o: CPPFLAGS += $(BLIS_VERSION:%=-DTGR_BLIS_VERSION='"%"')
+%/gemm_blis.o: private CPPFLAGS += $(BLIS_VERSION:%=-DTGR_BLIS_VERSION='"%"')
 
-$(BUILD)/obj/src/%.o: src/%.c $(BUILD)/flags
+define COMPILE_LIBRARY
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LIB_CFLAGS) $(call isa_of,$<) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(LIB_CFLAGS) $(ASSERTIONS) $(call isa_of,$<) -MMD -MP -c $< -o $@
+endef
+$(BUILD)/obj/src/%.o: src/%.c $(BUILD)/flags
+	$(COMPILE_LIBRARY)
+$(BUILD)/obj/checked/src/%.o: src/%.c $(BUILD)/flags
+	$(COMPILE_LIBRARY)
 
 $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/flags
 	$(call say,CC)
@@ -138,7 +150,7 @@ $(BUILD)/obj/examples/%.o: examples/%.cpp $(BUILD)/flags
 $(BUILD)/obj/test/%.o: test/%.c $(BUILD)/flags
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(TEST_CFLAGS) $(ASSERTIONS) -MMD -MP -c $< -o $@
 
 $(SHARED): $(LIB_OBJECTS) lib/libtgrmoe.map
 	$(call say,LD)
@@ -149,10 +161,12 @@ $(SHARED): $(LIB_OBJECTS) lib/libtgrmoe.map
 	$(Q)ln -sf $(SONAME) $(LIBOUT)/libtgrmoe.so
 
 $(STATIC): $(LIB_OBJECTS)
+$(BUILD)/checked/libtgrmoe.a: $(LIB_SOURCES:%.c=$(BUILD)/obj/checked/%.o)
+$(sort $(STATIC) $(CHECKED)):
 	$(call say,AR)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@
-	$(Q)$(AR) rcs $@ $(LIB_OBJECTS)
+	$(Q)$(AR) rcs $@ $^
 
 # The sanitizers' runtimes must be linked into the program itself, which a static library makes sure of.
 $(TOOL): $(TOOL_OBJECTS) $(STATIC)
@@ -165,10 +179,10 @@ $(EXAMPLES): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(STATIC)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(SANITIZER) $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
 
-$(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(BUILD)/obj/test/golden/golden.o $(STATIC)
+$(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(BUILD)/obj/test/golden/golden.o $(CHECKED)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) -lcmocka $(LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(CHECKED) -lcmocka $(LIBS) $(TEST_LIBS)
 
 # Parts of the tool are tested from inside.
 TOOL_TESTS := $(patsubst %,$(BUILD)/test/test_%,data images images_folder images_prefetch images_corpus augment augment_random augment_recipe)
@@ -200,7 +214,7 @@ tests: $(if $(TEST),$(CHOSEN) $(if $(SCRIPTS),all $(BENCHES)),all $(TESTS) $(BEN
 check ci:
 	@sh scripts/ensure-packages.sh check $(if $(filter ci,$@),lint)
 	$(MAKE) --no-print-directory -j$$(nproc) tests
-	@BUILD=$(BUILD) LIBOUT=$(LIBOUT) SANITIZE=$(SANITIZE) TEST="$(TEST)" LINTED=$(filter ci,$@) CC="$(CC)" CXX="$(CXX)" \
+	@BUILD=$(BUILD) LIBOUT=$(LIBOUT) SANITIZE=$(SANITIZE) DEBUG=$(DEBUG) TEST="$(TEST)" LINTED=$(filter ci,$@) CC="$(CC)" CXX="$(CXX)" \
 	    sh test/run.sh
 
 test: check

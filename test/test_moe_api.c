@@ -223,7 +223,7 @@ static void unused_options(void **state) {
     tgr_router *router = NULL;
     assert_status(TGR_OK, tgr_config_set(config, "image_size", "64"));
     assert_status(TGR_OK, tgr_config_set(config, "stable_width", "50"));
-    assert_fails(TGR_ERROR_OPTION, "'stable_width' is set, and method 'vmoe' does not use it; these do: stable",
+    assert_fails(TGR_ERROR_OPTION, "'stable_width' is set, but method 'vmoe' does not use it; these do: stable",
                  tgr_moe_create(&moe, context, config, DIM));
     assert_fails(TGR_ERROR_OPTION, "'stable_width'", tgr_router_create(&router, context, config, DIM));
     tgr_config_free(config);

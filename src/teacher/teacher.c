@@ -145,9 +145,6 @@ void tgr_teacher_free(tgr_teacher *teacher) {
 tgr_model *tgr_teacher_student(const tgr_teacher *teacher) {
     return teacher->student;
 }
-tgr_model *tgr_teacher_backbone(const tgr_teacher *teacher) {
-    return teacher->backbone;
-}
 tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher) {
     return teacher->parameters;
 }
@@ -183,7 +180,7 @@ tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, 
                 "argument 'index' is %lld; there are %lld MoE layers", (long long)index,
                 (long long)teacher->match.layers);
     TGR_REQUIRE(teacher->batch > 0, TGR_ERROR_STATE,
-                "the teacher has not run; a forward in TGR_TRAIN outside of the guidance window does not count");
+                "the teacher has not run; a forward in TGR_TRAIN outside the guidance window does not count");
     *probabilities = tgr_teacher_view(teacher, &teacher->buffers, index, teacher->batch).probabilities;
     return TGR_OK;
 }

@@ -25,7 +25,7 @@ typedef struct similarity_job {
     int64_t dim, count;
     const float *x;       /* [T, dim] */
     const float *vectors; /* [count, dim] */
-    const tgr_similarity_work *work;
+    tgr_similarity_work *work;
     float *dcosines; /* [T, count] */
     float *dvectors; /* [count, dim] */
     float *dx;       /* [T, dim] */

@@ -38,37 +38,36 @@ static void add_epilogue(tgr_gemm *product, const operand_rows *operands, int64_
     product->after = operands->after ? operands->after + offset : NULL;
 }
 
-static tgr_gemm output(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
+static tgr_gemm product_y(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
     const float *weight = tgr_value(linear->parameters, linear->weight) + matrix_offset(linear, group);
     const float *bias = NULL;
     int64_t offset = group->first * linear->outputs;
     if (linear->bias != TGR_NO_BIAS)
         bias = tgr_value(linear->parameters, linear->bias) + group->index * linear->outputs;
-    tgr_gemm product =
-        tgr_linear_output(group->rows, linear->inputs, linear->outputs, operands->x + group->first * linear->x_stride,
-                          weight, bias, operands->y + offset);
+    tgr_gemm product = tgr_product_y(group->rows, linear->inputs, linear->outputs,
+                                     operands->x + group->first * linear->x_stride, weight, bias, operands->y + offset);
     product.a_row = linear->x_stride;
     product.accumulate = operands->accumulate;
     add_epilogue(&product, operands, offset);
     return product;
 }
 
-static tgr_gemm input_gradient(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
+static tgr_gemm product_dx(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
     const float *weight = tgr_value(linear->parameters, linear->weight) + matrix_offset(linear, group);
     int64_t offset = group->first * linear->x_stride;
-    tgr_gemm product = tgr_linear_input_gradient(group->rows, linear->inputs, linear->outputs,
-                                                 operands->dy + group->first * linear->outputs, weight,
-                                                 operands->dx + offset, operands->accumulate);
+    tgr_gemm product =
+        tgr_product_dx(group->rows, linear->inputs, linear->outputs, operands->dy + group->first * linear->outputs,
+                       weight, operands->dx + offset, operands->accumulate);
     product.c_row = linear->x_stride;
     add_epilogue(&product, operands, offset);
     return product;
 }
 
-static tgr_gemm weight_gradient(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
+static tgr_gemm product_dweight(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
     float *dweight = tgr_gradient(linear->parameters, linear->weight) + matrix_offset(linear, group);
-    tgr_gemm product = tgr_linear_weight_gradient(group->rows, linear->inputs, linear->outputs,
-                                                  operands->x + group->first * linear->x_stride,
-                                                  operands->dy + group->first * linear->outputs, dweight);
+    tgr_gemm product =
+        tgr_product_dweight(group->rows, linear->inputs, linear->outputs, operands->x + group->first * linear->x_stride,
+                            operands->dy + group->first * linear->outputs, dweight);
     product.b_row = linear->x_stride;
     return product;
 }
@@ -126,19 +125,19 @@ static void bias_backward(const tgr_linear *linear, const tgr_row_groups *rows, 
 
 void tgr_groups_forward(const tgr_linear *linear, const tgr_row_groups *rows, const float *x, float *y,
                         int accumulate) {
-    run_one_kind(linear, rows, output, &(operand_rows){.x = x, .y = y, .accumulate = accumulate});
+    run_one_kind(linear, rows, product_y, &(operand_rows){.x = x, .y = y, .accumulate = accumulate});
 }
 
 void tgr_groups_gelu_forward(const tgr_linear *linear, const tgr_row_groups *rows, const float *x, float *y,
                              float *activation) {
-    run_one_kind(linear, rows, output,
+    run_one_kind(linear, rows, product_y,
                  &(operand_rows){.x = x, .y = y, .epilogue = TGR_EPILOGUE_GELU, .after = activation});
 }
 
 void tgr_groups_gelu_backward(const tgr_linear *linear, const tgr_row_groups *rows, const float *dy,
                               const float *before, float *activation, float *dbefore) {
     run_one_kind(
-        linear, rows, input_gradient,
+        linear, rows, product_dx,
         &(operand_rows){
             .dy = dy, .dx = dbefore, .epilogue = TGR_EPILOGUE_GELU_BACKWARD, .before = before, .after = activation});
 }
@@ -151,12 +150,12 @@ void tgr_groups_backward(const tgr_linear *linear, const tgr_row_groups *rows, c
                          float *dx, int accumulate) {
     const operand_rows operands = {.x = x, .dy = dy, .dx = dx, .accumulate = accumulate};
     TGR_ASSERT(dx != x || !accumulate);
-    int64_t count = append(linear, rows, weight_gradient, &operands, 0);
+    int64_t count = append(linear, rows, product_dweight, &operands, 0);
     if (dx == x) {
         run(linear, rows, count);
         count = 0;
     }
-    if (dx != NULL) count = append(linear, rows, input_gradient, &operands, count);
+    if (dx != NULL) count = append(linear, rows, product_dx, &operands, count);
     run(linear, rows, count);
     bias_backward(linear, rows, dy);
 }

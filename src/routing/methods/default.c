@@ -190,8 +190,8 @@ static void combine(const tgr_layer_router *router, const tgr_routing_pass *pass
         .experts = experts, .top_k = router->options.top_k, .choices = choices, .by_expert = buffers->by_expert};
     tgr_combine_tokens(router, pass, choices, slots, output, work, y);
     tgr_each(router->compute, pass->tokens, leave_out_chosen, &job);
-    tgr_gemm defaults = tgr_linear_input_gradient(pass->tokens, router->shape.dim, experts, buffers->by_expert,
-                                                  tgr_value(router->parameters, own->value), y, 1);
+    tgr_gemm defaults = tgr_product_dx(pass->tokens, router->shape.dim, experts, buffers->by_expert,
+                                       tgr_value(router->parameters, own->value), y, 1);
     tgr_gemm_run(router->compute, &defaults, 1);
 }
 
@@ -201,8 +201,8 @@ static void combine_backward(const tgr_layer_router *router, const tgr_routing_p
                              float *dgates, float *doutput) {
     const default_own *own = router->own;
     default_work *buffers = work->own;
-    tgr_gemm defaults = tgr_linear_output(pass->tokens, router->shape.dim, router->options.experts, dy,
-                                          tgr_value(router->parameters, own->value), NULL, buffers->by_expert);
+    tgr_gemm defaults = tgr_product_y(pass->tokens, router->shape.dim, router->options.experts, dy,
+                                      tgr_value(router->parameters, own->value), NULL, buffers->by_expert);
     tgr_gemm_run(router->compute, &defaults, 1);
     tgr_combine_tokens_backward(router, pass, choices, slots, dy, output, work, dgates, doutput);
 }

@@ -32,13 +32,31 @@ cat "$folder/untried"
 [ -s "$folder/prototypes" ] && [ ! -s "$folder/untried" ]
 check $? "every public function is seen to refuse bad arguments"
 
-# A sanitized library carries symbols of its runtime and needs it preloaded: the rest is for plain builds.
-if [ -z "$SANITIZE" ]; then
+# A message begins with the function that was called, which is what TGR_ENTER notes down (src/base/status.h).
+find src -name '*.c' -exec cat {} + | awk '
+    /^tgr_status tgr_/ { name = $2; sub(/\(.*/, "", name) }
+    /;$/ { name = "" }
+    /\) \{$/ && name { getline; if ($0 == "    TGR_ENTER;") print name; name = "" }' | sort >"$folder/entered"
+sed -n 's/^TGR_API tgr_status \(tgr_[a-z0-9_]*\)$/\1/p' "$folder/prototypes" | sort | comm -23 - "$folder/entered" |
+    sed 's/^/# /' >"$folder/outside"
+cat "$folder/outside"
+[ -s "$folder/entered" ] && [ ! -s "$folder/outside" ]
+check $? "every public function that can fail begins with TGR_ENTER"
+
+# A sanitized library carries symbols of its runtime and needs it preloaded, one for a debugger has assertions: the rest
+# is for what is installed.
+if [ -z "$SANITIZE$DEBUG" ]; then
     nm -D --defined-only "$LIBOUT/libtgrmoe.so" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort -u >"$folder/exported"
     grep -o 'tgr_[a-z0-9_]*$' "$folder/prototypes" | sort -u >"$folder/declared"
     diff "$folder/declared" "$folder/exported" | sed 's/^/# /'
     cmp -s "$folder/declared" "$folder/exported"
     check $? "the shared library exports what the headers declare and nothing else"
+
+    nm -D --undefined-only "$LIBOUT/libtgrmoe.so" | grep -E ' (abort|_?exit|__assert_fail|v?f?printf|puts|fwrite|stdout|stderr)(@|$)' |
+        sed 's/^/# /' >"$folder/loud"
+    cat "$folder/loud"
+    [ ! -s "$folder/loud" ]
+    check $? "the shared library cannot print, exit or abort"
 
     readelf -d "$LIBOUT/libtgrmoe.so" | grep -q 'SONAME.*libtgrmoe.so.0\]'
     check $? "SONAME carries the major version"
@@ -51,8 +69,7 @@ if [ -z "$SANITIZE" ]; then
     cat "$folder/uninstalled"
     [ ! -s "$folder/uninstalled" ]
     check $? "every header is installed"
-    find "$folder/root" -type f | xargs grep -l "$folder" | grep -q .
-    [ $? -ne 0 ]
+    ! grep -rlq "$folder" "$folder/root"
     check $? "nothing installed names DESTDIR"
     cat >"$folder/host.c" <<'HOST'
 #include <stdio.h>

@@ -3,19 +3,34 @@
 # Dependencies point the way that docs/architecture.md says: which folder may include from which.
 . "$(dirname "$0")/structure_support.sh"
 
-# may FOLDER "FOLDER|FOLDER…": its files include from these and from include/tgrmoe only.
+# may FOLDER "FOLDER|FOLDER…": its files, at any depth, include from these and from include/tgrmoe only.
 may() {
-    check "$(grep -n '#include "' src/"$1"/*.[ch] | grep -vE "#include \"(tgrmoe|$2)/")" "src/$1 knows $2"
+    check "$(grep -rn --include='*.[ch]' '#include "' "src/$1" | grep -vE "#include \"(tgrmoe|$2)/")" "src/$1 knows $2"
 }
 
-# One look upward: the context picks the kernels.
-check "$(grep -n '#include "' src/base/*.[ch] | grep -vE '#include "(tgrmoe|base)/' |
-    grep -v '^src/base/context.c:.*"kernels/kernels.h"')" "src/base knows itself"
+may base "base"
 may kernels "base|kernels"
-may routing "base|kernels|routing"
-may model "base|kernels|routing|model"
+# within FOLDER "FOLDER|FOLDER…": a part of the kernels includes its interface and these parts.
+within() {
+    check "$(grep -rn --include='*.[ch]' '#include "' "src/kernels/$1" |
+        grep -vE "#include \"(tgrmoe/|base/|kernels/[a-z_]+\.h|kernels/($1|$2)/)")" "src/kernels/$1 knows the interface ${2:+and $2}"
+}
+check "$(grep -n '#include "kernels/[a-z0-9_]*/' src/kernels/*.[ch])" "the kernels' interface knows no architecture"
+within portable
+within vector
+within blocked
+within blis "vector"
+within avx2 "blocked|vector"
+within avx512 "blocked|vector"
+within avx512bf16 "blocked|avx512"
+within amx "avx512"
+check "$(cd src/kernels && for name in */; do echo "${name%/}"; done | grep -vxE 'portable|vector|blocked|blis|avx2|avx512|avx512bf16|amx')" \
+    "no other folder of kernels"
+may layers "base|kernels|layers"
+may routing "base|kernels|layers|routing"
+may model "base|kernels|layers|routing|model"
 may optimizer "base|kernels|optimizer"
-may teacher "base|kernels|routing|model|optimizer|teacher"
+may teacher "base|kernels|layers|routing|model|optimizer|teacher"
 may probe "base|kernels|routing|model|probe"
 may loss "base|kernels|routing|model|teacher|loss"
 may checkpoint "base|model|optimizer|teacher|checkpoint"
@@ -26,6 +41,7 @@ for file in section section_reader section_writer atomic_file name_set deflate_m
         "checkpoint format: $file knows tensors and names only"
 done
 check "$(grep -n '#include "[a-z]*/' examples/*.* | grep -v '"tgrmoe/')" "examples see the public headers only"
+check "$(find src -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -vxE 'base|kernels|layers|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange')" "no other folder"
 
 # The tool.
 tool=examples/tgrmoe
@@ -40,5 +56,4 @@ check "$(check_borders $tool augment "images failure")" "augment/ stands on imag
 check "$(check_borders $tool data "images failure")" "data/ stands on images/"
 check "$(check_namesakes include src test $tool)" "each header's path is its own, whatever the order of -I"
 
-check "$(ls src | grep -vxE 'base|kernels|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange')" "no other folder"
 echo "1..$number"

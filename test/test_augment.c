@@ -7,8 +7,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "augment/mix.h"
 #include "augment/augment.h"
+#include "augment/mix.h"
 #include "augment/notation.h"
 #include "augment/policy.h"
 #include "failure.h"

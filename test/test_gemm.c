@@ -12,8 +12,8 @@
 
 #include "base/context.h"
 #include "kernels/gemm.h"
-#include "kernels/variants.h"
 #include "kernels/kernels.h"
+#include "kernels/variants.h"
 
 typedef struct variant {
     const char *name;

@@ -96,7 +96,7 @@ check "resumed after upcycling: the same bytes" cmp moments.tgr paused.tgr
 refuse 2 "upcycle=1 needs --init" "upcycling from nothing" train --method vmoe --steps 1 --set upcycle=1
 refuse 2 "needs --init" "moments from nowhere" train --method vmoe --steps 1 --init-optimizer
 refuse 2 "needs --set upcycle=1" "moments alone" train --method vmoe --steps 1 --init teacher.tgr --init-optimizer
-refuse 1 "1 x 1 x 24; it cannot be made of" "upcycling from other sizes" train --method vmoe --steps 1 --init teacher.tgr \
+refuse 1 "1 x 1 x 24; it cannot be copied from" "upcycling from other sizes" train --method vmoe --steps 1 --init teacher.tgr \
     --set upcycle=1 --set embed_dim=24
 refuse 1 "2 blocks with experts" "upcycling from a sparse model" train --method vmoe --steps 1 --init whole.tgr --set upcycle=1
 refuse 1 "optimizer=adamw" "moments of another optimizer" train --method vmoe --steps 1 --init teacher.tgr \

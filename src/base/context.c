@@ -127,8 +127,8 @@ void tgr_parallel(const tgr_compute *compute, int64_t tasks, tgr_task_fn fn, voi
 static tgr_status grow_scratch(tgr_compute *compute, int64_t floats) {
     int64_t rounded, total;
     if (!tgr_add(floats, 15, &rounded) || !tgr_multiply(rounded / 16 * 16, compute->workers, &total))
-        return tgr_fail(TGR_ERROR_OVERFLOW, "%lld floats of scratch for each of %d workers", (long long)floats,
-                        compute->workers);
+        return tgr_fail(TGR_ERROR_OVERFLOW, "%lld floats of scratch for each of %d workers are too many to address",
+                        (long long)floats, compute->workers);
     rounded = rounded / 16 * 16; /* every worker's part starts on a 64-byte boundary */
     void *block;
     TGR_TRY(tgr_allocate(compute->context, &block, (size_t)total, sizeof(float)));

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Where BLIS is, unless BLIS_CFLAGS and BLIS_LIBS say it. It has no .pc file everywhere. Debian keeps each build of it in
-# a folder of its own, below the machine's name; not every compiler knows that one, so it is made up from -dumpmachine
-# where need be. Elsewhere the header is in include/ or include/blis/.
+# Finds BLIS, unless BLIS_CFLAGS and BLIS_LIBS are given. Not every package of it has a .pc file. Debian keeps each build
+# of it in a folder of its own, below the machine's name; not every compiler reports that name, so it is derived from
+# -dumpmachine if necessary. Elsewhere the header is in include/ or include/blis/.
 BLIS_ROOTS  ?= /usr /usr/local
 MULTIARCH   := $(shell $(CC) -print-multiarch 2>/dev/null)
 ifeq ($(MULTIARCH),)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What of a context's public face knows kernels: it is created with those that this machine gets. */
+/* Creating a context: the one public function of contexts that knows kernels. */
 #include "base/context.h"
 
 #include <stdlib.h>

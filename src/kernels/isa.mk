@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# ISA_<folder>: what files of src/kernels/<folder>/ are compiled for, and no other. Included where objects of src/ are
-# built, whose rule takes $(call isa_of,<source>).
+# ISA_<folder>: the instructions that the files of src/kernels/<folder>/, and no others, are compiled for. Included
+# wherever objects of src/ are built; the rule uses $(call isa_of,<source>).
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 ISA_AVX512     := -mavx2 -mfma -mavx512f -mavx512vl -mavx512dq -mavx512bw
 ISA_avx2       := -mavx2 -mfma

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which kernels a machine gets. */
+/* Which kernels a machine uses. */
 #include <stdio.h>
 #include <string.h>
 

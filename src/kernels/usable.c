@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which kernels this machine can run. Asked on any machine, so compiled for any. */
+/* Which kernels this machine can run. Called on any machine, so compiled for any. */
 #include "kernels/variants.h"
 
 #if defined(__x86_64__)
@@ -29,9 +29,9 @@ int tgr_usable_avx512_bfloat16(void) {
     return tgr_usable_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVX512_BF16) != 0;
 }
 
-/* Linux gives a process the tile registers when it asks for them; asking again does no harm. */
+/* Linux grants a process the tile registers on request; a second request is harmless. */
 int tgr_usable_amx(void) {
-    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* of the system */
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* of the system call */
     enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24 };      /* of CPUID */
     unsigned a, b, c, d;
     if (!tgr_usable_avx512() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;

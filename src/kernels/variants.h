@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One serial matrix product for each kind of processor, and whether this machine can run it: what the rows of
- * tgr_kernels are filled with. */
+/* One serial matrix product for each kind of processor, and whether this machine can run it: for the rows of
+ * tgr_kernels. */
 #ifndef TGR_KERNELS_VARIANTS_H
 #define TGR_KERNELS_VARIANTS_H
 
@@ -10,7 +10,7 @@ void tgr_gemm_portable(const tgr_gemm *product, float *scratch);
 void tgr_gemm_blis(const tgr_gemm *product, float *scratch);
 
 int tgr_usable_portable(void);
-int tgr_usable_blis(void); /* whether the BLIS that is loaded is the version that this library was built with */
+int tgr_usable_blis(void); /* whether the loaded BLIS is the version that this library was built with */
 
 #if defined(__x86_64__)
 void tgr_gemm_avx2(const tgr_gemm *product, float *scratch);
@@ -22,7 +22,7 @@ void tgr_gemm_avx512_bfloat16(const tgr_gemm *product, float *scratch);
 int tgr_usable_avx2(void);            /* AVX2 and FMA */
 int tgr_usable_avx512(void);          /* AVX-512 F, VL, DQ and BW */
 int tgr_usable_avx512_bfloat16(void); /* and AVX512_BF16 */
-int tgr_usable_amx(void);             /* AMX tiles and bfloat16 beside AVX-512, and the system lets us use them */
+int tgr_usable_amx(void);             /* AMX tiles and bfloat16 as well as AVX-512, and permission from the system */
 #endif
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Products by AMX's tile unit: two to three times as fast as multiply-adds where operands have three parts, ten times
- * where they have one. */
+/* Products by AMX's tile unit: two to three times as fast as multiply-adds if operands have three parts, ten times if
+ * they have one. */
 #include "kernels/amx/isa.h"
 
 #if defined(__x86_64__)
@@ -17,8 +17,8 @@ enum {
 };
 
 /* `parts`, `tall` (two tiles of rows) and `wide` (two tiles of columns) are constants wherever this is inlined. The
- * empty asm statements keep the compiler from moving memory accesses across tile loads and stores, of which it knows
- * nothing. */
+ * empty asm statements keep the compiler from moving memory accesses across tile loads and stores, which it does not
+ * see. */
 static inline __attribute__((always_inline)) void multiply(const int parts, const int tall, const int wide,
                                                            const tgr_pair_tile *t) {
     const size_t start_row = (size_t)t->start_row * sizeof(float), c_row = (size_t)t->c_row * sizeof(float);
@@ -67,8 +67,8 @@ static inline __attribute__((always_inline)) void multiply(const int parts, cons
             LOAD_B(0);
             ADD_PRODUCTS;
         }
-        /* After some 2000 cycles without a store from a tile the next one takes 900 more (measured on a Xeon of the
-         * fourth generation): an early store of what C does not need yet keeps that path awake. */
+        /* After about 2000 cycles without a store from a tile the next one takes 900 more (measured on a
+         * fourth-generation Xeon): an early store of values that C does not need yet keeps that path active. */
         if (step % (parts == 3 ? 4 : 24) == 3) _tile_stored(0, t->c, c_row);
         a += parts * 2 * TILE;
         b += parts * 2 * TILE;
@@ -113,7 +113,7 @@ static void load_shapes(int64_t tile_rows) {
     tile_shapes shapes = {.palette = 1};
     for (int i = 0; i < 8; i++) {
         shapes.row_bytes[i] = TILE_ROW_BYTES;
-        shapes.rows[i] = (uint8_t)(i < 6 ? tile_rows : LANES); /* tiles 6 and 7 are of B */
+        shapes.rows[i] = (uint8_t)(i < 6 ? tile_rows : LANES); /* tiles 6 and 7 hold B */
     }
     __asm__ volatile("" ::: "memory");
     _tile_loadconfig(&shapes);

@@ -10,7 +10,7 @@
 #include "kernels/variants.h"
 
 enum { ROWS = 6, VECTORS = 2, LANES = 8 };
-enum { AHEAD = 16 }; /* how many rows of B to prefetch; beyond the last one it does no harm */
+enum { AHEAD = 16 }; /* how many rows of B to prefetch; reading beyond the last is harmless */
 
 static inline __m256i first_lanes(int64_t count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count > LANES ? LANES : (int)count),
@@ -25,7 +25,7 @@ static inline __attribute__((always_inline)) void store(__m256 sum, const tgr_mi
     _mm256_maskstore_ps(c, mask, sum);
 }
 
-/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers. */
+/* `rows` and `vectors` are constants wherever this is inlined, so that all of `sum` is in registers. */
 static inline __attribute__((always_inline)) void multiply(const int rows, const int vectors, int64_t columns,
                                                            const tgr_micro_tile *tile) {
     __m256 sum[ROWS][VECTORS];
@@ -93,7 +93,7 @@ static inline __attribute__((always_inline)) void transpose(__m256 x[LANES]) {
     }
 }
 
-/* What gemm_pack.h asks for. */
+/* What blocked/pack.h requires. */
 typedef __m256 vector;
 
 static inline vector load(const float *from, int64_t lanes) {

@@ -11,7 +11,7 @@
 #include "kernels/variants.h"
 
 enum { ROWS = 14, VECTORS = 2, LANES = 16 };
-enum { AHEAD = 16 }; /* how many rows of B to prefetch; beyond the last one it does no harm */
+enum { AHEAD = 16 }; /* how many rows of B to prefetch; reading beyond the last is harmless */
 
 static inline __mmask16 first_lanes(int64_t count) {
     return (__mmask16)(count >= LANES ? 0xffffu : (1u << count) - 1);
@@ -25,7 +25,7 @@ static inline __attribute__((always_inline)) void store(__m512 sum, const tgr_mi
     _mm512_mask_storeu_ps(c, mask, sum);
 }
 
-/* `rows` and `vectors` are constants wherever this is inlined, so that `sum` is all registers. */
+/* `rows` and `vectors` are constants wherever this is inlined, so that all of `sum` is in registers. */
 static inline __attribute__((always_inline)) void multiply(const int rows, const int vectors, int64_t columns,
                                                            const tgr_micro_tile *tile) {
     __m512 sum[ROWS][VECTORS];
@@ -87,7 +87,7 @@ static void multiply_tile(int64_t rows, int64_t columns, const tgr_micro_tile *t
     by_rows[rows - 1](columns, tile);
 }
 
-/* What gemm_pack.h asks for. */
+/* What blocked/pack.h requires. */
 typedef __m512 vector;
 #define transpose tgr_transpose_avx512
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Included first by every file of this folder: the Makefile must have compiled it for the instructions that the
- * folder's name promises. Nothing else would tell; the kernels would only be slow. */
+/* Included first by every file of this folder: fails unless the Makefile compiles it for the instructions that the
+ * folder is named after. Otherwise the mistake would go unnoticed, and the kernels would be slow. */
 #ifndef TGR_KERNELS_AVX512_ISA_H
 #define TGR_KERNELS_AVX512_ISA_H
 

@@ -35,15 +35,15 @@ static inline __m512 nearest_bfloat16(__m512 x) {
     return _mm512_castsi512_ps(_mm512_and_si512(rounded, _mm512_set1_epi32((int)0xffff0000)));
 }
 
-/* The upper halves of two vectors become one vector of pairs. (The lower halves are zero but for denormals.) */
+/* The upper halves of two vectors become one vector of pairs. (The lower halves are zero except for denormals.) */
 static inline __m512i pair(__m512 first, __m512 second) {
     const __mmask32 upper_halves = 0xaaaaaaaa;
     return _mm512_mask_blend_epi16(upper_halves, _mm512_srli_epi32(_mm512_castps_si512(first), 16),
                                    _mm512_castps_si512(second));
 }
 
-/* A vector of pairs for each part, the parts `stride` numbers apart. Adds the lowest parts to *lowest: a number without
- * three parts has NaN there. */
+/* A vector of pairs for each part, the parts `stride` numbers apart. Adds the lowest parts to *lowest, where a number
+ * that cannot be split in three gives NaN. */
 static inline __attribute__((always_inline)) void store_parts(const int parts, __m512 first, __m512 second,
                                                               uint16_t *to, int64_t stride, __m512 *lowest) {
     if (parts == 1) {
@@ -62,7 +62,7 @@ static inline __attribute__((always_inline)) void store_parts(const int parts, _
     *lowest = _mm512_add_ps(*lowest, _mm512_add_ps(first, second));
 }
 
-/* Where one tile comes from: up to 16 lanes and 32 steps. */
+/* The source of one tile: up to 16 lanes and 32 steps. */
 typedef struct source {
     const float *from;
     int64_t from_lane, from_k;
@@ -89,7 +89,7 @@ static void copy_scattered(const source *s, float *to, int64_t to_lane, int64_t 
         }
 }
 
-/* The source with the steps of a lane side by side, through `buffer` [16, 32] if need be. */
+/* The source with the steps of a lane contiguous, copied to `buffer` [16, 32] if necessary. */
 static source with_rows_of_steps(source s, float *buffer) {
     if (s.from_k == 1) return s;
     if (s.from_lane == 1) {
@@ -101,7 +101,7 @@ static source with_rows_of_steps(source s, float *buffer) {
     return (source){.from = buffer, .from_lane = STEPS, .from_k = 1, .lanes = s.lanes, .k = s.k};
 }
 
-/* The source with the lanes of a step side by side, through `buffer` [32, 16] if need be. */
+/* The source with the lanes of a step contiguous, copied to `buffer` [32, 16] if necessary. */
 static source with_rows_of_lanes(source s, float *buffer) {
     if (s.from_lane == 1) return s;
     if (s.from_k == 1) {
@@ -113,7 +113,7 @@ static source with_rows_of_lanes(source s, float *buffer) {
     return (source){.from = buffer, .from_lane = 1, .from_k = LANES, .lanes = s.lanes, .k = s.k};
 }
 
-/* `k` steps of one lane become rows of tiles. Returns 1 if one of its numbers has no three parts. */
+/* `k` steps of one lane become rows of tiles. Returns 1 if one of its numbers cannot be split in three. */
 static inline __attribute__((always_inline)) uint32_t pack_lane(const int parts, const float *from, int64_t k,
                                                                 uint16_t *to) {
     const int64_t stride = TGR_PAIR_PANEL_TILES * TILE; /* from part to part */
@@ -127,7 +127,7 @@ static inline __attribute__((always_inline)) uint32_t pack_lane(const int parts,
     return parts > 1 && not_numbers(lowest) != 0;
 }
 
-/* A row of the tile for each lane. Returns a bit for each lane with a number that has no three parts. */
+/* A row of the tile for each lane. Returns a bit for each lane with a number that cannot be split in three. */
 static inline __attribute__((always_inline)) uint32_t pack_lanes(const int parts, source s, uint16_t *to) {
     float buffer[TILE] __attribute__((aligned(64)));
     uint32_t flags = 0;
@@ -167,7 +167,7 @@ static void clear_lanes(const tgr_pair_packing *packing, uint16_t *panel, uint32
     }
 }
 
-/* One tile: lanes from `lane`, steps from `step`. */
+/* One tile: lanes starting at `lane`, steps starting at `step`. */
 static inline __attribute__((always_inline)) void pack_tile(const int parts, const int lane_is_row,
                                                             const tgr_pair_packing *p, int64_t lane, int64_t step) {
     const int64_t stride = TGR_PAIR_PANEL_TILES * TILE; /* from part to part */
@@ -195,7 +195,7 @@ static inline __attribute__((always_inline)) void pack_contiguous_rows(const int
     }
 }
 
-/* In the order of the memory that is read: where lanes lie side by side all lanes of a few steps, then the next few. */
+/* In memory order of the source: where lanes are contiguous, all lanes of a few steps, then the next few. */
 static inline __attribute__((always_inline)) void pack(const int parts, const int lane_is_row,
                                                        const tgr_pair_packing *p) {
     const int64_t height = TGR_PAIR_PANEL_TILES * p->tile_lanes;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* How operands are laid out for instructions that multiply pairs of 16-bit bfloat16 numbers and add up in float32.
+/* How operands are laid out for instructions that multiply pairs of bfloat16 numbers and sum in float32.
  *
- * A float32 is the sum of three bfloat16 numbers, to the bit: 8 leading bits of its significand, the next 8, the last
- * 8. Of the nine products of two such sums the six largest make a float32 product; what is left out is below 2^-23 of
- * it. One part instead of three is plain bfloat16.
+ * A float32 is exactly the sum of three bfloat16 numbers: the 8 leading bits of its significand, the next 8 and the
+ * last 8. Of the nine products of two such sums the six largest make a float32 product; the rest is below 2^-23 of it.
+ * One part instead of three is plain bfloat16.
  *
- * A tile is 16 lanes (rows of A, columns of B) by 32 steps of the sum, 1 KiB. A pair of neighbours in it are the steps
- * l and l + 16: the order within a tile is free as long as both operands have the same, and this one needs no shuffle.
- * A panel is two tiles of lanes wide: panel[step / 32][part][tile of lanes][1 KiB]. */
+ * A tile is 16 lanes (rows of A, columns of B) by 32 steps of the sum, 1 KiB. Steps l and l + 16 make
+ * a pair: the order within a tile is free as long as both operands use the same, and this one needs no shuffle. A panel
+ * is two tiles of lanes wide: panel[step / 32][part][tile of lanes][1 KiB]. */
 #ifndef TGR_KERNELS_AVX512_PAIR_PACK_H
 #define TGR_KERNELS_AVX512_PAIR_PACK_H
 
@@ -30,8 +30,8 @@ typedef struct tgr_pair_packing {
     const float *from;
     int64_t from_lane, from_k;
     uint16_t *to;    /* aligned to 64 bytes */
-    uint32_t *flags; /* for each panel: a bit for each lane with an infinity, a NaN or a number that rounds to infinity,
-                      * which have no three parts; such lanes are packed as zeros. With one part there are none. */
+    uint32_t *flags; /* for each panel, a bit for each lane with an infinity, a NaN or a number that rounds to infinity,
+                        which cannot be split in three; such lanes are packed as zeros. With one part there are none. */
 } tgr_pair_packing;
 
 /* Rows of A: a tile has a row for each lane. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The driver of products by bfloat16 pairs: blocks that fit the caches, packed in parts. Rows of A and columns of B
  * with numbers that have no three parts (infinities, NaN, what rounds to infinity) are left out of the tiles and added
- * as chains of multiply-adds. */
+ * by chains of multiply-adds. */
 #include "kernels/avx512/isa.h"
 
 #include "kernels/avx512/pairs.h"
@@ -16,17 +16,17 @@ enum {
     LANES = TGR_PAIR_LANES,
     STEPS = TGR_PAIR_STEPS,
     COLUMNS = TGR_PAIR_PANEL_TILES * LANES, /* of a panel of B */
-    MOST_LANES = 512,                       /* rows or columns of the operand that stays packed */
-    LEAST_DEPTH = 384,                      /* steps of k in a block, where there are so many */
+    MOST_LANES = 512,                       /* rows or columns of the operand that stays packed (the resident one) */
+    LEAST_DEPTH = 384,                      /* steps of k in a block, if there are that many */
     MOST_DEPTH = 4 * LEAST_DEPTH,
-    RESIDENT = MOST_LANES * LEAST_DEPTH, /* numbers of that operand: packed, they stay in the second-level cache */
+    RESIDENT = MOST_LANES * LEAST_DEPTH, /* numbers of that operand; packed, they stay in the second-level cache */
     PASSING = 4 * COLUMNS * LEAST_DEPTH, /* of the other one, a few panels at a time */
     MOST_PANELS = MOST_LANES / COLUMNS,
     ROOM = RESIDENT * TGR_PAIR_MOST_PARTS, /* for the packed operand that stays */
 };
 
-/* What is packed at a time: `rows` rows of A from `row`, `columns` columns of B from `column`, `k` steps of the sum
- * from `step`. */
+/* What is packed at a time: `rows` rows of A starting at `row`, `columns` columns of B starting at `column`, `k` steps
+ * of the sum starting at `step`. */
 typedef struct block {
     const tgr_pair_unit *unit;
     const tgr_gemm *product;
@@ -90,7 +90,7 @@ static void add_flagged(const block *b, int64_t row, int64_t rows, uint32_t row_
     }
 }
 
-/* One micro-tile where C is smaller than whole tiles, or both old C and bias are added: by way of a buffer. */
+/* One micro-tile computed in a buffer, where C is smaller than whole tiles or both old C and bias are added. */
 static void multiply_edge(const block *b, int64_t rows, int64_t columns, tgr_pair_tile tile, float *c, int accumulate,
                           const float *bias) {
     const int64_t c_row = b->product->c_row;
@@ -111,7 +111,7 @@ static void multiply_edge(const block *b, int64_t rows, int64_t columns, tgr_pai
     for (int64_t i = 0; i < rows; i++) memcpy(c + i * c_row, buffer + i * COLUMNS, (size_t)columns * sizeof(float));
 }
 
-/* Panel `panel` of A by panel `index` of B. */
+/* Panel `panel` of A times panel `index` of B. */
 static void multiply_tile(const block *b, int64_t panel, int64_t index) {
     const tgr_gemm *product = b->product;
     const int64_t height = 2 * b->tile_rows, size = tgr_pair_panel_size(b->parts, b->k);
@@ -141,7 +141,7 @@ static void multiply_tile(const block *b, int64_t panel, int64_t index) {
         add_flagged(b, row, rows, b->a_flags[panel], column, columns, b->b_flags[index]);
 }
 
-/* What is packed next, to be fetched meanwhile. */
+/* What is packed next, fetched in the meantime. */
 typedef struct upcoming {
     const float *from;
     int64_t lanes, lane_stride, k, k_stride;
@@ -157,7 +157,7 @@ static void prefetch(const upcoming *next, int64_t index, int64_t count) {
             _mm_prefetch((const char *)(next->from + line * stride + i), _MM_HINT_T1);
 }
 
-/* All that is packed by each other. */
+/* All packed panels of A times all of B. */
 static void multiply_packed(const block *b, const upcoming *next) {
     const int64_t height = 2 * b->tile_rows, panels = divide_up(b->columns, COLUMNS);
     const int64_t tiles = divide_up(b->rows, height) * panels;
@@ -170,12 +170,13 @@ static void multiply_packed(const block *b, const upcoming *next) {
     }
 }
 
-/* How many panels may be packed together of the operand that passes. */
+/* How many panels of the streamed operand are packed together. */
 static int64_t passing_panels(const block *b, int64_t most) {
     return b->k > 0 ? smaller(PASSING / b->k / COLUMNS, most) : 1;
 }
 
-/* All columns of B stay packed, rows of A pass: panel by panel, or a few together where they lie across memory. */
+/* All columns of B stay packed, rows of A are streamed: panel by panel, or a few together where their memory is
+ * strided. */
 static void pass_rows(block *b) {
     const tgr_gemm *product = b->product;
     const int64_t most_rows = (product->a_col == 1 ? 1 : passing_panels(b, 4)) * 2 * b->tile_rows;
@@ -193,7 +194,7 @@ static void pass_rows(block *b) {
     }
 }
 
-/* All rows of A stay packed, columns of B pass. */
+/* All rows of A stay packed, columns of B are streamed. */
 static void pass_columns(block *b) {
     const tgr_gemm *product = b->product;
     const int64_t most_columns = passing_panels(b, 2) * COLUMNS;
@@ -213,13 +214,13 @@ static void pass_columns(block *b) {
 
 _Static_assert(ROOM + PASSING * TGR_PAIR_MOST_PARTS <= TGR_GEMM_SCRATCH * 2, "the scratch holds the panels");
 
-/* As few equal parts of n as there can be, none larger than `most`, multiples of 32. */
+/* The size of the fewest equal parts of n, multiples of 32, none larger than `most`. */
 static int64_t equal_parts(int64_t n, int64_t most) {
     int64_t part = n > 0 ? divide_up(n, divide_up(n, most)) : 1;
     return divide_up(part, STEPS) * STEPS;
 }
 
-/* How deep a block is whose resident operand has so many lanes. */
+/* The depth of a block whose resident operand has that many lanes. */
 static int64_t depth_for(int64_t lanes, int64_t k) {
     return equal_parts(k, smaller(RESIDENT / (divide_up(lanes, STEPS) * STEPS) / STEPS * STEPS, MOST_DEPTH));
 }
@@ -231,7 +232,7 @@ static void multiply_by_rows(block *b) {
         b->column = column;
         b->columns = smaller(width, product->n - column);
         b->step = 0;
-        do { /* once even when k is zero: C is set to zero or the bias */
+        do { /* runs once even if k is zero: C is set to zero or the bias */
             b->k = smaller(depth, product->k - b->step);
             pass_rows(b);
             b->step += depth;
@@ -250,9 +251,9 @@ static void multiply_by_columns(block *b) {
     } while (b->step < product->k);
 }
 
-/* The operand that fits the cache stays packed in it, so that each is packed once; the larger of the others is gone
- * through in the order of memory. Neither this nor where k is cut changes a bit: what C holds between two blocks is
- * what a tile register would. */
+/* The operand that fits the cache stays packed in it, so that each is packed once; the other one, the larger, is
+ * streamed in memory order. Neither this nor where k is cut changes a bit: between two blocks C holds what a tile
+ * register would. */
 void tgr_gemm_pairs(const tgr_pair_unit *unit, int parts, const tgr_gemm *product, float *scratch) {
     if (product->m == 0 || product->n == 0) return;
     block b = {.unit = unit, .product = product, .parts = parts};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 16 × 16 floats turned over in registers. For files that are compiled for AVX-512. */
+/* Transposes 16 × 16 floats in registers. For files compiled for AVX-512. */
 #ifndef TGR_KERNELS_AVX512_TRANSPOSE_H
 #define TGR_KERNELS_AVX512_TRANSPOSE_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernels for any processor: matrix products by BLIS, row kernels for the instructions that every such processor has.
- */
+/* Kernels for any processor: matrix products by BLIS, row kernels for the instructions that every processor has. */
 #include "kernels/variants.h"
 #include "kernels/vector/rows.h"
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The driver of the blocked product. k is cut at multiples of the blocking's depth only, and every micro-tile sums in
- * the same order, so an element of C doesn't depend on how the rest of C is cut. */
+/* The driver of the blocked product. k is cut only at multiples of the blocking's depth, and every micro-tile sums in
+ * the same order, so an element of C does not depend on how the rest of C is cut. */
 #include "kernels/blocked/gemm_blocked.h"
 
 enum {
-    GROUP = 8,          /* panels of A packed together: they stay in the second-level cache */
-    CHUNK = 16,         /* rows of a matrix read at once while packing: as many streams as processors follow */
+    GROUP = 8,  /* panels of A packed together: they stay in the second-level cache */
+    CHUNK = 16, /* rows of a matrix read at the same time while packing: as many streams as processors can follow */
     PAGE_FLOATS = 1024, /* addresses that differ by multiples of this share a set of the first-level cache */
 };
 
-/* One block of the product: all rows, `columns` columns from `column`, `k` steps of the sum from `step`. */
+/* One block of the product: all rows, `columns` columns starting at `column`, `k` steps of the sum starting at `step`.
+ */
 typedef struct gemm_block {
     const tgr_blocking *by;
     const tgr_gemm *product;
@@ -36,8 +37,7 @@ typedef struct packing {
     int64_t stride; /* of a packed panel */
 } packing;
 
-/* Packs in the order of the memory that is read: where lanes lie side by side, a few rows over all panels, then the
- * next few. */
+/* Packs in memory order of the source: where lanes are contiguous, a few rows over all panels, then the next few. */
 static void pack(const tgr_blocking *by, const packing *p) {
     int64_t steps = p->from_lane == 1 ? CHUNK : p->k;
     for (int64_t l = 0; l < p->k; l += steps) {
@@ -55,8 +55,8 @@ static void pack(const tgr_blocking *by, const packing *p) {
     }
 }
 
-/* Reading B where it is saves writing it, but each panel walks through many pages; it pays while B is used a few times
- * only. A last panel that ends inside a vector is packed all the same. */
+/* Reading B in place saves writing it, but each panel touches many pages; it pays only if B is used a few times. A last
+ * panel that ends inside a vector is packed in any case. */
 static int64_t b_columns_in_place(const gemm_block *block) {
     if (block->product->b_col != 1 || block->product->m > 4 * block->by->rows) return 0;
     if (block->columns % block->by->vector == 0) return block->columns;
@@ -78,8 +78,9 @@ static void pack_b(const gemm_block *block) {
                     });
 }
 
-/* A is read where it is when it is used a few times only. Rows are always, unless they fall into the same sets of the
- * cache; columns, of which each step reads another row, only while those don't. */
+/* A is read in place if it is used only once. Contiguous rows are read in place anyway, unless they fall into the same
+ * sets of the cache; contiguous columns, where each step reads another row, only for a few uses and on the same
+ * condition. */
 static int reads_a_in_place(const gemm_block *block) {
     const tgr_gemm *product = block->product;
     int64_t uses = divide_up(block->columns, block->by->columns);
@@ -102,7 +103,7 @@ static void pack_a(const gemm_block *block, int64_t row, int64_t rows) {
                     });
 }
 
-/* One panel of A, which stays in the first-level cache, by all panels of B. The tile comes with its A. */
+/* One panel of A, which stays in the first-level cache, times all panels of B. The caller fills in the tile's A. */
 static void multiply_panel(const gemm_block *block, int64_t row, int64_t rows, tgr_micro_tile tile) {
     const tgr_gemm *product = block->product;
     int64_t width = block->by->columns, in_place = b_columns_in_place(block);
@@ -119,7 +120,7 @@ static void multiply_panel(const gemm_block *block, int64_t row, int64_t rows, t
     }
 }
 
-/* A group of panels of A, `rows` rows from `row`. */
+/* A group of panels of A, `rows` rows starting at `row`. */
 static void multiply_group(const gemm_block *block, int64_t row, int64_t rows) {
     const tgr_gemm *product = block->product;
     int in_place = reads_a_in_place(block);
@@ -154,7 +155,7 @@ void tgr_gemm_blocked(const tgr_blocking *by, const tgr_gemm *product, float *sc
     for (block.column = 0; block.column < product->n; block.column += by->width) {
         block.columns = smaller(by->width, product->n - block.column);
         block.step = 0;
-        do { /* once even when k is zero: C is set to zero or the bias */
+        do { /* runs once even if k is zero: C is set to zero or the bias */
             block.k = smaller(by->depth, product->k - block.step);
             multiply_block(&block);
             block.step += by->depth;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A serial matrix product in blocks that fit the caches (after Goto and van de Geijn, ACM TOMS 34:3, 2008, and Van Zee
- * and van de Geijn, ACM TOMS 41:3, 2015). The driver is the same for all processors; what differs is below.
+ * and van de Geijn, ACM TOMS 41:3, 2015). The driver is the same for all processors; what differs is described here.
  *
  * C is computed in micro-tiles that stay in registers. A panel is as many rows of A, or columns of B, as a micro-tile
- * has; packed, it is stored so that step l of the sum finds its elements side by side: panel[l · stride + lane]. */
+ * has; packed, it is stored so that the elements of step l of the sum are contiguous: panel[l · stride + lane]. */
 #ifndef TGR_KERNELS_BLOCKED_GEMM_BLOCKED_H
 #define TGR_KERNELS_BLOCKED_GEMM_BLOCKED_H
 
@@ -41,7 +41,7 @@ typedef struct tgr_blocking {
     void (*pack)(const tgr_panel *panel);
 } tgr_blocking;
 
-/* Before a loop over vectors that must end up in registers. */
+/* Put before a loop over vectors that must end up in registers. */
 #if defined(__clang__)
 #define TGR_UNROLL _Pragma("clang loop unroll(full)")
 #else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: how panels are packed, LANES lanes at a time. Included once by each gemm_<isa>.c, which has defined LANES,
- * AHEAD, `vector`, load (of the first `lanes` floats, zero beyond), store_vector and transpose. */
+/* Template: how panels are packed, LANES lanes at a time. Included once by each gemm_<isa>.c, which first defines
+ * LANES, AHEAD, `vector`, load (of the first `lanes` floats, zero beyond), store_vector and transpose. */
 #ifndef TGR_KERNELS_BLOCKED_PACK_H
 #define TGR_KERNELS_BLOCKED_PACK_H
 
@@ -21,7 +21,7 @@ static void pack_transposed(const tgr_panel *panel, int64_t lane) {
     }
 }
 
-/* The lanes lie side by side. */
+/* The lanes are contiguous. */
 static void pack_rows(const tgr_panel *panel, int64_t lane) {
     for (int64_t l = 0; l < panel->k; l++) {
         const float *from = panel->from + l * panel->from_k + lane;

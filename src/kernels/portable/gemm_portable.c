@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The product in plain C: the reference that the others are tested against, and what runs where nothing else does. */
+/* The product in plain C: the reference that the others are tested against, and the fallback. */
 #include <string.h>
 
 #include "kernels/variants.h"
@@ -10,7 +10,7 @@ static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* What C holds before the sum: zero or old C, and the bias. */
+/* Sets what C holds before the sum: zero or old C, and the bias. */
 static void start(const tgr_gemm *product) {
     for (int64_t i = 0; i < product->m; i++) {
         float *c = product->c + i * product->c_row;
@@ -20,7 +20,7 @@ static void start(const tgr_gemm *product) {
     }
 }
 
-/* c[j] += Σ_l a[l]·b[l][j], one l after the other, four of them each time that c is read and written. */
+/* c[j] += Σ_l a[l]·b[l][j], in order of l, four of them for each read and write of c. */
 static void multiply_row(int64_t k, int64_t n, const float *a, int64_t a_col, const float *restrict b,
                          float *restrict c) {
     int64_t l = 0;
@@ -35,7 +35,8 @@ static void multiply_row(int64_t k, int64_t n, const float *a, int64_t a_col, co
     }
 }
 
-/* Adds the steps from `step` into the columns from `column`. `b` is room for the block of B, [STEPS, COLUMNS]. */
+/* Adds the steps starting at `step` to the columns starting at `column`. `b` is room for the block of B, [STEPS,
+ * COLUMNS]. */
 static void multiply_block(const tgr_gemm *product, int64_t step, int64_t column, float *b) {
     int64_t k = smaller(STEPS, product->k - step), n = smaller(COLUMNS, product->n - column);
     const float *from = product->b + step * product->b_row + column * product->b_col;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The row kernels as their formulas read, with libm: what the fast ones are compared with, and a fallback. */
+/* The row kernels just as their formulas say, with libm: the reference for the fast ones, and a fallback. */
 #include <math.h>
 
 #include "kernels/kernels.h"
@@ -59,7 +59,7 @@ static float normal_density(float x) {
     return 0.39894228f * expf(-0.5f * x * x);
 }
 
-/* Beyond ±20, where floats tell Φ from 0 and 1 no more, x = 20 stands for x: infinity · 0 would be NaN. */
+/* Beyond ±20, where floats cannot tell Φ from 0 and 1, x = 20 is used instead: infinity · 0 would be NaN. */
 static float cut(float x) {
     return fabsf(x) > 20.0f ? copysignf(20.0f, x) : x;
 }
@@ -68,19 +68,16 @@ static void portable_gelu(int64_t count, const float *x, float *y) {
     for (int64_t i = 0; i < count; i++) y[i] = (x[i] < 0.0f ? cut(x[i]) : x[i]) * normal(x[i]);
 }
 
-static void portable_gelu_backward(int64_t count, const float *x, const float *dy, float *dx) {
+/* dx before y, which may be x. */
+static void portable_gelu_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {
     for (int64_t i = 0; i < count; i++) {
         float near = cut(x[i]);
         dx[i] = dy[i] * (normal(near) + near * normal_density(near));
     }
-}
-
-static void portable_gelu_again_backward(int64_t count, const float *x, const float *dy, float *y, float *dx) {
-    portable_gelu_backward(count, x, dy, dx); /* before x, which may be y, is overwritten */
     portable_gelu(count, x, y);
 }
 
-/* The extreme entry is taken off before scaling: its exponent is then exactly zero, however large it is. */
+/* The extreme entry is subtracted before scaling: its exponent is then exactly zero, however large it is. */
 static void portable_softmax(int64_t rows, int64_t columns, float scale, const float *x, float *y, float *lse) {
     for (int64_t r = 0; r < rows; r++, x += columns, y += columns) {
         float extreme = x[0], sum = 0.0f;
@@ -164,7 +161,6 @@ const tgr_kernels tgr_kernels_portable = {
     .layer_norm_backward = portable_layer_norm_backward,
     .gelu = portable_gelu,
     .gelu_backward = portable_gelu_backward,
-    .gelu_again_backward = portable_gelu_again_backward,
     .softmax = portable_softmax,
     .softmax_from_lse = portable_softmax_from_lse,
     .softmax_backward = portable_softmax_backward,

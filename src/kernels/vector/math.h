@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the vector row kernels are made of: sums in lanes, polynomials and exp as branch-free C.
+/* The building blocks of the vector row kernels: sums in lanes, polynomials and exp as branch-free C.
  *
  * The files of this folder are a template: each file for one instruction set includes rows.h once and is compiled with
  * its own flags. Loops are plain C that compilers vectorise. A sum keeps one partial sum per lane, so that it
- * vectorises without licence to reorder, and so that its order is the same with any instruction set. */
+ * vectorises without permission to reorder, and so that its order is the same for any instruction set. */
 #ifndef TGR_KERNELS_VECTOR_MATH_H
 #define TGR_KERNELS_VECTOR_MATH_H
 
@@ -14,17 +14,18 @@
 
 #define VECTOR_LANES 16
 
-/* Rows that take each step of a kernel together. */
+/* Rows that go through each step of a kernel together. */
 #define VECTOR_ROWS_TOGETHER 8
 
-/* Before a loop whose iterations do not touch each other's elements, though its pointers may be equal (in place). */
+/* Put before a loop whose iterations do not touch each other's elements, although its pointers may be equal (in place).
+ */
 #if defined(__clang__)
 #define VECTOR_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define VECTOR_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
-/* Before a loop over the lanes: gcc would unroll it first, and then find nothing to vectorise. */
+/* Put before a loop over the lanes: otherwise gcc unrolls it first, and then finds nothing to vectorise. */
 #if defined(__clang__)
 #define VECTOR_EACH_LANE VECTOR_INDEPENDENT
 #else
@@ -36,8 +37,8 @@ static inline int64_t vector_full(int64_t count) {
     return count - count % VECTOR_LANES;
 }
 
-/* The last VECTOR_LANES entries of a row of at least as many: where they start, and which of them (1 or 0) the vectors
- * before did not have. */
+/* The last VECTOR_LANES entries of a row that has at least that many: where they start, and which of them (1 or 0) are
+ * not in the vectors before. */
 typedef struct vector_end {
     int64_t start;
     float fresh[VECTOR_LANES];
@@ -60,15 +61,15 @@ static inline float vector_lanes_sum(const float *lanes) {
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
-/* A constant that the compiler does not know. Where a value is cut at a known one, gcc splits the loop's body into
- * paths for what is cut and what is not, and then vectorises them all. */
+/* A constant hidden from the compiler. If a value is clipped at a known one, gcc splits the loop's body into paths for
+ * clipped and unclipped values, and then vectorises all of them. */
 static inline float vector_hidden(float value) {
     volatile float hidden = value;
     return hidden;
 }
 
-/* Σ_k c[k]·v^k of an even number of terms, even powers and odd ones by themselves: two chains do not wait for each
- * other. */
+/* Σ_k c[k]·v^k of an even number of terms, even and odd powers separately: the two chains do not wait for each other.
+ */
 static inline float vector_polynomial(const float *c, int terms, float v) {
     float square = v * v, even = c[terms - 2], odd = c[terms - 1];
     for (int k = terms - 4; k >= 0; k -= 2) {
@@ -78,8 +79,8 @@ static inline float vector_polynomial(const float *c, int terms, float v) {
     return odd * v + even;
 }
 
-/* exp(x) for x <= 40 within 2 units in the last place: denormals, 0 below -104, NaN for NaN. (All that softmax
- * asks for; a result that may overflow would cost a third more.)
+/* exp(x) for x <= 40 within 2 units in the last place: denormals, 0 below -104, NaN for NaN. (All that softmax needs;
+ * handling overflow would cost a third more.)
  *
  * x = n·ln 2 + r with |r| <= ln 2 / 2; e^r by a polynomial; times 2^(n + 64), then times 2^-64, which rounds to a
  * denormal where needed. */

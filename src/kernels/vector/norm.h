@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: LayerNorm (Ba et al., 2016) and its way back. See vector/math.h. */
+/* Template: LayerNorm (Ba et al., 2016) and its backward. See vector/math.h. */
 #ifndef TGR_KERNELS_VECTOR_NORM_H
 #define TGR_KERNELS_VECTOR_NORM_H
 
@@ -41,7 +41,7 @@ static inline float vector_squared_distance(int64_t count, const vector_end *end
     return vector_lanes_sum(lanes);
 }
 
-/* Some rows take each step together: the sums of one row wait for each other, those of several rows do not. */
+/* A few rows go through each step together: the sums of one row wait for each other, those of several rows do not. */
 static inline void vector_layer_norm_some(int64_t rows, int64_t columns, const vector_end *end, const float *x,
                                           const float *weight, const float *bias, float epsilon, float *y, float *mean,
                                           float *rstd) {
@@ -67,7 +67,7 @@ static void vector_layer_norm(int64_t rows, int64_t columns, const float *x, con
     }
 }
 
-/* What a row's entries share in its way back; with g and h as in vector_layer_norm_backward. */
+/* What the entries of a row share in backward; g and h as in vector_layer_norm_backward. */
 typedef struct vector_norm_row {
     float mean, rstd, average_g, average_gh;
 } vector_norm_row;

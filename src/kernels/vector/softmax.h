@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Template: softmax and its way back. See vector/math.h.
+/* Template: softmax and its backward. See vector/math.h.
  *
- * A few rows go through each step together: the steps of one row wait for each other, those of several rows do not.
- * A row's last entries go through in a vector that overlaps the one before; that they are computed twice costs less
- * than one by one. Rows shorter than a vector are joined for what is done to each entry. */
+ * A few rows go through each step together: the steps of one row wait for each other, those of several rows do not. A
+ * row's last entries are handled in a vector that overlaps the one before: computing some of them twice costs less than
+ * one by one. Rows shorter than a vector are joined for operations on single entries. */
 #ifndef TGR_KERNELS_VECTOR_SOFTMAX_H
 #define TGR_KERNELS_VECTOR_SOFTMAX_H
 
@@ -26,8 +26,8 @@ static inline float vector_lanes_largest(const float *lanes) {
     return vector_larger(vector_larger(four[0], four[2]), vector_larger(four[1], four[3]));
 }
 
-/* The entry that becomes the largest by scaling: x is compared as sign·x. A NaN may be passed over: it comes back
- * through the exponentials. */
+/* The entry that is the largest after scaling: x is compared as sign·x. A NaN may be missed here: it reappears through
+ * the exponentials. */
 static inline float vector_extreme(int64_t count, float sign, const float *x) {
     float lanes[VECTOR_LANES];
     const float *end = x + count - VECTOR_LANES;
@@ -40,7 +40,7 @@ static inline float vector_extreme(int64_t count, float sign, const float *x) {
     return sign * vector_lanes_largest(lanes);
 }
 
-/* y = exp(scale·(x - extreme)); returns Σ y. The extreme is taken off before scaling, so that its exponent is exactly
+/* y = exp(scale·(x - extreme)); returns Σ y. The extreme is subtracted before scaling, so that its exponent is exactly
  * zero however large it is. */
 static inline float vector_exp_row(int64_t count, const vector_end *end, float scale, float extreme, const float *x,
                                    float *y) {

@@ -48,7 +48,7 @@ static void vector_add_scaled_backward(int64_t rows, int64_t columns, const floa
     }
 }
 
-/* Four rows at a time, so that `sum` is loaded and stored less often; the order stays r ascending. */
+/* Four rows at a time, so that `sum` is loaded and stored less often; the order is still r ascending. */
 static void vector_column_sum(int64_t rows, int64_t columns, const float *x, float *sum) {
     int64_t r = 0;
     for (; r + 4 <= rows; r += 4, x += 4 * columns) {
@@ -59,7 +59,7 @@ static void vector_column_sum(int64_t rows, int64_t columns, const float *x, flo
     for (; r < rows; r++, x += columns) vector_add(columns, x, sum);
 }
 
-/* Σ x·y of a row whose end is known. */
+/* Σ x·y of a row, given its end. */
 static inline float vector_dot_row(int64_t count, const vector_end *end, const float *x, const float *y) {
     float lanes[VECTOR_LANES];
     if (count < VECTOR_LANES) {
@@ -88,7 +88,7 @@ static float vector_dot(int64_t count, const float *x, const float *y) {
     return vector_lanes_sum(lanes);
 }
 
-/* In double no square of a float overflows, so only an infinity or NaN in x makes the sum one. */
+/* In double no square of a float overflows, so the sum is infinite or NaN only if some x is. */
 static double vector_sum_squares(int64_t count, const float *x) {
     double lanes[VECTOR_LANES] = {0};
     int64_t full = vector_full(count);

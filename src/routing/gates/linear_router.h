@@ -16,7 +16,7 @@ void tgr_linear_router_score(const tgr_layer_router *router, const tgr_routing_p
 void tgr_linear_router_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                                 const float *dlogits, int accumulate, tgr_routing_work *work, float *dx);
 
-/* logits [T, E] alone. */
+/* Only logits [T, E]. */
 void tgr_linear_logits(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                        float *logits);
 

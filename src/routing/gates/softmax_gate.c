@@ -79,7 +79,7 @@ typedef struct backward_job {
     float *dlogits;      /* [T, E] */
 } backward_job;
 
-/* dl = q ⊙ (dq - Σ_e q_e · dq_e), where dq is zero but for the K chosen: there it is dg_k, or when renormalised
+/* dl = q ⊙ (dq - Σ_e q_e · dq_e), where dq is zero except for the K chosen; there it is dg_k, or when renormalised
  * (dg_k - Σ_j dg_j · g_j) / Σ_j q of the j-th. */
 static void backward_token(const void *data, int64_t token) {
     const backward_job *job = data;

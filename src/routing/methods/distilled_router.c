@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The distilled router: an embedding of patches and places, and a product with Ê. */
+/* The distilled router: an embedding of patches and positions, and a product with Ê. */
 #include "routing/methods/distilled_router.h"
 
 #include <math.h>
@@ -64,7 +64,7 @@ typedef struct place_job {
     float *features;                /* [T, width] */
 } place_job;
 
-/* Puts the prefix tokens of one image in their place, and adds the positions. */
+/* Fills in the prefix tokens of one image, and adds the positions. */
 static void place_task(void *data, int64_t image, int worker) {
     const place_job *job = data;
     float *features = job->features + image * job->image_floats;
@@ -127,7 +127,7 @@ double tgr_distilled_router_imitate(const tgr_layer_router *router, const tgr_ro
     return job.share * sum;
 }
 
-/* The embedding's gradients other than W's, from dfeatures: sums over images first, then over places. */
+/* The embedding's gradients other than W's, from dfeatures: summed first over images, then over positions. */
 static void place_backward(const tgr_distilled_router *distilled, tgr_layer_router *router,
                            const tgr_routing_pass *pass, tgr_distilled_work *work) {
     const tgr_kernels *kernels = router->compute->kernels;
@@ -149,7 +149,7 @@ void tgr_distilled_router_backward(const tgr_distilled_router *distilled, tgr_la
                                                       tgr_gradient(parameters, distilled->centroids)),
                            tgr_linear_input_gradient(tokens, width, experts, work->dscores,
                                                      tgr_value(parameters, distilled->centroids), work->dfeatures, 0)};
-    /* Prefix tokens have patches of zeros and so no part in W's gradient. */
+    /* Prefix tokens have patches of zeros and so do not contribute to W's gradient. */
     tgr_gemm embedding = tgr_linear_weight_gradient(tokens, router->shape.patch_dim, width, patches, work->dfeatures,
                                                     tgr_gradient(parameters, distilled->patch_weight));
     tgr_gemm_run(router->compute, products, 2);

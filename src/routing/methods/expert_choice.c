@@ -10,6 +10,7 @@
  * The tokens compete within the whole batch, in evaluation too: a token's outcome depends on its batch. Without a limit
  * there would be nothing to choose, hence no capacity factor of 0. There is no K; each token has one choice on record
  * (top-1): of the experts that took it the one with the largest p, or, where none did, the router's first, not kept. */
+#include "base/assert.h"
 #include "base/status.h"
 #include "routing/each.h"
 #include "routing/gates/topk.h"
@@ -100,6 +101,7 @@ static void take_tokens(void *data, int64_t expert, int worker) {
         uint32_t key = tgr_falling_key(tokens.p[t * tokens.stride]);
         if (key < worst || (key == worst && equals-- > 0)) *taken++ = (int32_t)t;
     }
+    TGR_ASSERT(taken == job->taken + (expert + 1) * job->capacity);
 }
 
 /* Of the experts that took a token the one with the largest p, ties to the lower; -1 where none did. */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/options.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
@@ -193,6 +194,7 @@ void tgr_moe_layer_recompute(tgr_moe_layer *layer, const tgr_layer_input *input,
 
 /* dgates → the gradients of the method's tensors, and dx [T, dim] = or += their part, unless NULL. */
 static void router_backward(tgr_moe_layer *layer, const tgr_layer_input *input, int accumulate, float *dx) {
+    TGR_ASSERT(layer->pass.mode == TGR_TRAIN);
     tgr_layer_router *router = &layer->router;
     const tgr_method *method = router->method;
     const tgr_routing *routing = &layer->routing;
@@ -238,6 +240,7 @@ double tgr_moe_layer_divergence(tgr_moe_layer *layer, const float *teacher) {
 }
 
 void tgr_moe_layer_guide(tgr_moe_layer *layer, const float *teacher, double weight) {
+    TGR_ASSERT(layer->pass.mode == TGR_TRAIN);
     tgr_guidance_backward(&layer->router, &layer->pass, &layer->routing.scores, teacher, weight,
                           layer->routing.losses.dlogits);
 }

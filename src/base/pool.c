@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "base/struct.h"
 
@@ -108,6 +109,7 @@ static void *worker_main(void *argument) {
 
 /* Starts thread `index`, with all signals blocked: they are for the host's threads. */
 static tgr_status start_worker(tgr_pool *pool, int index) {
+    TGR_ASSERT(index >= 1 && index < pool->workers);
     worker *self = &pool->threads[index - 1];
     *self = (worker){.pool = pool, .index = index};
     sigset_t all, before;
@@ -128,6 +130,7 @@ static void destroy(tgr_pool *pool, int started) {
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < started; i++) pthread_join(pool->threads[i].thread, NULL);
+    TGR_ASSERT(atomic_load(&pool->joined) == 0 && pool->sleeping == 0);
     pthread_cond_destroy(&pool->done);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
@@ -188,7 +191,8 @@ tgr_status tgr_pool_create_from_executor(tgr_pool **out, const tgr_executor *exe
 }
 
 void tgr_pool_retain(tgr_pool *pool) {
-    atomic_fetch_add(&pool->references, 1);
+    int before = atomic_fetch_add(&pool->references, 1);
+    TGR_ASSERT(before > 0);
 }
 
 void tgr_pool_free(tgr_pool *pool) {
@@ -210,6 +214,7 @@ void tgr_pool_unlock(tgr_pool *pool) {
 
 static void run_on_own_threads(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, void *job) {
     pthread_mutex_lock(&pool->lock);
+    TGR_ASSERT(!pool->open && atomic_load(&pool->joined) == 0);
     pool->fn = fn;
     pool->job = job;
     pool->tasks = tasks;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The routing record as the public sees it. */
+/* The public functions that read the routing record. */
 #include "base/status.h"
 #include "routing/routing.h"
 
-/* Before the first batch there is nothing to lend. */
+/* Before the first batch there is nothing to read. */
 #define REQUIRE_BATCH(routing)                                                                  \
     do {                                                                                        \
         TGR_REQUIRE_ARGUMENT(routing);                                                          \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parameters, layer and a growing arena under one roof. */
+/* Parameters, a layer and a growing arena in one struct. */
 #include "routing/handles/standalone.h"
 
 #include <math.h>
@@ -58,7 +58,7 @@ static void plan(tgr_standalone *standalone) {
     plan_layer(standalone, &arena, standalone->tokens);
 }
 
-/* Buffers for up to `tokens` tokens, of such images as are asked for, in new memory. */
+/* Buffers for up to `tokens` tokens, in images of the requested size, in new memory. */
 static tgr_status grow(tgr_standalone *standalone, int64_t tokens) {
     tgr_arena count = {0};
     void *memory = NULL;
@@ -78,7 +78,7 @@ static tgr_status grow(tgr_standalone *standalone, int64_t tokens) {
         standalone->planned_sequence = standalone->sequence;
     }
     tgr_moe_layer_set_sequence(standalone->layer, standalone->planned_sequence);
-    plan(standalone); /* counting took the layer's buffers away: give it new ones, or the old ones again */
+    plan(standalone); /* counting has unset the layer's buffers: set the new ones, or the old ones again */
     return status;
 }
 

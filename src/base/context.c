@@ -81,13 +81,12 @@ tgr_status tgr_context_build(tgr_context **out, const tgr_context_options *optio
     context->compute.context = context;
     context->compute.kernels = kernels;
 
-    tgr_status status = set_up(context, &copy, scratch_floats);
-    if (status != TGR_OK) {
-        destroy(context);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(set_up(context, &copy, scratch_floats));
     *out = context;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) destroy(context);
+    return status;
 }
 
 void tgr_context_retain(tgr_context *context) {

@@ -29,9 +29,21 @@ void tgr_parameters_retain(tgr_parameters *parameters) {
     TGR_ASSERT(before > 0);
 }
 
+/* Between tensors, whatever was written to them. */
+__attribute__((unused)) static int padding_is_zero(const tgr_parameters *parameters, const float *arena) {
+    for (int64_t i = 0; arena != NULL && i < parameters->tensor_count; i++) {
+        const tgr_tensor *tensor = &parameters->tensors[i];
+        for (int64_t at = tensor->offset + tensor->count; at % FLOATS_PER_LINE != 0; at++)
+            if (arena[at] != 0) return 0;
+    }
+    return 1;
+}
+
 void tgr_parameters_release(tgr_parameters *parameters) {
     if (parameters == NULL || atomic_fetch_sub(&parameters->references, 1) != 1) return;
     tgr_context *context = parameters->context;
+    TGR_ASSERT(padding_is_zero(parameters, parameters->lender == NULL ? parameters->values : NULL));
+    TGR_ASSERT(padding_is_zero(parameters, parameters->gradients));
     if (parameters->lender == NULL) {
         tgr_release(context, parameters->gradients, (size_t)parameters->floats, sizeof(float));
         tgr_release(context, parameters->values, (size_t)parameters->floats, sizeof(float));
@@ -106,16 +118,15 @@ tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const 
 
 tgr_status tgr_parameters_seal(tgr_parameters *parameters) {
     TGR_REQUIRE(parameters->values == NULL, TGR_ERROR_STATE, "the parameters were sealed already");
-    void *values, *gradients;
-    TGR_TRY(tgr_allocate(parameters->context, &values, (size_t)parameters->floats, sizeof(float)));
-    tgr_status status = tgr_allocate(parameters->context, &gradients, (size_t)parameters->floats, sizeof(float));
-    if (status != TGR_OK) {
-        tgr_release(parameters->context, values, (size_t)parameters->floats, sizeof(float));
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    void *values = NULL, *gradients = NULL;
+    TGR_TRY_DONE(tgr_allocate(parameters->context, &values, (size_t)parameters->floats, sizeof(float)));
+    TGR_TRY_DONE(tgr_allocate(parameters->context, &gradients, (size_t)parameters->floats, sizeof(float)));
     parameters->values = values;
     parameters->gradients = gradients;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_release(parameters->context, values, (size_t)parameters->floats, sizeof(float));
+    return status;
 }
 
 void tgr_parameters_borrow(tgr_parameters *parameters, tgr_parameters *lender) {

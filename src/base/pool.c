@@ -161,17 +161,15 @@ tgr_status tgr_pool_create(tgr_pool **out, int threads) {
     TGR_REQUIRE(threads >= 0 && threads <= TGR_MAX_WORKERS, TGR_ERROR_RANGE,
                 "argument 'threads' is %d; it must be 1 to %d, or 0 for all processors", threads, TGR_MAX_WORKERS);
     if (threads == 0) threads = available_processors();
+    tgr_status status = TGR_OK;
     tgr_pool *pool;
+    int started = 0;
     TGR_TRY(allocate(&pool, threads, threads - 1));
-    for (int index = 1; index < threads; index++) {
-        tgr_status status = start_worker(pool, index);
-        if (status != TGR_OK) {
-            destroy(pool, index - 1);
-            return status;
-        }
-    }
+    for (; started < threads - 1; started++) TGR_TRY_DONE(start_worker(pool, started + 1));
     *out = pool;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) destroy(pool, started);
+    return status;
 }
 
 tgr_status tgr_pool_create_from_executor(tgr_pool **out, const tgr_executor *executor) {

@@ -15,7 +15,7 @@ typedef struct tgr_head {
     int64_t classes, tokens;
     float *features; /* [batch, tokens, dim], output of the norm */
     float *logits;   /* [batch, classes] */
-    float *dlogits;  /* [batch, classes], gradient of each head's own logits; NULL where it equals dlogits */
+    float *dlogits;  /* [batch, classes], gradient of each head's own logits; NULL where it equals that of the mean */
 } tgr_head;
 
 /* Adds norm.…, head.…, head_dist.…. */

@@ -54,7 +54,7 @@ tgr_status tgr_moe_layer_create(tgr_moe_layer **out, tgr_context *context, const
     made->init_std = tgr_option_f64(config, TGR_OPTION_INIT_STD);
     made->routing.experts = options.experts;
     made->routing.top_k = options.top_k;
-    TGR_TRY_DONE(tgr_layer_router_set_up(&made->router, &options, shape, parameters, config, prefix));
+    TGR_TRY_DONE(tgr_layer_router_open(&made->router, &options, shape, parameters, config, prefix));
     TGR_TRY_DONE(tgr_allocate(context, &made->work.own, method_of(made)->work_bytes, 1));
     if (with_experts) TGR_TRY_DONE(declare_experts(made, config, prefix));
     *out = made;
@@ -66,7 +66,7 @@ done:
 void tgr_moe_layer_free(tgr_moe_layer *layer) {
     if (layer == NULL) return;
     if (layer->work.own != NULL) tgr_release(layer->context, layer->work.own, method_of(layer)->work_bytes, 1);
-    tgr_layer_router_clear(&layer->router);
+    tgr_layer_router_close(&layer->router);
     tgr_release(layer->context, layer, 1, sizeof *layer);
 }
 
@@ -134,7 +134,7 @@ static tgr_routing_pass pass_of(const tgr_moe_layer *layer, tgr_mode mode, int64
 }
 
 /* Everything that is decided before the experts run. */
-static void route(tgr_moe_layer *layer, const tgr_layer_input *input) {
+static void decide(tgr_moe_layer *layer, const tgr_layer_input *input) {
     tgr_layer_router *router = &layer->router;
     const tgr_method *method = router->method;
     const tgr_routing_pass *pass = &layer->pass;
@@ -179,7 +179,7 @@ static void observe(tgr_moe_layer *layer) {
 void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, int64_t tokens, const tgr_layer_input *input,
                            float *y) {
     layer->pass = pass_of(layer, mode, tokens);
-    route(layer, input);
+    decide(layer, input);
     if (layer->experts.count == 0) return;
     run_experts(layer, input->x);
     observe(layer);

@@ -7,6 +7,7 @@
 #include "base/context.h"
 #include "base/parameters.h"
 #include "base/random.h"
+#include "layers/linear.h"
 #include "routing/routing.h"
 
 struct tgr_method; /* routing/method.h */
@@ -41,7 +42,7 @@ typedef struct tgr_layer_router {
     const struct tgr_method *method;
     const tgr_compute *compute;
     tgr_parameters *parameters; /* of the network */
-    int64_t weight;             /* tensor [E, dim] of linear_router.h, where the method has one */
+    tgr_linear linear;          /* W [E, dim] of linear_router.h, where the method has one */
     void *own;                  /* the method's own struct: see method.h */
     const float *override;      /* [override_tokens, E] probabilities to route by in evaluation, or NULL */
     int64_t override_tokens;
@@ -61,11 +62,11 @@ typedef struct tgr_routing_pass {
 /* Reads the router's options. Fails when the method has no experts, or is not implemented, or top_k exceeds experts. */
 tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config *config);
 /* Makes a router and declares its method's tensors, each called "<prefix>router.…". On failure some may have been
- * added, and tgr_layer_router_clear must still be called. */
-tgr_status tgr_layer_router_set_up(tgr_layer_router *router, const tgr_router_options *options,
-                                   const tgr_layer_shape *shape, tgr_parameters *parameters, const tgr_config *config,
-                                   const char *prefix);
-void tgr_layer_router_clear(tgr_layer_router *router);
+ * added. */
+tgr_status tgr_layer_router_open(tgr_layer_router *router, const tgr_router_options *options,
+                                 const tgr_layer_shape *shape, tgr_parameters *parameters, const tgr_config *config,
+                                 const char *prefix);
+void tgr_layer_router_close(tgr_layer_router *router);
 /* Adds the tensor "<prefix><name>". For methods. */
 tgr_status tgr_layer_router_add(tgr_layer_router *router, int64_t *index, const char *prefix, const char *name,
                                 unsigned flags, int ndim, const int64_t *dims);

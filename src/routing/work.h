@@ -11,12 +11,12 @@ typedef struct tgr_routing_work {
     float *noisy_logits, *noisy_probabilities; /* [T, E], where there is noise */
     float *dgates;                             /* [T, K], or [most slots] where the method weighs_slots */
     void *own;                                 /* the method's: see method.h */
-    /* Within one function: */
-    double *partial;               /* [tgr_each_blocks(T), E] */
-    double *sums, *factors;        /* [E], for auxiliary losses */
-    uint32_t *priority;            /* [T], sort keys */
+    /* Within a step: */
+    double *partial;               /* [tgr_each_blocks(T), E], see each.h */
+    double *sums, *factors;        /* [E], of auxiliary losses */
+    uint32_t *priority;            /* [T], sort keys; this and what follows are capacity.c's */
     int32_t *order, *order_before; /* [T], tokens by priority, and room to sort them */
-    int64_t *cursor;               /* [E], a count for each expert */
+    int64_t *next_slot;            /* [E] */
 } tgr_routing_work;
 
 /* Takes the record's buffers and the working memory for up to `tokens` tokens from the arena: for passes in TGR_EVAL,

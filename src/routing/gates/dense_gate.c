@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Slots for every expert that a token takes. */
+/* Slots for every expert that a token takes, and the gradient of their gates:
+ *
+ *     dq_e = dg_e, or when renormalised (dg_e - Σ_{j ∈ S} dg_j · g_j) / Σ_{j ∈ S} q_j, and 0 for e ∉ S
+ *     dl = q ⊙ (dq - Σ_e q_e · dq_e) / temperature */
 #include "routing/gates/dense_gate.h"
 
 #include <string.h>
@@ -89,7 +92,7 @@ void tgr_dense_route(const tgr_layer_router *router, const tgr_routing_pass *pas
                      tgr_choices *choices) {
     dense_job job = job_of(router, threshold, choices);
     job.gates = choices->gates;
-    tgr_choose_experts(router, pass, choices);
+    tgr_choose_experts(router, pass, choices->gate_probabilities, choices);
     tgr_each(router->compute, pass->tokens, weigh_choices, &job);
 }
 
@@ -126,8 +129,6 @@ void tgr_dense_assign(const tgr_layer_router *router, const tgr_routing_pass *pa
     tgr_each(router->compute, pass->tokens, weigh_slots, &job);
 }
 
-/* dq_e = dg_e, or when renormalised (dg_e - Σ_{j ∈ S} dg_j · g_j) / Σ_{j ∈ S} q_j, and 0 for e ∉ S;
- * dl = q ⊙ (dq - Σ_e q_e · dq_e) / temperature. */
 static void backward_token(const void *data, int64_t token) {
     const dense_job *job = data;
     const float *q = q_of(job, token), *dgates = job->dgates;

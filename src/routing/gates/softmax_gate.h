@@ -15,9 +15,8 @@ void tgr_softmax_gate(const tgr_layer_router *router, const tgr_routing_pass *pa
 void tgr_softmax_gate_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                                const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits);
 
-/* From gate_probabilities: the K largest and their gates. */
-void tgr_choose_experts(const tgr_layer_router *router, const tgr_routing_pass *pass, tgr_choices *choices);
-/* gates [K] of one token's experts [K], from its q [E]. */
-void tgr_gate_token(const tgr_router_options *options, const float *q, const int32_t *experts, float *gates);
+/* The experts of the K largest of ranks [T, E], and their gates from gate_probabilities. */
+void tgr_choose_experts(const tgr_layer_router *router, const tgr_routing_pass *pass, const float *ranks,
+                        tgr_choices *choices);
 
 #endif

@@ -29,7 +29,7 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
 }
 
 static void initialise(tgr_layer_router *router) {
-    tgr_initialise_orthogonal(router->parameters, router->weight, CENTROID_GAIN);
+    tgr_initialise_orthogonal(router->parameters, router->linear.weight, CENTROID_GAIN);
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
@@ -41,7 +41,7 @@ static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, 
     if (pass->mode == TGR_TRAIN)
         tgr_assign_balanced(work->own, pass->tokens, scores->logits, choices->experts);
     else
-        tgr_choose_best(router, pass, scores->logits, choices);
+        tgr_choose_experts(router, pass, scores->logits, choices);
     tgr_sigmoid_gate(router, pass, scores->logits, choices);
 }
 

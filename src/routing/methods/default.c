@@ -61,19 +61,19 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
-    default_work *mine = work->own;
+    default_work *buffers = work->own;
     int64_t experts = router->options.experts;
-    mine->by_expert = tgr_arena_floats(arena, tokens, experts);
-    mine->batch_mean = tgr_arena_take(arena, experts, router->shape.dim, sizeof *mine->batch_mean);
-    mine->batch_weight = tgr_arena_take(arena, experts, 1, sizeof *mine->batch_weight);
+    buffers->by_expert = tgr_arena_floats(arena, tokens, experts);
+    buffers->batch_mean = tgr_arena_take(arena, experts, router->shape.dim, sizeof *buffers->batch_mean);
+    buffers->batch_weight = tgr_arena_take(arena, experts, 1, sizeof *buffers->batch_weight);
 }
 
 /* Without experts there is no combine_backward, so only the gates have a gradient. */
 static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                   tgr_routing_work *work, tgr_choices *choices) {
-    default_work *mine = work->own;
+    default_work *buffers = work->own;
     tgr_softmax_gate(router, pass, scores, work, choices);
-    memset(mine->by_expert, 0, (size_t)(pass->tokens * router->options.experts) * sizeof *mine->by_expert);
+    memset(buffers->by_expert, 0, (size_t)(pass->tokens * router->options.experts) * sizeof *buffers->by_expert);
 }
 
 static int64_t column_pieces(int64_t dim) {
@@ -143,18 +143,18 @@ static void blend_task(void *data, int64_t expert, int worker) {
 static void observe(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                     const tgr_slots *slots, const float *output, tgr_routing_work *work) {
     const default_own *own = router->own;
-    const default_work *mine = work->own;
+    default_work *buffers = work->own;
     int64_t experts = router->options.experts, dim = router->shape.dim;
     mean_job means = {.router = router,
                       .scores = scores,
                       .slots = slots,
                       .output = output,
-                      .batch_mean = mine->batch_mean,
-                      .batch_weight = mine->batch_weight};
+                      .batch_mean = buffers->batch_mean,
+                      .batch_weight = buffers->batch_weight};
     blend_job blend = {.dim = dim,
                        .beta = own->beta,
-                       .batch_mean = mine->batch_mean,
-                       .batch_weight = mine->batch_weight,
+                       .batch_mean = buffers->batch_mean,
+                       .batch_weight = buffers->batch_weight,
                        .value = tgr_value(router->parameters, own->value),
                        .mean = tgr_value(router->parameters, own->mean),
                        .weight = tgr_value(router->parameters, own->weight)};
@@ -182,14 +182,14 @@ static void leave_out_chosen(const void *data, int64_t token) {
 static void combine(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                     const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y) {
     const default_own *own = router->own;
-    const default_work *mine = work->own;
+    default_work *buffers = work->own;
     int64_t experts = router->options.experts;
     token_job job = {
-        .experts = experts, .top_k = router->options.top_k, .choices = choices, .by_expert = mine->by_expert};
+        .experts = experts, .top_k = router->options.top_k, .choices = choices, .by_expert = buffers->by_expert};
     tgr_combine_tokens(router, pass, choices, slots, output, work, y);
     tgr_each(router->compute, pass->tokens, leave_out_chosen, &job);
-    tgr_gemm defaults = tgr_linear_input_gradient(pass->tokens, router->shape.dim, experts, mine->by_expert,
-                                                  tgr_value(router->parameters, own->value), y, 1);
+    tgr_gemm defaults = tgr_product_dx(pass->tokens, router->shape.dim, experts, buffers->by_expert,
+                                       tgr_value(router->parameters, own->value), y, 1);
     tgr_gemm_run(router->compute, &defaults, 1);
 }
 
@@ -198,9 +198,9 @@ static void combine_backward(const tgr_layer_router *router, const tgr_routing_p
                              const tgr_slots *slots, const float *dy, const float *output, tgr_routing_work *work,
                              float *dgates, float *doutput) {
     const default_own *own = router->own;
-    const default_work *mine = work->own;
-    tgr_gemm defaults = tgr_linear_output(pass->tokens, router->shape.dim, router->options.experts, dy,
-                                          tgr_value(router->parameters, own->value), NULL, mine->by_expert);
+    default_work *buffers = work->own;
+    tgr_gemm defaults = tgr_product_y(pass->tokens, router->shape.dim, router->options.experts, dy,
+                                      tgr_value(router->parameters, own->value), NULL, buffers->by_expert);
     tgr_gemm_run(router->compute, &defaults, 1);
     tgr_combine_tokens_backward(router, pass, choices, slots, dy, output, work, dgates, doutput);
 }
@@ -220,12 +220,12 @@ static void backward_token(const void *data, int64_t token) {
 
 static void route_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                            const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits) {
-    const default_work *mine = work->own;
+    default_work *buffers = work->own;
     token_job job = {.experts = router->options.experts,
                      .top_k = router->options.top_k,
                      .choices = choices,
                      .dgates = dgates,
-                     .by_expert = mine->by_expert,
+                     .by_expert = buffers->by_expert,
                      .dlogits = dlogits};
     (void)slots;
     tgr_each(router->compute, pass->tokens, backward_token, &job);

@@ -17,9 +17,9 @@
 #define TGR_STABLE_GAIN 0.1 /* gain of the orthogonal initial values of centroids */
 
 typedef struct tgr_distilled_router {
-    int64_t width;
-    /* Tensors: W [width, patch_dim], b [width], [sequence, width], [prefix tokens, width], Ê [E, width]. */
-    int64_t patch_weight, patch_bias, position, prefix, centroids;
+    tgr_linear embedding;     /* W [width, patch_dim], b [width] */
+    tgr_linear centroids;     /* Ê [E, width] */
+    int64_t position, prefix; /* tensors [sequence, width], [prefix tokens, width] */
 } tgr_distilled_router;
 
 typedef struct tgr_distilled_work {

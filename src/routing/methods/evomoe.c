@@ -46,8 +46,8 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
-    evomoe_work *mine = work->own;
-    mine->q = tgr_arena_floats(arena, tokens, router->options.experts);
+    evomoe_work *buffers = work->own;
+    buffers->q = tgr_arena_floats(arena, tokens, router->options.experts);
 }
 
 static int is_falling(const evomoe_own *own, const tgr_routing_pass *pass) {
@@ -66,10 +66,10 @@ static double threshold(const evomoe_own *own, const tgr_routing_pass *pass) {
 
 static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                   tgr_routing_work *work, tgr_choices *choices) {
-    const evomoe_work *mine = work->own;
+    evomoe_work *buffers = work->own;
     tgr_softmax_rows(router->compute, pass->tokens, router->options.experts,
-                     (float)(1 / temperature(router->own, pass)), scores->logits, mine->q, NULL);
-    if (pass->override == NULL) choices->gate_probabilities = mine->q;
+                     (float)(1 / temperature(router->own, pass)), scores->logits, buffers->q, NULL);
+    if (pass->override == NULL) choices->gate_probabilities = buffers->q;
     tgr_dense_route(router, pass, threshold(router->own, pass), choices);
 }
 

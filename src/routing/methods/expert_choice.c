@@ -41,8 +41,8 @@ static int64_t most_slots(const tgr_layer_router *router, tgr_mode mode, int64_t
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
-    expert_choice_work *mine = work->own;
-    mine->taken = tgr_arena_take(arena, most_slots(router, TGR_TRAIN, tokens), 1, sizeof *mine->taken);
+    expert_choice_work *buffers = work->own;
+    buffers->taken = tgr_arena_take(arena, most_slots(router, TGR_TRAIN, tokens), 1, sizeof *buffers->taken);
 }
 
 /* The column of one expert: p of token t at column[t · stride]. */
@@ -137,12 +137,12 @@ static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, 
 static void assign(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                    tgr_routing_work *work, tgr_slots *slots) {
     const choice_job job = job_of(router, pass, choices);
-    const expert_choice_work *mine = work->own;
+    const expert_choice_work *buffers = work->own;
     tgr_assign_equally(job.experts, job.capacity, slots);
     for (int64_t t = 0; t < pass->tokens; t++) slots->slot_of_choice[t] = -1;
     for (int64_t e = 0; e < job.experts; e++) {
         for (int64_t slot = slots->first_slot[e]; slot < slots->first_slot[e + 1]; slot++) {
-            int32_t token = mine->taken[slot];
+            int32_t token = buffers->taken[slot];
             slots->token_of_slot[slot] = token;
             slots->gate_of_slot[slot] = job.p[token * job.experts + e];
             if (choices->experts[token] == e) slots->slot_of_choice[token] = (int32_t)slot;

@@ -14,7 +14,6 @@
 
 #include "base/status.h"
 #include "routing/each.h"
-#include "routing/gates/topk.h"
 #include "routing/methods/parts.h"
 
 typedef struct loss_free_own {
@@ -39,9 +38,9 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
-    loss_free_work *mine = work->own;
-    mine->bias = tgr_arena_floats(arena, router->options.experts, 1);
-    mine->biased = tgr_arena_floats(arena, tokens, router->options.experts);
+    loss_free_work *buffers = work->own;
+    buffers->bias = tgr_arena_floats(arena, router->options.experts, 1);
+    buffers->biased = tgr_arena_floats(arena, tokens, router->options.experts);
 }
 
 /* Step numbers that float32 holds exactly. */
@@ -67,38 +66,36 @@ static void begin(tgr_layer_router *router, const tgr_routing_pass *pass) {
     tgr_value(router->parameters, own->load)[router->options.experts] = step_number(pass);
 }
 
-typedef struct choice_job {
-    const tgr_router_options *options;
+typedef struct bias_job {
+    int64_t experts;
+    const float *p;    /* [T, E] */
     const float *bias; /* [E] */
     float *biased;     /* [T, E] */
-    tgr_choices *choices;
-} choice_job;
+} bias_job;
 
-static void choose(const void *data, int64_t token) {
-    const choice_job *job = data;
-    int64_t experts = job->options->experts, top_k = job->options->top_k;
-    const float *p = job->choices->gate_probabilities + token * experts;
-    float *biased = job->biased + token * experts;
-    int32_t *chosen = job->choices->experts + token * top_k;
-    for (int64_t e = 0; e < experts; e++) biased[e] = p[e] + job->bias[e];
-    tgr_top_k(biased, experts, top_k, chosen);
-    tgr_gate_token(job->options, p, chosen, job->choices->gates + token * top_k);
+static void add_bias(const void *data, int64_t token) {
+    const bias_job *job = data;
+    const float *p = job->p + token * job->experts;
+    float *biased = job->biased + token * job->experts;
+    for (int64_t e = 0; e < job->experts; e++) biased[e] = p[e] + job->bias[e];
 }
 
 static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                   tgr_routing_work *work, tgr_choices *choices) {
     const loss_free_own *own = router->own;
-    const loss_free_work *mine = work->own;
-    size_t bytes = (size_t)router->options.experts * sizeof *mine->bias;
-    choice_job job = {.options = &router->options, .bias = mine->bias, .biased = mine->biased, .choices = choices};
-    (void)scores;
+    loss_free_work *buffers = work->own;
+    bias_job job = {.experts = router->options.experts,
+                    .p = scores->probabilities,
+                    .bias = buffers->bias,
+                    .biased = buffers->biased};
     if (pass->override != NULL) {
-        tgr_choose_experts(router, pass, choices);
+        tgr_choose_experts(router, pass, pass->override, choices);
         return;
     }
-    memcpy(mine->bias, tgr_value(router->parameters, own->bias), bytes);
-    move_bias(router, pass, mine->bias);
-    tgr_each(router->compute, pass->tokens, choose, &job);
+    memcpy(buffers->bias, tgr_value(router->parameters, own->bias), (size_t)job.experts * sizeof *buffers->bias);
+    move_bias(router, pass, buffers->bias);
+    tgr_each(router->compute, pass->tokens, add_bias, &job);
+    tgr_choose_experts(router, pass, buffers->biased, choices);
 }
 
 static void finish(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices) {

@@ -30,7 +30,7 @@ static tgr_status declare_experts(tgr_moe_layer *layer, const tgr_config *config
 static tgr_status check_use(const tgr_router_options *options, const tgr_layer_shape *shape, int with_experts) {
     const tgr_method *method = tgr_method_find(options->method);
     TGR_REQUIRE(!method->reads_patches || shape->patch_dim > 0, TGR_ERROR_UNSUPPORTED,
-                "method '%s' reads the patches of images; it works within a model only",
+                "method '%s' reads the patches of images; it works only within a model",
                 tgr_method_name(options->method));
     TGR_REQUIRE((!method->weighs_slots && !method->mixes_tokens) || with_experts, TGR_ERROR_UNSUPPORTED,
                 "method '%s' has no router without experts; a MoE layer or a model is needed",

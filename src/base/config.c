@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A config: one value for each row of the option table. What the caller did not set comes from the method, else the
- * preset, else the table; this is worked out anew whenever something is set, so that reading cannot fail. */
+ * preset, else the table; this is resolved again whenever something is set, so that reading cannot fail. */
 #include "base/config.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/names.h"
@@ -30,6 +31,7 @@ struct tgr_config {
 };
 
 static int row_index(const tgr_option_row *row) {
+    TGR_ASSERT(row >= tgr_option_rows && row < tgr_option_rows + TGR_OPTION_ROWS);
     return (int)(row - tgr_option_rows);
 }
 
@@ -39,11 +41,11 @@ static tgr_status check_number(const tgr_option_row *row, double value) {
     tgr_number_write(value, given);
     tgr_number_write(row->least, least);
     tgr_number_write(row->most, most);
-    return tgr_fail(TGR_ERROR_RANGE, "%s is %s; allowed are %s to %s", row->key, given, least, most);
+    return tgr_fail(TGR_ERROR_RANGE, "%s is %s; it must be %s to %s", row->key, given, least, most);
 }
 
 static tgr_status check_list(const tgr_option_row *row, const int64_t *values, int64_t count) {
-    TGR_REQUIRE(count >= 0 && count <= TGR_LIST_MAX, TGR_ERROR_RANGE, "%s has %lld numbers; allowed are 0 to %d",
+    TGR_REQUIRE(count >= 0 && count <= TGR_LIST_MAX, TGR_ERROR_RANGE, "%s has %lld numbers; it may have 0 to %d",
                 row->key, (long long)count, TGR_LIST_MAX);
     for (int64_t i = 0; i < count; i++) {
         TGR_TRY(check_number(row, (double)values[i]));
@@ -59,7 +61,7 @@ static tgr_status parse_choice(const tgr_option_row *row, const char *text, int6
     tgr_nearest nearest = {.text = text};
     const int64_t index = tgr_names_find(row->choices, text);
     if (index < 0) tgr_nearest_offer_all(&nearest, row->choices);
-    TGR_REQUIRE(index >= 0, TGR_ERROR_RANGE, "%s is '%s'; allowed are %s%s", row->key, text, row->choices,
+    TGR_REQUIRE(index >= 0, TGR_ERROR_RANGE, "%s is '%s'; it must be one of %s%s", row->key, text, row->choices,
                 tgr_nearest_hint(&nearest, hint));
     *value = index;
     return TGR_OK;
@@ -82,7 +84,7 @@ static tgr_status parse_list(const tgr_option_row *row, const char *text, option
                     TGR_LIST_MAX);
         TGR_TRY(parse_integer(row, at, &at, &value->list[value->list_count++]));
         TGR_REQUIRE(*at == '\0' || (*at == ',' && at[1] != '\0'), TGR_ERROR_RANGE,
-                    "%s is '%s'; whole numbers between commas are needed", row->key, text);
+                    "%s is '%s'; whole numbers separated by commas are needed", row->key, text);
         if (*at == ',') at++;
     }
     return check_list(row, value->list, value->list_count);
@@ -108,8 +110,8 @@ static tgr_status parse_value(const tgr_option_row *row, const char *text, optio
     return tgr_fail(TGR_ERROR_OPTION, "%s has no known type", row->key);
 }
 
-/* Gives unset options the values of a table's text, "key=value key=value". The tables are ours: parsing cannot fail
- * (a test reads every row). */
+/* Gives unset options the values in a table's text, "key=value key=value". The tables are the library's own: parsing
+ * cannot fail (a test reads every row). */
 static void apply_defaults(tgr_config *config, const char *defaults) {
     while (*defaults) {
         const size_t length = strcspn(defaults, " ");
@@ -117,7 +119,11 @@ static void apply_defaults(tgr_config *config, const char *defaults) {
         char text[64] = "";
         if (key < length && length - key - 1 < sizeof text) memcpy(text, defaults + key + 1, length - key - 1);
         const tgr_option_row *row = tgr_option_find_key(defaults, key);
-        if (row && !config->set[row_index(row)]) (void)parse_value(row, text, &config->values[row_index(row)]);
+        TGR_ASSERT(row != NULL && length - key - 1 < sizeof text);
+        if (row && !config->set[row_index(row)]) {
+            tgr_status parsed = parse_value(row, text, &config->values[row_index(row)]);
+            TGR_ASSERT(parsed == TGR_OK);
+        }
         defaults += length;
         defaults += strspn(defaults, " ");
     }
@@ -125,7 +131,9 @@ static void apply_defaults(tgr_config *config, const char *defaults) {
 
 static void resolve(tgr_config *config) {
     for (int i = 0; i < TGR_OPTION_ROWS; i++) {
-        if (!config->set[i]) (void)parse_value(&tgr_option_rows[i], tgr_option_rows[i].standard, &config->values[i]);
+        if (config->set[i]) continue;
+        tgr_status parsed = parse_value(&tgr_option_rows[i], tgr_option_rows[i].standard, &config->values[i]);
+        TGR_ASSERT(parsed == TGR_OK);
     }
     apply_defaults(config, tgr_preset_defaults(tgr_option_i64(config, TGR_OPTION_PRESET)));
     apply_defaults(config, tgr_method_defaults(tgr_option_i64(config, TGR_OPTION_METHOD)));
@@ -168,10 +176,10 @@ void tgr_config_free(tgr_config *config) {
     tgr_context_free(context);
 }
 
-/* The row of `option`, if its type is one of the two. */
+/* The row of `option`, if its type is one of `types`. */
 static tgr_status find_typed(tgr_option option, unsigned types, const tgr_option_row **row) {
     TGR_TRY(tgr_option_require(option, row));
-    TGR_REQUIRE(types >> (*row)->type & 1u, TGR_ERROR_OPTION, "option %s has another type", (*row)->key);
+    TGR_REQUIRE(types >> (*row)->type & 1u, TGR_ERROR_OPTION, "option %s has a different type", (*row)->key);
     return TGR_OK;
 }
 
@@ -263,7 +271,7 @@ tgr_status tgr_config_get_list(const tgr_config *config, tgr_option option, int6
     return TGR_OK;
 }
 
-/* Appends to text[size] at *used; *used grows by what was wanted, even past the end, as with snprintf. */
+/* Appends to text[size] at *used; *used grows by the full length, even past the end, as with snprintf. */
 static void append(char *text, size_t size, size_t *used, const char *piece, size_t length) {
     for (size_t i = 0; i < length; i++, ++*used) {
         if (*used + 1 < size) text[*used] = piece[i];
@@ -298,6 +306,7 @@ tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text,
             snprintf(number, sizeof number, "%lld", (long long)value->integer);
         append(whole, sizeof whole, &used, number, strlen(number));
     }
+    TGR_ASSERT(used < sizeof whole);
     TGR_REQUIRE(used < size, TGR_ERROR_RANGE, "size is %zu; the value of %s needs %zu", size, key, used + 1);
     memcpy(text, whole, used + 1);
     return TGR_OK;
@@ -308,16 +317,23 @@ int tgr_config_is_set(const tgr_config *config, tgr_option option) {
     return config != NULL && row != NULL && config->set[row_index(row)];
 }
 
+/* The value of an option of one of these types. */
+static const option_value *value_of(const tgr_config *config, tgr_option option, unsigned types) {
+    const tgr_option_row *row = tgr_option_find_row(option);
+    TGR_ASSERT(row != NULL && (types >> row->type & 1u));
+    return &config->values[row_index(row)];
+}
+
 int64_t tgr_option_i64(const tgr_config *config, tgr_option option) {
-    return config->values[row_index(tgr_option_find_row(option))].integer;
+    return value_of(config, option, INTEGER_TYPES)->integer;
 }
 
 double tgr_option_f64(const tgr_config *config, tgr_option option) {
-    return config->values[row_index(tgr_option_find_row(option))].real;
+    return value_of(config, option, REAL_TYPES)->real;
 }
 
 const int64_t *tgr_option_list(const tgr_config *config, tgr_option option, int64_t *count) {
-    const option_value *value = &config->values[row_index(tgr_option_find_row(option))];
+    const option_value *value = value_of(config, option, LIST_TYPES);
     *count = value->list_count;
     return value->list;
 }
@@ -343,7 +359,7 @@ tgr_status tgr_config_check_methods(const tgr_config *config) {
         const tgr_option_row *row = &tgr_option_rows[i];
         if (!config->set[i] || tgr_option_is_used(config, (tgr_option)row->number)) continue;
         write_users(row, users, sizeof users);
-        return tgr_fail(TGR_ERROR_OPTION, "option '%s' is set, and method '%s' does not use it; these do: %s", row->key,
+        return tgr_fail(TGR_ERROR_OPTION, "option '%s' is set, but method '%s' does not use it; these do: %s", row->key,
                         tgr_method_name(tgr_option_i64(config, TGR_OPTION_METHOD)), users);
     }
     return TGR_OK;

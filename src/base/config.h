@@ -9,7 +9,7 @@
 
 int64_t tgr_option_i64(const tgr_config *config, tgr_option option);
 double tgr_option_f64(const tgr_config *config, tgr_option option);
-/* The numbers of a LIST option, borrowed. */
+/* The numbers of a LIST option, lent by the config. */
 const int64_t *tgr_option_list(const tgr_config *config, tgr_option option, int64_t *count);
 /* max(1, mlp_ratio · dim, rounded): the hidden width of an FFN and of an expert. */
 int64_t tgr_hidden_width(const tgr_config *config, int64_t dim);

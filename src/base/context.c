@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The context: made once, shared and kept alive by all that is made from it. */
+/* The context: created once, shared and kept alive by everything created from it. */
 #include "base/context.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/status.h"
 #include "base/struct.h"
-#include "kernels/kernels.h" /* the one look upward: which kernels there are and how much scratch a product needs */
 
 #define TGR_LOG_BYTES 512
 
@@ -25,15 +25,9 @@ static tgr_status copy_allocator(tgr_allocator *into, const tgr_context_options 
     return TGR_OK;
 }
 
-static tgr_status select_kernels(const tgr_kernels **out) {
-    const char *name = getenv("TGRMOE_KERNELS");
-    return tgr_kernels_select(name != NULL && name[0] != '\0' ? name : NULL, out);
-}
-
-/* All but the memory of the context itself. On failure the context may be handed to `destroy`. */
-static tgr_status set_up(tgr_context *context, const tgr_context_options *options) {
+/* Everything but the memory of the context itself. On failure the caller passes the context to `destroy`. */
+static tgr_status set_up(tgr_context *context, const tgr_context_options *options, int64_t scratch_floats) {
     tgr_compute *compute = &context->compute;
-    TGR_TRY(select_kernels(&compute->kernels));
     if (options->pool != NULL) {
         tgr_pool_retain(options->pool);
         compute->pool = options->pool;
@@ -41,13 +35,14 @@ static tgr_status set_up(tgr_context *context, const tgr_context_options *option
         TGR_TRY(tgr_pool_create(&compute->pool, options->threads));
     }
     compute->workers = tgr_pool_workers(compute->pool);
+    TGR_ASSERT(compute->workers >= 1);
     void *scratch;
     TGR_TRY(tgr_allocate(context, &scratch, (size_t)compute->workers, sizeof *compute->scratch));
     compute->scratch = scratch;
-    return tgr_compute_reserve(compute, TGR_GEMM_SCRATCH);
+    return tgr_compute_reserve(compute, scratch_floats);
 }
 
-/* All scratch is one block, which begins where worker 0's does. */
+/* All scratch is one block, which begins with worker 0's. */
 static void release_scratch(tgr_context *context, float *block, int64_t floats) {
     tgr_release(context, block, (size_t)context->compute.workers * (size_t)floats, sizeof(float));
 }
@@ -64,9 +59,9 @@ static void destroy(tgr_context *context) {
     allocator.release(allocator.user, context, sizeof *context);
 }
 
-tgr_status tgr_context_create(tgr_context **out, const tgr_context_options *options) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(out);
+tgr_status tgr_context_build(tgr_context **out, const tgr_context_options *options, const struct tgr_kernels *kernels,
+                             int64_t scratch_floats) {
+    TGR_ASSERT(kernels != NULL);
     tgr_context_options copy = {.struct_size = sizeof copy};
     if (options != NULL) TGR_TRY(TGR_STRUCT_READ(&copy, options, struct_size));
     tgr_allocator allocator;
@@ -82,18 +77,19 @@ tgr_status tgr_context_create(tgr_context **out, const tgr_context_options *opti
     context->seed = copy.seed;
     pthread_mutex_init(&context->scratch_lock, NULL);
     context->compute.context = context;
+    context->compute.kernels = kernels;
 
-    tgr_status status = set_up(context, &copy);
-    if (status != TGR_OK) {
-        destroy(context);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(set_up(context, &copy, scratch_floats));
     *out = context;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) destroy(context);
+    return status;
 }
 
 void tgr_context_retain(tgr_context *context) {
-    atomic_fetch_add(&context->references, 1);
+    int before = atomic_fetch_add(&context->references, 1);
+    TGR_ASSERT(before > 0);
 }
 
 void tgr_context_free(tgr_context *context) {
@@ -103,10 +99,6 @@ void tgr_context_free(tgr_context *context) {
 
 int64_t tgr_context_thread_count(const tgr_context *context) {
     return context != NULL ? context->compute.workers : 0;
-}
-
-const char *tgr_context_kernels(const tgr_context *context) {
-    return context != NULL ? context->compute.kernels->name : NULL;
 }
 
 uint64_t tgr_context_bytes(const tgr_context *context) {
@@ -128,10 +120,11 @@ void tgr_parallel(const tgr_compute *compute, int64_t tasks, tgr_task_fn fn, voi
 /* Called with scratch_lock held. */
 static tgr_status grow_scratch(tgr_compute *compute, int64_t floats) {
     int64_t rounded, total;
+    TGR_ASSERT(pthread_mutex_trylock(&compute->context->scratch_lock) == EBUSY);
     if (!tgr_add(floats, 15, &rounded) || !tgr_multiply(rounded / 16 * 16, compute->workers, &total))
-        return tgr_fail(TGR_ERROR_OVERFLOW, "%lld floats of scratch for each of %d workers", (long long)floats,
-                        compute->workers);
-    rounded = rounded / 16 * 16; /* so that every worker's part starts on a 64-byte boundary */
+        return tgr_fail(TGR_ERROR_OVERFLOW, "%lld floats of scratch for each of %d workers are too many to address",
+                        (long long)floats, compute->workers);
+    rounded = rounded / 16 * 16; /* every worker's part starts on a 64-byte boundary */
     void *block;
     TGR_TRY(tgr_allocate(compute->context, &block, (size_t)total, sizeof(float)));
 
@@ -151,6 +144,7 @@ tgr_status tgr_compute_reserve(tgr_compute *compute, int64_t floats) {
     pthread_mutex_t *lock = &compute->context->scratch_lock;
     pthread_mutex_lock(lock);
     tgr_status status = floats <= compute->scratch_floats ? TGR_OK : grow_scratch(compute, floats);
+    TGR_ASSERT(status != TGR_OK || compute->scratch_floats >= floats);
     pthread_mutex_unlock(lock);
     return status;
 }

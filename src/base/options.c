@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/names.h"
 #include "base/status.h"
@@ -76,14 +77,17 @@ tgr_status tgr_option_require_key(const char *key, const tgr_option_row **row) {
 }
 
 const char *tgr_preset_defaults(int64_t preset) {
+    TGR_ASSERT(preset >= 0 && preset < (int64_t)(sizeof preset_defaults / sizeof *preset_defaults));
     return preset_defaults[preset];
 }
 
 const char *tgr_method_defaults(int64_t method) {
+    TGR_ASSERT(method >= 0 && method < (int64_t)(sizeof methods / sizeof *methods));
     return methods[method].defaults;
 }
 
 const char *tgr_method_name(int64_t method) {
+    TGR_ASSERT(method >= 0 && method < (int64_t)(sizeof methods / sizeof *methods));
     return methods[method].name;
 }
 
@@ -132,7 +136,7 @@ int64_t tgr_method_find(const char *name) {
 
 tgr_status tgr_method_describe(int64_t index, tgr_method_description *description) {
     TGR_ENTER;
-    TGR_REQUIRE(index >= 0 && index < METHODS, TGR_ERROR_RANGE, "argument 'index' is %lld; allowed are 0 to %d",
+    TGR_REQUIRE(index >= 0 && index < METHODS, TGR_ERROR_RANGE, "argument 'index' is %lld; it must be 0 to %d",
                 (long long)index, METHODS - 1);
     const method_row *row = &methods[index];
     const tgr_method_description found = {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Building the table of named tensors, and reading it from outside. */
+/* Building the table of named tensors, and the public functions that read it. */
 #include "base/parameters.h"
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -25,12 +26,25 @@ tgr_status tgr_parameters_create(tgr_parameters **out, tgr_context *context) {
 }
 
 void tgr_parameters_retain(tgr_parameters *parameters) {
-    atomic_fetch_add(&parameters->references, 1);
+    int before = atomic_fetch_add(&parameters->references, 1);
+    TGR_ASSERT(before > 0);
+}
+
+/* Between tensors, whatever was written to them. */
+__attribute__((unused)) static int padding_is_zero(const tgr_parameters *parameters, const float *arena) {
+    for (int64_t i = 0; arena != NULL && i < parameters->tensor_count; i++) {
+        const tgr_tensor *tensor = &parameters->tensors[i];
+        for (int64_t at = tensor->offset + tensor->count; at % FLOATS_PER_LINE != 0; at++)
+            if (arena[at] != 0) return 0;
+    }
+    return 1;
 }
 
 void tgr_parameters_release(tgr_parameters *parameters) {
     if (parameters == NULL || atomic_fetch_sub(&parameters->references, 1) != 1) return;
     tgr_context *context = parameters->context;
+    TGR_ASSERT(padding_is_zero(parameters, parameters->lender == NULL ? parameters->values : NULL));
+    TGR_ASSERT(padding_is_zero(parameters, parameters->gradients));
     if (parameters->lender == NULL) {
         tgr_release(context, parameters->gradients, (size_t)parameters->floats, sizeof(float));
         tgr_release(context, parameters->values, (size_t)parameters->floats, sizeof(float));
@@ -48,17 +62,18 @@ static int64_t find(const tgr_parameters *parameters, const char *name) {
     return -1;
 }
 
-/* Fills in what follows from the dimensions; *floats receives the arena's size with this tensor. */
+/* Fills in what follows from the dimensions; *floats receives the arena's size including this tensor. */
 static tgr_status lay_out(const tgr_parameters *parameters, tgr_tensor *tensor, int64_t *floats) {
     int64_t padded, bytes;
     tensor->count = 1;
     for (int i = 0; i < tensor->ndim; i++) {
-        TGR_REQUIRE(tensor->dims[i] >= 1, TGR_ERROR_RANGE, "dimension %d of '%s' is %lld; at least 1 is needed", i,
+        TGR_REQUIRE(tensor->dims[i] >= 1, TGR_ERROR_RANGE, "dimension %d of '%s' is %lld; it must be at least 1", i,
                     tensor->name, (long long)tensor->dims[i]);
         TGR_REQUIRE(tgr_multiply(tensor->count, tensor->dims[i], &tensor->count), TGR_ERROR_OVERFLOW,
                     "the elements of '%s' are too many to count", tensor->name);
     }
     tensor->offset = parameters->floats;
+    TGR_ASSERT(tensor->offset % FLOATS_PER_LINE == 0);
     TGR_REQUIRE(tgr_add(tensor->count, FLOATS_PER_LINE - 1, &padded) &&
                     tgr_add(tensor->offset, padded / FLOATS_PER_LINE * FLOATS_PER_LINE, floats) &&
                     tgr_multiply(*floats, (int64_t)sizeof(float), &bytes),
@@ -82,13 +97,13 @@ static tgr_status make_room(tgr_parameters *parameters) {
 
 tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const char *name, unsigned flags, int ndim,
                               const int64_t *dims) {
-    TGR_REQUIRE(parameters->values == NULL, TGR_ERROR_STATE, "'%s' comes after the parameters were sealed", name);
+    TGR_REQUIRE(parameters->values == NULL, TGR_ERROR_STATE, "'%s' was added after the parameters were sealed", name);
     size_t length = strlen(name);
-    TGR_REQUIRE(length >= 1 && length < TGR_NAME_BYTES, TGR_ERROR_RANGE, "the name '%s' has %zu bytes; 1 to %d fit",
-                name, length, TGR_NAME_BYTES - 1);
+    TGR_REQUIRE(length >= 1 && length < TGR_NAME_BYTES, TGR_ERROR_RANGE,
+                "the name '%s' has %zu bytes; it must have 1 to %d", name, length, TGR_NAME_BYTES - 1);
     TGR_REQUIRE(find(parameters, name) < 0, TGR_ERROR_ARGUMENT, "there is a tensor called '%s' already", name);
-    TGR_REQUIRE(ndim >= 1 && ndim <= TGR_MAX_DIMS, TGR_ERROR_RANGE, "'%s' has %d dimensions; 1 to %d are allowed", name,
-                ndim, TGR_MAX_DIMS);
+    TGR_REQUIRE(ndim >= 1 && ndim <= TGR_MAX_DIMS, TGR_ERROR_RANGE, "'%s' has %d dimensions; it must have 1 to %d",
+                name, ndim, TGR_MAX_DIMS);
 
     tgr_tensor tensor = {.ndim = ndim, .flags = flags, .frozen_from = TGR_NEVER_FROZEN};
     int64_t floats = 0;
@@ -104,19 +119,20 @@ tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const 
 
 tgr_status tgr_parameters_seal(tgr_parameters *parameters) {
     TGR_REQUIRE(parameters->values == NULL, TGR_ERROR_STATE, "the parameters were sealed already");
-    void *values, *gradients;
-    TGR_TRY(tgr_allocate(parameters->context, &values, (size_t)parameters->floats, sizeof(float)));
-    tgr_status status = tgr_allocate(parameters->context, &gradients, (size_t)parameters->floats, sizeof(float));
-    if (status != TGR_OK) {
-        tgr_release(parameters->context, values, (size_t)parameters->floats, sizeof(float));
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    void *values = NULL, *gradients = NULL;
+    TGR_TRY_DONE(tgr_allocate(parameters->context, &values, (size_t)parameters->floats, sizeof(float)));
+    TGR_TRY_DONE(tgr_allocate(parameters->context, &gradients, (size_t)parameters->floats, sizeof(float)));
     parameters->values = values;
     parameters->gradients = gradients;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_release(parameters->context, values, (size_t)parameters->floats, sizeof(float));
+    return status;
 }
 
 void tgr_parameters_borrow(tgr_parameters *parameters, tgr_parameters *lender) {
+    TGR_ASSERT(parameters->values == NULL && lender->values != NULL);
+    TGR_ASSERT(parameters->tensor_count == lender->tensor_count && parameters->floats == lender->floats);
     tgr_parameters_retain(lender);
     parameters->lender = lender;
     parameters->values = lender->values;
@@ -124,6 +140,7 @@ void tgr_parameters_borrow(tgr_parameters *parameters, tgr_parameters *lender) {
 }
 
 void tgr_parameters_follow(tgr_parameters *parameters) {
+    TGR_ASSERT(parameters->lender != NULL);
     parameters->seed = parameters->lender->seed;
     parameters->step = parameters->lender->step;
     parameters->micro = parameters->lender->micro;
@@ -146,10 +163,11 @@ int64_t tgr_parameters_count(const tgr_parameters *parameters) {
 }
 
 int64_t tgr_parameters_number_count(const tgr_parameters *parameters) {
-    int64_t total = 0; /* cannot overflow: tgr_parameters_add checked the padded sum */
+    int64_t total = 0;
     if (parameters == NULL) return 0;
     for (int64_t i = 0; i < parameters->tensor_count; i++)
         if ((parameters->tensors[i].flags & TGR_TENSOR_STATE) == 0) total += parameters->tensors[i].count;
+    TGR_ASSERT(total >= 0 && total <= parameters->floats); /* which tgr_parameters_add could count */
     return total;
 }
 

@@ -6,7 +6,7 @@
 
 #include "tgrmoe/common.h"
 
-/* No public struct is larger; what claims to be was not initialised. */
+/* No public struct is larger; one that claims to be was not initialised. */
 #define TGR_STRUCT_LIMIT 4096
 
 /* Copies the caller's struct `from` to `into`, of the same type. `last` is the last field of the first release: a

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Matching of tensors by name. */
+/* Matching tensors by name. */
 #include "base/upcycle.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 
 static const char experts_part[] = ".moe.experts.", sparse_part[] = ".moe.", dense_part[] = ".mlp.";
 
-/* What the tensor's source is called; "" for none. */
+/* The name of the tensor's source; "" for none. */
 static void source_name(const char *name, char source[TGR_NAME_BYTES]) {
     const char *expert = strstr(name, experts_part);
     source[0] = '\0';
@@ -29,7 +30,8 @@ static int64_t find(const tgr_parameters *parameters, const char *name) {
 int64_t tgr_upcycle_source(const tgr_parameters *sparse, int64_t index, const tgr_parameters *dense) {
     char name[TGR_NAME_BYTES];
     source_name(sparse->tensors[index].name, name);
-    return find(dense, name); /* no tensor is called "" */
+    TGR_ASSERT(find(dense, "") < 0);
+    return find(dense, name);
 }
 
 /* "8 x 256 x 64" */
@@ -37,6 +39,7 @@ static void write_shape(const tgr_tensor *tensor, char *text, size_t size) {
     size_t used = 0;
     for (int i = 0; i < tensor->ndim; i++)
         used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? " x " : "", (long long)tensor->dims[i]);
+    TGR_ASSERT(used < size);
 }
 
 static int fits(const tgr_tensor *sparse, const tgr_tensor *dense) {
@@ -51,12 +54,13 @@ static tgr_status check_tensor(const tgr_tensor *sparse, const tgr_parameters *d
     if (name[0] == '\0') return TGR_OK;
     int64_t source = find(dense, name);
     if (source < 0)
-        return tgr_fail(TGR_ERROR_SHAPE, "the dense side has no '%s', which '%s' is to be made of", name, sparse->name);
+        return tgr_fail(TGR_ERROR_SHAPE, "the dense side has no '%s', from which '%s' would be copied", name,
+                        sparse->name);
     if (fits(sparse, &dense->tensors[source])) return TGR_OK;
     write_shape(sparse, shape, sizeof shape);
     write_shape(&dense->tensors[source], dense_shape, sizeof dense_shape);
-    return tgr_fail(TGR_ERROR_SHAPE, "'%s' is %s; it cannot be made of '%s', which is %s", sparse->name, shape, name,
-                    dense_shape);
+    return tgr_fail(TGR_ERROR_SHAPE, "'%s' is %s; it cannot be copied from '%s', which is %s", sparse->name, shape,
+                    name, dense_shape);
 }
 
 static int is_used(const tgr_parameters *sparse, const tgr_parameters *dense, int64_t index) {
@@ -82,6 +86,7 @@ void tgr_upcycle_copy(const tgr_parameters *sparse, float *to, const tgr_paramet
         int64_t source = tgr_upcycle_source(sparse, i, dense);
         if (source < 0) continue;
         int64_t count = dense->tensors[source].count;
+        TGR_ASSERT(tensor->count % count == 0);
         for (int64_t first = 0; first < tensor->count; first += count)
             memcpy(to + tensor->offset + first, from + dense->tensors[source].offset, (size_t)count * sizeof *to);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is registered for a file, saved as one list of tensors and loaded all or nothing. */
+/* The objects registered for a file, saved as one list of tensors and loaded all or nothing. */
 #include "tgrmoe/checkpoint.h"
 
 #include <string.h>
@@ -33,7 +33,7 @@ tgr_status tgr_checkpoint_create(tgr_checkpoint **out, tgr_context *context) {
     return TGR_OK;
 }
 
-/* Only the handles that were registered are held; those of a model or a teacher live with it. */
+/* Only registered handles are held; the parts of a model or a teacher live as long as it does. */
 static void release_object(tgr_context *context, tgr_object *object) {
     tgr_model_free(object->model);
     tgr_teacher_free(object->teacher);
@@ -71,7 +71,7 @@ static tgr_status make_room(tgr_checkpoint *checkpoint) {
     return TGR_OK;
 }
 
-/* Takes `object` under `name`; after success the caller retains the handle. */
+/* Registers `object` as `name`; after success the caller retains the handle. */
 static tgr_status add(tgr_checkpoint *checkpoint, const char *name, tgr_object object) {
     TGR_TRY(check_name(checkpoint, name));
     TGR_TRY(make_room(checkpoint));
@@ -133,9 +133,8 @@ tgr_status tgr_checkpoint_add_bytes(tgr_checkpoint *checkpoint, const char *name
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(bytes);
-    TGR_REQUIRE(size >= 1 && size <= PTRDIFF_MAX, TGR_ERROR_RANGE,
-                "argument 'size' is %llu; at least 1 and at most %lld are allowed", (unsigned long long)size,
-                (long long)PTRDIFF_MAX);
+    TGR_REQUIRE(size >= 1 && size <= PTRDIFF_MAX, TGR_ERROR_RANGE, "argument 'size' is %llu; it must be 1 to %lld",
+                (unsigned long long)size, (long long)PTRDIFF_MAX);
     return add(checkpoint, name, (tgr_object){.kind = TGR_OBJECT_BYTES, .bytes = bytes, .byte_count = (int64_t)size});
 }
 
@@ -155,7 +154,7 @@ tgr_status tgr_checkpoint_save(tgr_checkpoint *checkpoint, const char *path) {
     return status;
 }
 
-/* Fails unless everything read suits its object. The objects' own checks explain more than missing sections do. */
+/* Fails unless everything read fits its object. The objects' own checks explain more than a missing section does. */
 static tgr_status check_all(const tgr_checkpoint *checkpoint, const tgr_entry_list *list, const char *path,
                             const char *misfit) {
     for (size_t i = 0; i < checkpoint->count; i++) TGR_TRY(tgr_object_check(&checkpoint->objects[i], list, path));

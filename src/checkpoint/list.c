@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Listing what a file holds, after all of it was checked. */
+/* Listing what a file holds, after checking all of it. */
 #include <string.h>
 
 #include "base/status.h"
@@ -22,7 +22,7 @@ static int call_host(tgr_section_fn each, void *user, const tgr_section *section
     return each(user, section);
 }
 
-/* One walk over the file: with `each` only the headers, without it the payloads, too. */
+/* One walk over the file: with `each` only over the headers, without it over the payloads as well. */
 static tgr_status walk(tgr_context *context, const char *path, tgr_section_fn each, void *user) {
     tgr_section_reader reader;
     tgr_section_header header;

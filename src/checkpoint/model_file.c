@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Making a config or a model from a file. */
+/* Creating a config or a model from a file. */
 #define _FILE_OFFSET_BITS 64
 #include <sys/stat.h>
 
@@ -42,8 +42,8 @@ static tgr_status too_small(const char *path, int64_t size, const char *what, in
                     path, (long long)size, (long long)count, what);
 }
 
-/* A config of a few bytes can ask for a model of any size. Refuses one that cannot be in the file: each block has at
- * least one section, and sections shrink only so much. */
+/* A config of a few bytes can describe a model of any size. Refuses one that cannot be in the file: each block has at
+ * least one section, and compression has a limit. */
 static tgr_status check_size(tgr_context *context, const tgr_config *config, const char *path) {
     struct stat state;
     tgr_model *plan = NULL;

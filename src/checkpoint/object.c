@@ -18,12 +18,12 @@ tgr_status tgr_object_check_name(const char *name) {
     const size_t length = strlen(name);
     TGR_REQUIRE(length >= 1 && length < TGR_OBJECT_NAME_BYTES &&
                     strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length,
-                TGR_ERROR_RANGE, "argument 'name' is '%.60s'; allowed are 1 to %d of a-z, 0-9 and '_'", name,
-                TGR_OBJECT_NAME_BYTES - 1);
+                TGR_ERROR_RANGE, "argument 'name' is '%.60s'; it must be 1 to %d of the characters a-z, 0-9 and '_'",
+                name, TGR_OBJECT_NAME_BYTES - 1);
     return TGR_OK;
 }
 
-/* One entry for each tensor, lying in `arena` as in parameters->values. */
+/* One entry for each tensor, laid out in `arena` as in parameters->values. */
 static tgr_status collect_arena(const tgr_object *object, tgr_entry_list *list, const tgr_parameters *parameters,
                                 const char *part, float *arena, unsigned skipped, unsigned flags) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
@@ -52,7 +52,7 @@ static tgr_status collect_options(tgr_object *object, tgr_entry_list *list, int 
                          TGR_ENTRY_OWN | TGR_ENTRY_FLEXIBLE);
 }
 
-/* Gradients are saved in the midst of accumulation only. */
+/* Gradients are saved only in the middle of accumulation. */
 static tgr_status collect_parameters(tgr_object *object, tgr_entry_list *list, int saving) {
     const tgr_parameters *parameters = object->parameters;
     object->state[TGR_STATE_SEED] = parameters->seed;
@@ -141,7 +141,7 @@ tgr_status tgr_object_check(const tgr_object *object, const tgr_entry_list *list
     if (options != NULL) TGR_TRY(check_options(object, options, list->context, path));
     if (object->teacher != NULL)
         TGR_REQUIRE(object->fingerprint == tgr_teacher_fingerprint(object->teacher), TGR_ERROR_FILE_MISMATCH,
-                    "'%s' of '%s' was trained with another backbone (fingerprint %08llx; here %08lx)", object->name,
+                    "'%s' of '%s' was trained with a different backbone (fingerprint %08llx; here %08lx)", object->name,
                     path, (unsigned long long)object->fingerprint,
                     (unsigned long)tgr_teacher_fingerprint(object->teacher));
     if (object->optimizer != NULL) TGR_TRY(check_optimizer(object, path));

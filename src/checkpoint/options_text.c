@@ -10,7 +10,7 @@
 #include "base/options.h"
 #include "base/status.h"
 
-#define VALUE_BYTES 1024 /* always suffices for tgr_config_get */
+#define VALUE_BYTES 1024 /* always enough for tgr_config_get */
 #define LINE_BYTES  (VALUE_BYTES + 128)
 _Static_assert(TGR_OPTION_ROWS *LINE_BYTES <= TGR_OPTIONS_TEXT_BYTES, "all options fit in the text");
 
@@ -35,7 +35,7 @@ typedef struct option_line {
     const char *key, *value;
 } option_line;
 
-/* Splits the line at *at, which moves to the next; false when it is malformed. */
+/* Splits the line at *at, which advances to the next; false when it is malformed. */
 static int split_line(const char **at, const char *end, option_line *line) {
     const char *start = *at;
     const char *newline = memchr(start, '\n', (size_t)(end - start));
@@ -58,7 +58,7 @@ static int split_line(const char **at, const char *end, option_line *line) {
 
 static tgr_status set_option(tgr_config *config, const option_line *line, const char *file) {
     if (tgr_config_set(config, line->key, line->value) == TGR_OK) return TGR_OK;
-    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' has an option that this library does not take: %s", file,
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' has an option that this library does not accept: %s", file,
                     tgr_last_reason());
 }
 
@@ -68,9 +68,9 @@ static tgr_status take_set(tgr_config *config, const option_line *line, const ch
     return line->set ? set_option(config, line, file) : TGR_OK;
 }
 
-/* Sets what was a default when the file was written and is another one now, where the method uses it. Setting one
- * option may move the defaults of others (a preset), but never of those that are set; the caller repeats this until
- * nothing changes. */
+/* Sets an option whose default has changed since the file was written, if the method uses it. Setting one option may
+ * change the defaults of others (a preset), but not of those that are set; the caller repeats this until nothing
+ * changes. */
 static tgr_status keep_default(tgr_config *config, const option_line *line, const char *file, int *changed) {
     char value[VALUE_BYTES];
     const tgr_option option = (tgr_option)tgr_option_find_key(line->key, strlen(line->key))->number;
@@ -86,7 +86,7 @@ static tgr_status read_lines(tgr_config *config, const char *text, size_t length
     const char *end = text + length;
     for (const char *at = text; at < end;) {
         option_line line;
-        TGR_REQUIRE(split_line(&at, end, &line), TGR_ERROR_FILE_CORRUPT, "'%s' has an option without key or value",
+        TGR_REQUIRE(split_line(&at, end, &line), TGR_ERROR_FILE_CORRUPT, "'%s' has an option without a key or a value",
                     file);
         TGR_TRY(keep ? keep_default(config, &line, file, changed) : take_set(config, &line, file));
     }
@@ -98,7 +98,7 @@ tgr_status tgr_options_read(tgr_config **out, tgr_context *context, const char *
     TGR_TRY(tgr_config_create(&config, context));
     int changed = 0;
     tgr_status status = read_lines(config, text, length, file, 0, &changed);
-    do { /* ends, since each round sets at least one option more */
+    do { /* ends, since each round sets at least one more option */
         changed = 0;
         if (status == TGR_OK) status = read_lines(config, text, length, file, 1, &changed);
     } while (status == TGR_OK && changed);

@@ -8,7 +8,7 @@
 #include "model/model.h"
 #include "tgrmoe/exchange.h"
 
-/* State is float32 always: a table of experts or a count of tokens would not survive BF16's eight bits. */
+/* State is always float32: a table of experts or a count of tokens would not survive BF16's eight bits. */
 static tgr_status add_tensors(tgr_safetensors_writer *writer, const tgr_parameters *parameters, tgr_element element) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const tgr_tensor *tensor = &parameters->tensors[i];
@@ -28,11 +28,11 @@ static tgr_status add_texts(tgr_safetensors_writer *writer, const tgr_export_opt
 static tgr_status check(const tgr_export_options *options) {
     const char *const *texts = options->texts;
     TGR_REQUIRE(options->element == TGR_ELEMENT_F32 || options->element == TGR_ELEMENT_BF16, TGR_ERROR_RANGE,
-                "argument 'options->element' is %d; allowed are TGR_ELEMENT_F32, %d, and TGR_ELEMENT_BF16, %d",
+                "argument 'options->element' is %d; it must be TGR_ELEMENT_F32 (%d) or TGR_ELEMENT_BF16 (%d)",
                 (int)options->element, TGR_ELEMENT_F32, TGR_ELEMENT_BF16);
     TGR_REQUIRE(options->text_count >= 0 && (options->text_count == 0 || texts != NULL), TGR_ERROR_ARGUMENT,
-                "argument 'options->text_count' is %lld and 'options->texts' %s", (long long)options->text_count,
-                texts == NULL ? "is NULL" : "is not");
+                "argument 'options->text_count' is %lld and 'options->texts' is %sNULL", (long long)options->text_count,
+                texts == NULL ? "" : "not ");
     for (int64_t i = 0; i < options->text_count; i++) {
         TGR_REQUIRE(texts[2 * i] != NULL && texts[2 * i + 1] != NULL, TGR_ERROR_ARGUMENT,
                     "text %lld of argument 'options->texts' or its key is NULL", (long long)i);

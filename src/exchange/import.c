@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights and state of a model from a file: everything is checked and every byte of memory taken before the first
- * number changes. */
+/* Weights and state of a model from a file: everything is checked and all memory allocated before the first number
+ * changes. */
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/struct.h"
@@ -9,9 +9,9 @@
 #include "exchange/resample.h"
 #include "exchange/texts.h"
 
-/* Position embeddings as they are in the file, where they are of another grid. */
+/* Position embeddings as in the file, if they are for another grid. */
 typedef struct import_positions {
-    int64_t count; /* 0 where they are of the model's own */
+    int64_t count; /* 0 if they are for the model's own grid */
     float *values; /* [count] */
 } import_positions;
 

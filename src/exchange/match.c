@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each tensor of the model against the file's, then the file's against the model's. */
+/* Each tensor of the model is compared with the file's, then the file's with the model's. */
 #include "exchange/match.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "exchange/entry.h"
 
-/* One file beside one model. */
+/* One file and one model. */
 typedef struct match_pair {
     const tgr_model *model;
     const tgr_parameters *parameters;
@@ -39,7 +39,7 @@ int64_t tgr_match_square_root(int64_t count) {
     return root <= INT32_MAX && root * root == count ? root : 0;
 }
 
-/* Shapes that are the same but for dimensions of 1 mean the same: [1, tokens, dim] and [tokens, dim]. */
+/* Shapes that are the same except for dimensions of 1 mean the same: [1, tokens, dim] and [tokens, dim]. */
 static int is_same_shape(const tgr_tensor *tensor, const tgr_safetensors_entry *entry) {
     int i = 0, j = 0;
     for (;;) {
@@ -55,7 +55,7 @@ static int is_flat_kernel(const tgr_tensor *tensor, const tgr_safetensors_entry 
     return tensor->ndim == 4 && entry->ndim == 2 && entry->dims[0] == tensor->dims[0] && entry->count == tensor->count;
 }
 
-/* Whether the positions in the file are of another square grid; the sizes are bounded by the file's own. */
+/* Whether the positions in the file are for another square grid; sizes are bounded by the file's own. */
 static int can_resample(const match_pair *pair, const tgr_tensor *tensor, const tgr_safetensors_entry *entry) {
     int64_t dim = tensor->dims[tensor->ndim - 1];
     return tgr_match_is_positions(tensor->name) && entry->ndim >= 1 && entry->dims[entry->ndim - 1] == dim &&

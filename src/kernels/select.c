@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Which kernels a machine gets. */
+/* Which kernels a machine uses. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "kernels/gemm_variants.h"
 #include "kernels/kernels.h"
+#include "kernels/variants.h"
 
 /* Best first. */
 static const tgr_kernels *const rows[] = {
@@ -15,22 +15,6 @@ static const tgr_kernels *const rows[] = {
     &tgr_kernels_blis, &tgr_kernels_portable,
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
-
-int tgr_usable_portable(void) {
-    return 1;
-}
-
-#if defined(__x86_64__)
-/* The compiler's tests include whether the operating system saves the registers. */
-int tgr_usable_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-int tgr_usable_avx512(void) {
-    return tgr_usable_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-}
-#endif
 
 /* The names of the kernels that this machine can run, for messages. */
 static void list_usable(char *text, size_t size) {
@@ -60,7 +44,7 @@ tgr_status tgr_kernels_select(const char *name, const tgr_kernels **out) {
                         usable);
     }
     list_usable(usable, sizeof usable);
-    return tgr_fail(TGR_ERROR_ARGUMENT, "there are no kernels '%s'; this machine can run %s", name, usable);
+    return tgr_fail(TGR_ERROR_ARGUMENT, "there are no kernels called '%s'; this machine can run %s", name, usable);
 }
 
 tgr_status tgr_kernels_check_precision(const tgr_kernels *kernels, tgr_precision precision) {
@@ -68,6 +52,6 @@ tgr_status tgr_kernels_check_precision(const tgr_kernels *kernels, tgr_precision
         return TGR_OK;
     return tgr_fail(TGR_ERROR_UNSUPPORTED,
                     "option 'precision' is bfloat16, which needs a processor with AMX or AVX512_BF16; this context "
-                    "runs kernels '%s', which multiply float32 alone (precision=float32 runs anywhere)",
+                    "runs kernels '%s', which multiply only float32 (precision=float32 runs anywhere)",
                     kernels->name);
 }

@@ -1,103 +1,54 @@
 /* SPDX-License-Identifier: MIT */
-/* A linear layer as matrix products. */
+/* A Linear's tensors, and its passes as those of a single group. */
 #include "layers/linear.h"
 
 #include <stdio.h>
 
 #include "base/initialise.h"
 #include "base/status.h"
-#include "kernels/linear_products.h"
-#include "kernels/parallel_rows.h"
+#include "layers/row_groups.h"
 
-tgr_status tgr_linear_add(tgr_linear *linear, tgr_parameters *parameters, const char *prefix, int64_t inputs,
-                          int64_t outputs) {
-    char name[TGR_NAME_BYTES];
-    int64_t dims[] = {outputs, inputs};
-    linear->inputs = inputs;
-    linear->outputs = outputs;
-    snprintf(name, sizeof name, "%s.weight", prefix);
-    TGR_TRY(tgr_parameters_add(parameters, &linear->weight, name, 0, 2, dims));
-    snprintf(name, sizeof name, "%s.bias", prefix);
-    return tgr_parameters_add(parameters, &linear->bias, name, TGR_TENSOR_NO_DECAY, 1, dims);
+static tgr_status add_tensor(const tgr_linear *linear, int64_t *index, const char *prefix, const char *name,
+                             unsigned flags, int ndim) {
+    const int64_t dims[] = {linear->groups, linear->outputs, linear->inputs};
+    int first = linear->groups == 0; /* dimension */
+    char full[TGR_NAME_BYTES + 1];   /* a name cut off here is still too long for tgr_parameters_add */
+    snprintf(full, sizeof full, "%s.%s", prefix, name);
+    return tgr_parameters_add(linear->parameters, index, full, flags, ndim - first, dims + first);
 }
 
-void tgr_linear_initialise(const tgr_linear *linear, tgr_parameters *parameters, double deviation) {
-    tgr_initialise_truncated(parameters, linear->weight, deviation);
-    tgr_initialise_constant(parameters, linear->bias, 0.0f);
+tgr_status tgr_linear_declare(tgr_linear *linear, tgr_parameters *parameters, const char *prefix, int64_t groups,
+                              int64_t inputs, int64_t outputs, tgr_precision precision) {
+    *linear = tgr_linear_of(parameters, inputs, outputs, 0, 0);
+    linear->groups = groups;
+    linear->precision = precision;
+    TGR_TRY(add_tensor(linear, &linear->weight, prefix, "weight", 0, 3));
+    return add_tensor(linear, &linear->bias, prefix, "bias", TGR_TENSOR_NO_DECAY, 2);
 }
 
-void tgr_linear_forward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x, int64_t x_stride,
-                        float *y, int accumulate) {
-    const float *weight = tgr_value(pass->parameters, linear->weight);
-    const float *bias = tgr_value(pass->parameters, linear->bias);
-    tgr_gemm product = tgr_linear_output(rows, linear->inputs, linear->outputs, x, weight, bias, y);
-    product.a_row = x_stride;
-    product.precision = pass->precision;
-    product.accumulate = accumulate;
-    tgr_gemm_run(pass->compute, &product, 1);
+tgr_linear tgr_linear_of(tgr_parameters *parameters, int64_t inputs, int64_t outputs, int64_t weight, int64_t bias) {
+    return (tgr_linear){.parameters = parameters,
+                        .inputs = inputs,
+                        .outputs = outputs,
+                        .x_stride = inputs,
+                        .weight = weight,
+                        .bias = bias};
 }
 
-void tgr_linear_gelu_forward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x,
-                             int64_t x_stride, float *y, float *activation) {
-    const float *weight = tgr_value(pass->parameters, linear->weight);
-    const float *bias = tgr_value(pass->parameters, linear->bias);
-    tgr_gemm product = tgr_linear_output(rows, linear->inputs, linear->outputs, x, weight, bias, y);
-    product.a_row = x_stride;
-    product.precision = pass->precision;
-    product.epilogue = TGR_EPILOGUE_GELU;
-    product.after = activation;
-    tgr_gemm_run(pass->compute, &product, 1);
+void tgr_linear_initialise(const tgr_linear *linear, double deviation) {
+    tgr_initialise_truncated(linear->parameters, linear->weight, deviation);
+    if (linear->bias != TGR_NO_BIAS) tgr_initialise_constant(linear->parameters, linear->bias, 0.0f);
 }
 
-static tgr_gemm weight_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x,
-                                int64_t x_stride, const float *dy) {
-    float *dweight = tgr_gradient(pass->parameters, linear->weight);
-    tgr_gemm product = tgr_linear_weight_gradient(rows, linear->inputs, linear->outputs, x, dy, dweight);
-    product.b_row = x_stride;
-    product.precision = pass->precision;
-    return product;
+void tgr_linear_forward(const tgr_linear *linear, int64_t rows, const float *x, float *y, int accumulate) {
+    tgr_gemm products[2];
+    const tgr_row_groups all = {.first = TGR_ALL_ROWS(rows), .products = products};
+    tgr_groups_forward(linear, &all, x, y, accumulate);
 }
 
-static tgr_gemm input_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, int64_t x_stride,
-                               const float *dy, float *dx, int accumulate) {
-    const float *weight = tgr_value(pass->parameters, linear->weight);
-    tgr_gemm product = tgr_linear_input_gradient(rows, linear->inputs, linear->outputs, dy, weight, dx, accumulate);
-    product.c_row = x_stride;
-    product.precision = pass->precision;
-    return product;
-}
-
-static void bias_gradient(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *dy) {
-    tgr_column_sum(pass->compute, rows, linear->outputs, dy, tgr_gradient(pass->parameters, linear->bias),
-                   pass->partial);
-}
-
-void tgr_linear_input_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, int64_t x_stride,
-                               const float *dy, float *dx, int accumulate) {
-    tgr_gemm product = input_gradient(linear, pass, rows, x_stride, dy, dx, accumulate);
-    tgr_gemm_run(pass->compute, &product, 1);
-}
-
-void tgr_linear_gelu_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *dy,
-                              const float *before, float *activation, float *dbefore) {
-    tgr_gemm product = input_gradient(linear, pass, rows, linear->inputs, dy, dbefore, 0);
-    product.epilogue = TGR_EPILOGUE_GELU_BACKWARD;
-    product.before = before;
-    product.after = activation;
-    tgr_gemm_run(pass->compute, &product, 1);
-}
-
-void tgr_linear_weight_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x,
-                                int64_t x_stride, const float *dy) {
-    tgr_gemm product = weight_gradient(linear, pass, rows, x, x_stride, dy);
-    tgr_gemm_run(pass->compute, &product, 1);
-    bias_gradient(linear, pass, rows, dy);
-}
-
-void tgr_linear_backward(const tgr_linear *linear, const tgr_pass *pass, int64_t rows, const float *x, int64_t x_stride,
-                         const float *dy, float *dx, int accumulate) {
-    tgr_gemm products[] = {weight_gradient(linear, pass, rows, x, x_stride, dy),
-                           input_gradient(linear, pass, rows, x_stride, dy, dx, accumulate)};
-    tgr_gemm_run(pass->compute, products, dx != NULL ? 2 : 1);
-    bias_gradient(linear, pass, rows, dy);
+void tgr_linear_backward(const tgr_linear *linear, int64_t rows, const float *x, const float *dy, float *dx,
+                         int accumulate, float *partial) {
+    tgr_gemm products[2];
+    const tgr_row_groups all = {.first = TGR_ALL_ROWS(rows), .products = products, .partial = partial};
+    tgr_groups_backward(linear, &all, x, dy, dx, accumulate);
 }

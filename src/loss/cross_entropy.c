@@ -4,16 +4,17 @@
 
 #include <math.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/status.h"
 
-/* How far the sum of a row of soft targets may lie from one. */
+/* How far the sum of a row of soft targets may be from one. */
 #define SUM_TOLERANCE 1e-3
 
 static tgr_status check_labels(const tgr_cross_entropy *task) {
     for (int64_t i = 0; i < task->batch; i++)
         TGR_REQUIRE(task->labels[i] >= 0 && task->labels[i] < task->classes, TGR_ERROR_RANGE,
-                    "labels[%lld] is %d; allowed are 0 to %lld", (long long)i, (int)task->labels[i],
+                    "labels[%lld] is %d; it must be 0 to %lld", (long long)i, (int)task->labels[i],
                     (long long)(task->classes - 1));
     return TGR_OK;
 }
@@ -24,17 +25,18 @@ static tgr_status check_targets(const tgr_cross_entropy *task) {
         for (int64_t c = 0; c < task->classes; c++) {
             double target = task->targets[i * task->classes + c];
             TGR_REQUIRE(target >= 0 && isfinite(target), TGR_ERROR_RANGE,
-                        "targets[%lld][%lld] is %g; finite numbers from 0 are allowed", (long long)i, (long long)c,
+                        "targets[%lld][%lld] is %g; it must be finite and at least 0", (long long)i, (long long)c,
                         target);
             sum += target;
         }
         TGR_REQUIRE(fabs(sum - 1) <= SUM_TOLERANCE, TGR_ERROR_RANGE,
-                    "targets[%lld] has the sum %.9g; allowed is 1 within %g", (long long)i, sum, SUM_TOLERANCE);
+                    "targets[%lld] has the sum %.9g; it must be 1 within %g", (long long)i, sum, SUM_TOLERANCE);
     }
     return TGR_OK;
 }
 
 tgr_status tgr_cross_entropy_check(const tgr_cross_entropy *task) {
+    TGR_ASSERT(task->labels != NULL || task->targets != NULL);
     return task->labels != NULL ? check_labels(task) : check_targets(task);
 }
 
@@ -43,10 +45,11 @@ static double log_sum_exp(const float *logits, int64_t classes) {
     for (int64_t c = 0; c < classes; c++)
         if (!(logits[c] <= most)) most = logits[c];
     for (int64_t c = 0; c < classes; c++) sum += exp(logits[c] - most);
+    TGR_ASSERT(!(sum < 1)); /* the largest gives 1, unless there are infinities or NaN */
     return most + log(sum);
 }
 
-/* q of a class. */
+/* The target q of a class. */
 static double smoothed(const tgr_cross_entropy *task, int64_t row, int64_t c) {
     double target = task->labels ? c == task->labels[row] : task->targets[row * task->classes + c];
     return (1 - task->smoothing) * target + task->smoothing / (double)task->classes;
@@ -62,7 +65,7 @@ static void row_task(void *data, int64_t row, int worker) {
     for (int64_t c = 0; c < classes; c++) {
         double q = smoothed(task, row, c);
         mass += q;
-        if (q != 0) loss += q * (lse - logits[c]); /* without a share, a logit may be -infinity */
+        if (q != 0) loss += q * (lse - logits[c]); /* where q is 0, a logit may be -infinity */
     }
     task->row_losses[row] = loss;
     if (task->gradient == NULL) return;
@@ -73,6 +76,7 @@ static void row_task(void *data, int64_t row, int worker) {
 }
 
 double tgr_cross_entropy_run(const struct tgr_compute *compute, const tgr_cross_entropy *task) {
+    TGR_ASSERT(task->batch >= 1 && task->classes >= 1);
     tgr_parallel(compute, task->batch, row_task, (void *)task);
     double sum = 0;
     for (int64_t i = 0; i < task->batch; i++) sum += task->row_losses[i];

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The training objective: from the last forward pass to the terms, and from there back into model and teacher.
+/* The training objective: from the last forward pass to the terms, and backward from them into model and teacher.
  *
- * Computing changes no gradient: it may be repeated, with other labels too, and the last one counts. All gradients,
- * guidance included, are added by backward. */
+ * Computing it changes no gradient: it may be repeated, also with other labels, and the last time counts. All
+ * gradients, guidance included, are added by backward. */
 #include "loss/loss.h"
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -49,26 +50,25 @@ void tgr_loss_free(tgr_loss *loss) {
 
 static tgr_status reserve(tgr_loss *loss, int64_t batch) {
     if (batch <= loss->capacity) return TGR_OK;
+    tgr_status status = TGR_OK;
     int64_t numbers;
     void *gradient = NULL, *row_losses = NULL;
     TGR_REQUIRE(tgr_multiply(batch, loss->classes, &numbers), TGR_ERROR_OVERFLOW,
                 "the logits of %lld images are too many to address", (long long)batch);
-    TGR_TRY(tgr_allocate(loss->context, &gradient, (size_t)numbers, sizeof(float)));
-    tgr_status status = tgr_allocate(loss->context, &row_losses, (size_t)batch, sizeof(double));
-    if (status != TGR_OK) {
-        tgr_release(loss->context, gradient, (size_t)numbers, sizeof(float));
-        return status;
-    }
+    TGR_TRY_DONE(tgr_allocate(loss->context, &gradient, (size_t)numbers, sizeof(float)));
+    TGR_TRY_DONE(tgr_allocate(loss->context, &row_losses, (size_t)batch, sizeof(double)));
     release_buffers(loss);
     loss->gradient = gradient;
     loss->row_losses = row_losses;
     loss->capacity = batch;
     loss->ready = 0; /* its gradient is gone */
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_release(loss->context, gradient, (size_t)numbers, sizeof(float));
+    return status;
 }
 
-/* Whether the teacher takes part. In training it must, inside of the window; in evaluation it does if it saw the batch.
- */
+/* Whether the teacher takes part. In training it must, within the window; in evaluation it does if it has seen the
+ * batch. */
 static tgr_status find_guidance(const tgr_loss *loss, int *guided) {
     const tgr_teacher *teacher = loss->teacher;
     int64_t batch = tgr_model_batch(loss->model);
@@ -101,7 +101,7 @@ static tgr_status require_forward(const tgr_loss *loss, int need_head) {
     return need_head ? tgr_loss_check_head(loss) : TGR_OK;
 }
 
-/* The part that all kinds of task loss share. */
+/* What all kinds of task loss share. */
 static tgr_status finish(tgr_loss *loss, double task, int guided, const float *logits_gradient,
                          const float *features_gradient, double *total) {
     double sum = 0;
@@ -166,7 +166,7 @@ tgr_status tgr_loss_backward(tgr_loss *loss) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(loss);
     TGR_REQUIRE(loss->ready, TGR_ERROR_STATE,
-                "there is no loss to differentiate; after a forward in TGR_TRAIN, compute one without failure");
+                "there is no loss to differentiate; a successful compute after a forward in TGR_TRAIN is needed");
     int guided = 0;
     TGR_REQUIRE(tgr_model_can_backward(loss->model) && tgr_model_passes(loss->model) == loss->pass, TGR_ERROR_STATE,
                 "the model has run again since the loss was computed");

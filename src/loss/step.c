@@ -10,7 +10,7 @@ static tgr_status check_batch(const tgr_loss *loss, const tgr_batch *batch) {
     const tgr_cross_entropy task = {
         .batch = batch->count, .classes = loss->classes, .labels = batch->labels, .targets = batch->targets};
     TGR_REQUIRE_ARGUMENT(batch->images);
-    TGR_REQUIRE(batch->count >= 1, TGR_ERROR_RANGE, "argument 'batch->count' is %lld; at least 1 is needed",
+    TGR_REQUIRE(batch->count >= 1, TGR_ERROR_RANGE, "argument 'batch->count' is %lld; it must be at least 1",
                 (long long)batch->count);
     TGR_REQUIRE((batch->labels != NULL) != (batch->targets != NULL), TGR_ERROR_ARGUMENT,
                 "arguments 'batch->labels' and 'batch->targets' are both %s; one of them is needed",
@@ -63,7 +63,7 @@ tgr_status tgr_loss_step(tgr_loss *loss, tgr_optimizer *optimizer, const float *
     TGR_TRY(check_optimizer(loss, optimizer));
     TGR_REQUIRE_ARGUMENT(images);
     TGR_REQUIRE_ARGUMENT(labels);
-    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
     const tgr_batch all = {.count = batch, .images = images, .labels = labels};
     double sum = 0;
     TGR_TRY(check_batch(loss, &all));
@@ -107,7 +107,7 @@ tgr_status tgr_loss_evaluate(tgr_loss *loss, const float *images, const int32_t 
     TGR_REQUIRE_ARGUMENT(loss);
     TGR_REQUIRE_ARGUMENT(images);
     TGR_REQUIRE_ARGUMENT(labels);
-    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
     const tgr_batch all = {.count = batch, .images = images, .labels = labels};
     const float *logits = NULL;
     TGR_TRY(check_batch(loss, &all));

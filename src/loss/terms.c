@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "loss/loss.h"
 
@@ -12,7 +13,7 @@ void tgr_loss_reset_terms(tgr_loss *loss) {
     loss->term_count = TGR_FIRST_TERMS;
 }
 
-/* The same term of another layer adds up. One model has one method, so there is room for all its names. */
+/* The same term of several layers is summed. */
 static void add_auxiliary(tgr_loss *loss, const tgr_term *term) {
     loss->terms[TGR_TERM_AUX].value += term->value;
     for (int64_t i = TGR_FIRST_TERMS; i < loss->term_count; i++) {
@@ -20,19 +21,21 @@ static void add_auxiliary(tgr_loss *loss, const tgr_term *term) {
         loss->terms[i].value += term->value;
         return;
     }
+    TGR_ASSERT(loss->term_count < TGR_LOSS_TERMS); /* a model has one method: there is room for its names */
     if (loss->term_count < TGR_LOSS_TERMS) loss->terms[loss->term_count++] = *term;
 }
 
 tgr_status tgr_loss_fill_terms(tgr_loss *loss, double task, int guided, double *total) {
     tgr_loss_reset_terms(loss);
     loss->terms[TGR_TERM_TASK].value = task;
+    TGR_ASSERT(!guided || loss->teacher != NULL);
     if (guided) {
         loss->terms[TGR_TERM_DISTILL].value = tgr_teacher_distill(loss->teacher);
         loss->terms[TGR_TERM_TEACHER].value = tgr_teacher_objective(loss->teacher);
     }
     for (int64_t layer = 0; layer < tgr_model_moe_layer_count(loss->model); layer++) {
         const tgr_routing *routing = tgr_moe_layer_routing(tgr_model_layer(loss->model, layer));
-        for (int64_t i = 0; i < routing->term_count; i++) add_auxiliary(loss, &routing->terms[i]);
+        for (int64_t i = 0; i < routing->losses.term_count; i++) add_auxiliary(loss, &routing->losses.terms[i]);
     }
     for (int64_t i = 0; i < loss->term_count; i++)
         TGR_REQUIRE(isfinite(loss->terms[i].value), TGR_ERROR_NONFINITE, "the term '%s' is %g", loss->terms[i].name,

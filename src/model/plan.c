@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Where activations live: one arena, cut anew whenever mode or batch change, grown when it is too small.
+/* Where activations are: one arena, cut again whenever the mode or batch changes, grown when it is too small.
  *
- * In TGR_TRAIN every block has buffers of its own for what its backward needs. In TGR_EVAL all blocks lie over each
- * other, all but the routing of MoE layers, which stays readable. With recompute=blocks it is so in TGR_TRAIN, too, but
- * for each block's input; with recompute=experts, the experts do. */
+ * In TGR_TRAIN every block has buffers of its own for what its backward needs. In TGR_EVAL all blocks share the same
+ * buffers, except for the routing of MoE layers, which stays readable. With recompute=blocks they share them in
+ * TGR_TRAIN, too, except for each block's input; with recompute=experts the experts do. */
 #include "base/status.h"
 #include "kernels/parallel_rows.h"
 #include "model/state.h"
 
 static void widen(int64_t *most, int64_t value) {
-    if (*most >= 0 && (value < 0 || value > *most)) *most = value; /* negative: overflow, and stays */
+    if (*most >= 0 && (value < 0 || value > *most)) *most = value; /* negative, once something has overflowed */
 }
 
 static int64_t partial_floats(const tgr_model *model, const tgr_pass *pass) {
@@ -23,18 +23,11 @@ static int64_t partial_floats(const tgr_model *model, const tgr_pass *pass) {
     return most;
 }
 
-/* What all parts of a block use. */
-static void plan_shared(tgr_pass *pass, tgr_arena *arena) {
-    pass->normalised = tgr_arena_floats(arena, pass->rows, pass->dim);
-    pass->branch = tgr_arena_floats(arena, pass->rows, pass->dim);
-    pass->input_gradient = pass->mode == TGR_TRAIN ? tgr_arena_floats(arena, pass->rows, pass->dim) : NULL;
-}
-
-static void plan_wide(const tgr_model *model, tgr_pass *pass, tgr_arena *arena) {
-    const tgr_dimensions *d = &model->dimensions;
-    int64_t hidden = model->moe_count < d->depth ? d->hidden : 0;
-    int64_t widest = hidden > 3 * d->dim ? hidden : 3 * d->dim;
-    pass->wide = pass->mode == TGR_TRAIN ? tgr_arena_floats(arena, pass->rows, widest) : NULL;
+/* The buffers that all parts of a block use. */
+static void plan_shared(tgr_pass *pass, tgr_arena *arena, int64_t dim) {
+    pass->normalised = tgr_arena_floats(arena, pass->rows, dim);
+    pass->branch_rows = tgr_arena_floats(arena, pass->rows, dim);
+    pass->dnormalised = pass->mode == TGR_TRAIN ? tgr_arena_floats(arena, pass->rows, dim) : NULL;
 }
 
 /* The residual stream before and after each block: one buffer in TGR_EVAL. */
@@ -42,7 +35,7 @@ static void plan_stream(tgr_model *model, tgr_arena *arena, float *x) {
     const tgr_pass *pass = &model->pass;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
         model->blocks[i].x = x;
-        if (pass->mode == TGR_TRAIN) x = tgr_arena_floats(arena, pass->rows, pass->dim);
+        if (pass->mode == TGR_TRAIN) x = tgr_arena_floats(arena, pass->rows, model->dimensions.dim);
         model->blocks[i].y = x;
     }
 }
@@ -55,35 +48,34 @@ static int ffn_overlaps(const tgr_pass *pass, const tgr_block *block) {
     return blocks_overlap(pass) || (block->moe != NULL && pass->recompute == TGR_RECOMPUTE_EXPERTS);
 }
 
-/* What each block has to itself. */
+/* The buffers that belong to one block. */
 static void plan_kept(tgr_model *model, tgr_arena *arena) {
     const tgr_pass *pass = &model->pass;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
         tgr_block *block = &model->blocks[i];
-        if (!blocks_overlap(pass)) tgr_block_plan(block, pass, arena);
+        if (!blocks_overlap(pass)) tgr_block_plan_attention(block, pass, arena);
         if (!ffn_overlaps(pass, block)) tgr_block_plan_ffn(block, pass, arena);
     }
 }
 
-/* What blocks use in turn. An FFN needs `wide` beside its own; experts do not, nor does attention need what they leave,
- * so they lie over it. In TGR_EVAL they lie over attention, too. */
+/* The buffers that blocks use in turn. When attention's backward runs, nothing of the FFN or the experts is needed any
+ * more, so its buffers share memory with theirs. In TGR_EVAL theirs share memory with all of attention's. */
 static void plan_overlapping(tgr_model *model, tgr_arena *arena) {
     tgr_pass *pass = &model->pass;
     int64_t start = arena->used, attention_end = start;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
         arena->used = start;
-        if (blocks_overlap(pass)) tgr_block_plan(&model->blocks[i], pass, arena);
+        if (blocks_overlap(pass)) tgr_block_plan_attention(&model->blocks[i], pass, arena);
         if (arena->used > attention_end) attention_end = arena->used;
     }
-    int64_t experts_start = pass->mode == TGR_EVAL ? start : attention_end;
-    arena->used = experts_start;
-    plan_wide(model, pass, arena);
-    int64_t ffn_start = arena->used;
+    int64_t ffn_start = pass->mode == TGR_EVAL ? start : attention_end;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
         tgr_block *block = &model->blocks[i];
-        arena->used = block->moe != NULL ? experts_start : ffn_start;
+        arena->used = ffn_start;
+        tgr_block_plan_attention_work(block, pass, arena);
+        arena->used = ffn_start;
         if (ffn_overlaps(pass, block)) tgr_block_plan_ffn(block, pass, arena);
-        tgr_block_plan_work(block, pass, arena);
+        tgr_block_plan_ffn_work(block, pass, arena);
     }
 }
 
@@ -103,8 +95,8 @@ static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *a
     }
     int train = mode == TGR_TRAIN;
     float *x = tgr_arena_floats(arena, pass->rows, d->dim);
-    tgr_head_plan(&model->head, pass, arena);
-    pass->gradient = train ? tgr_arena_floats(arena, pass->rows, d->dim) : NULL;
+    tgr_head_plan(&model->head, mode, arena, batch, pass->rows);
+    pass->dstream = train ? tgr_arena_floats(arena, pass->rows, d->dim) : NULL;
     pass->partial = train ? tgr_arena_floats(arena, partial_floats(model, pass), 1) : NULL;
     pass->patches = wants_patches(model) ? tgr_arena_floats(arena, pass->rows, d->patch_dim) : NULL;
     for (int64_t i = 0; i < model->moe_count; i++)
@@ -113,13 +105,13 @@ static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *a
     plan_kept(model, arena);
 
     int64_t start = arena->used;
-    tgr_embed_plan(&model->embed, pass, arena);
+    tgr_embed_plan(&model->embed, arena, batch);
     arena->used = start;
-    plan_shared(pass, arena);
+    plan_shared(pass, arena, d->dim);
     plan_overlapping(model, arena);
 }
 
-/* Gives every buffer its place in the memory, which counting took away. Batch 0 is no pass, and needs none. */
+/* Sets every buffer's address, which counting has unset. Batch 0 means no pass, and needs none. */
 static void cut_arena(tgr_model *model, tgr_mode mode, int64_t batch) {
     tgr_arena arena = {.base = model->memory, .capacity = model->memory_bytes};
     model->pass.batch = 0;
@@ -130,7 +122,7 @@ tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_
     tgr_arena arena = {0};
     lay_out(model, mode, batch, &arena);
     TGR_REQUIRE(!arena.overflow, TGR_ERROR_OVERFLOW,
-                "argument 'batch' is %lld; the activations of so many images are too large to address",
+                "argument 'batch' is %lld; the activations of that many images are too large to address",
                 (long long)batch);
     *bytes = arena.peak;
     return TGR_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sparse upcycling of a model: the weights of base/upcycle.h, noise on the experts, shared experts that say nothing. */
+/* Sparse upcycling of a model: the weights of base/upcycle.h, noise on the experts, shared experts that output 0. */
 #include "base/upcycle.h"
 
 #include <math.h>
@@ -9,10 +9,10 @@
 #include "base/status.h"
 #include "model/state.h"
 
-/* What decides a model's function and no tensor's shape. */
+/* What changes a model's function but no tensor's shape. */
 static tgr_status check_heads(const tgr_model *sparse, const tgr_model *dense) {
     if (sparse->dimensions.heads == dense->dimensions.heads) return TGR_OK;
-    return tgr_fail(TGR_ERROR_SHAPE, "option 'heads' is %lld; it cannot be made of a model where it is %lld",
+    return tgr_fail(TGR_ERROR_SHAPE, "option 'heads' is %lld; it must be as in the dense model, %lld",
                     (long long)sparse->dimensions.heads, (long long)dense->dimensions.heads);
 }
 
@@ -47,7 +47,7 @@ static void silence_shared(tgr_parameters *sparse) {
 
 void tgr_model_forget(tgr_model *model) {
     tgr_parameters_clear_gradients(model->parameters);
-    model->batch = 0; /* what ran was another model */
+    model->batch = 0; /* the last forward pass was with other weights */
     model->can_backward = 0;
 }
 
@@ -55,8 +55,8 @@ tgr_status tgr_model_upcycle(tgr_model *sparse, const tgr_model *dense) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(sparse);
     TGR_REQUIRE_ARGUMENT(dense);
-    TGR_REQUIRE(dense->moe_count == 0, TGR_ERROR_ARGUMENT, "argument 'dense' has %lld blocks with experts; none may be",
-                (long long)dense->moe_count);
+    TGR_REQUIRE(dense->moe_count == 0, TGR_ERROR_ARGUMENT,
+                "argument 'dense' has %lld blocks with experts; it must have none", (long long)dense->moe_count);
     TGR_TRY(tgr_upcycle_check(sparse->parameters, dense->parameters));
     TGR_TRY(check_heads(sparse, dense));
     double noise = tgr_option_f64(sparse->config, TGR_OPTION_UPCYCLE_NOISE);

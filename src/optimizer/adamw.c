@@ -5,6 +5,7 @@
  *   w ← w - rate · ( m / (1 - β₁ˢ) / (√(v / (1 - β₂ˢ)) + ε) + weight_decay · w ). */
 #include <math.h>
 
+#include "base/assert.h"
 #include "optimizer/kind.h"
 
 enum { BETA1, BETA2, CORRECTION1, CORRECTION2, EPSILON };
@@ -14,9 +15,10 @@ static void prepare(const tgr_config *config, double number, tgr_optimizer_pass 
     own[EPSILON] = (float)tgr_option_f64(config, TGR_OPTION_ADAM_EPSILON);
     own[BETA1] = (float)tgr_option_f64(config, TGR_OPTION_BETA1);
     own[BETA2] = (float)tgr_option_f64(config, TGR_OPTION_BETA2);
-    /* From the betas as the kernel has them, so that the first step's moments come out as g and g². */
+    /* From the betas as float32, as the kernel uses them, so that the first step's corrected moments are g and g². */
     own[CORRECTION1] = (float)(1 / (1 - pow(own[BETA1], number)));
     own[CORRECTION2] = (float)(1 / (1 - pow(own[BETA2], number)));
+    TGR_ASSERT(isfinite(own[CORRECTION1]) && isfinite(own[CORRECTION2])); /* no beta rounds to 1 */
 }
 
 static void update(const tgr_optimizer_pass *pass, const tgr_optimizer_piece *piece) {

@@ -2,6 +2,8 @@
 /* The optimizers of TGR_OPTIMIZER_MAP by index. */
 #include "optimizer/kind.h"
 
+#include "base/assert.h"
+
 static const tgr_optimizer_kind *const kinds[] = {
 #define ROW(index, NAME, word, ...) [index] = &tgr_optimizer_##word,
     TGR_OPTIMIZER_MAP(ROW)
@@ -15,6 +17,7 @@ static const char *const names[] = {
 };
 
 const tgr_optimizer_kind *tgr_optimizer_kind_of(int64_t index) {
+    TGR_ASSERT(tgr_optimizer_is_known((uint64_t)index));
     return kinds[index];
 }
 

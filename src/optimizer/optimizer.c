@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The optimizer's handle: its memory, and what can be asked of it. The step itself is in step.c. */
+/* The optimizer's handle: its memory and its getters. The step itself is in step.c. */
 #include "optimizer/optimizer.h"
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -9,7 +10,7 @@
 
 /* 64 KiB of weights: enough work to be worth a task, small enough to spread a layer over all threads. */
 #define BLOCK_FLOATS 16384
-#define RATE_MOST    1000.0 /* as option lr */
+#define RATE_MOST    1000.0 /* as for option lr */
 
 static int64_t blocks_of(const tgr_tensor *tensor) {
     return tensor->flags & TGR_TENSOR_STATE ? 0 : (tensor->count + BLOCK_FLOATS - 1) / BLOCK_FLOATS;
@@ -28,9 +29,10 @@ static void cut_into_blocks(tgr_optimizer *optimizer) {
             block->frozen_from = tensor->frozen_from;
         }
     }
+    TGR_ASSERT(block == optimizer->blocks + optimizer->block_count);
 }
 
-/* On failure the optimizer may be freed. */
+/* On failure the caller frees the optimizer. */
 static tgr_status set_up(tgr_optimizer *optimizer, const tgr_config *config) {
     tgr_parameters *parameters = optimizer->parameters;
     tgr_context *context = parameters->context;
@@ -61,17 +63,17 @@ tgr_status tgr_optimizer_create(tgr_optimizer **out, const tgr_config *config, t
     tgr_parameters_retain(parameters);
     optimizer->parameters = parameters;
     optimizer->fixed_rate = -1;
-    tgr_status status = set_up(optimizer, config);
-    if (status != TGR_OK) {
-        tgr_optimizer_free(optimizer);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(set_up(optimizer, config));
     *out = optimizer;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_optimizer_free(optimizer);
+    return status;
 }
 
 void tgr_optimizer_retain(tgr_optimizer *optimizer) {
-    atomic_fetch_add(&optimizer->references, 1);
+    int before = atomic_fetch_add(&optimizer->references, 1);
+    TGR_ASSERT(before > 0);
 }
 
 void tgr_optimizer_free(tgr_optimizer *optimizer) {
@@ -79,7 +81,7 @@ void tgr_optimizer_free(tgr_optimizer *optimizer) {
     tgr_parameters *parameters = optimizer->parameters;
     tgr_context *context = parameters->context;
     size_t floats = (size_t)parameters->floats, blocks = (size_t)optimizer->block_count;
-    tgr_context_retain(context); /* which the parameters may be the last to hold */
+    tgr_context_retain(context); /* the parameters may hold the last reference */
     tgr_release(context, optimizer->second_moment, floats, sizeof(float));
     tgr_release(context, optimizer->first_moment, floats, sizeof(float));
     tgr_release(context, optimizer->partial, blocks, sizeof *optimizer->partial);
@@ -98,7 +100,7 @@ tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     TGR_REQUIRE(rate <= RATE_MOST, TGR_ERROR_RANGE,
-                "argument 'rate' is %g; allowed are 0 to %g, or a negative number for the schedule", rate, RATE_MOST);
+                "argument 'rate' is %g; it must be 0 to %g, or negative for the schedule", rate, RATE_MOST);
     optimizer->fixed_rate = rate < 0 ? -1 : rate;
     return TGR_OK;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/status.h"
 #include "optimizer/kind.h"
@@ -18,7 +19,7 @@ typedef struct step_job {
     float weight_decay;
 } step_job;
 
-/* Whether the block has no part in this step: its gradient, finite or not, is ignored. */
+/* Whether the block is left out of this step: its gradient, finite or not, is ignored. */
 static int is_frozen(const tgr_optimizer *optimizer, const tgr_optimizer_block *block) {
     return optimizer->parameters->step >= block->frozen_from;
 }
@@ -50,11 +51,11 @@ static void update_task(void *data, int64_t task, int worker) {
     const tgr_optimizer_block *block = &job->optimizer->blocks[task];
     (void)worker;
     if (!is_frozen(job->optimizer, block)) update_block(job, block);
-    /* Here they are in the cache still. */
+    /* Here they are still in the cache. */
     memset(job->optimizer->parameters->gradients + block->offset, 0, (size_t)block->count * sizeof(float));
 }
 
-/* The norm of the mean gradient. Squares are summed in double, where those of floats cannot overflow: the norm is
+/* The norm of the mean gradient. Squares are summed in double, where squares of floats cannot overflow: the norm is
  * finite exactly if every gradient is. */
 static double gradient_norm(step_job *job) {
     const tgr_optimizer *optimizer = job->optimizer;
@@ -72,7 +73,7 @@ static void read_options(step_job *job) {
     if (job->kind->prepare != NULL) job->kind->prepare(config, (double)optimizer->steps + 1, &job->pass);
 }
 
-/* The blocks have cleared those of all that is trained. Nobody reads these, but the host sees them. */
+/* The blocks have cleared those of all trained tensors. Nothing reads these, but the host can see them. */
 static void clear_state_gradients(const tgr_parameters *parameters) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const tgr_tensor *tensor = &parameters->tensors[i];
@@ -85,7 +86,7 @@ tgr_status tgr_optimizer_step(tgr_optimizer *optimizer) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     tgr_parameters *parameters = optimizer->parameters;
-    TGR_REQUIRE(parameters->micro > 0, TGR_ERROR_STATE, "there was no backward pass since the last step");
+    TGR_REQUIRE(parameters->micro > 0, TGR_ERROR_STATE, "there has been no backward pass since the last step");
     const tgr_compute *compute = &parameters->context->compute;
     step_job job = {
         .optimizer = optimizer, .kind = tgr_optimizer_kind_of(optimizer->kind), .pass = {.kernels = compute->kernels}};
@@ -94,7 +95,7 @@ tgr_status tgr_optimizer_step(tgr_optimizer *optimizer) {
     double factor = clip > 0 && norm > clip ? clip / norm : 1;
     if (!(norm * factor <= NORM_MOST)) {
         tgr_parameters_clear_gradients(parameters);
-        return tgr_fail(TGR_ERROR_NONFINITE, "the gradient's norm is %g; at most %g can be used. No weight changed",
+        return tgr_fail(TGR_ERROR_NONFINITE, "the gradient's norm is %g; it must be at most %g. No weight has changed",
                         norm, NORM_MOST);
     }
     job.pass.scale = (float)(factor / parameters->micro);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sparse upcycling of an optimizer: its moments take the way of the weights. */
+/* Sparse upcycling of an optimizer: its moments are copied as the weights are. */
 #include "base/upcycle.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ tgr_status tgr_optimizer_upcycle(tgr_optimizer *sparse, const tgr_optimizer *den
     TGR_REQUIRE_ARGUMENT(sparse);
     TGR_REQUIRE_ARGUMENT(dense);
     TGR_REQUIRE(sparse->kind == dense->kind, TGR_ERROR_ARGUMENT,
-                "argument 'sparse' is of option optimizer=%s, 'dense' of optimizer=%s; the same is needed",
+                "argument 'sparse' has optimizer=%s, 'dense' has optimizer=%s; they must be the same",
                 tgr_optimizer_name(sparse->kind), tgr_optimizer_name(dense->kind));
     TGR_TRY(tgr_upcycle_check(sparse->parameters, dense->parameters));
     size_t bytes = (size_t)sparse->parameters->floats * sizeof(float);

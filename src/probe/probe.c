@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* A probe's life, and how a run comes into its history. */
+/* Creating and freeing a probe, and how a run gets into its history. */
 #include "probe/probe.h"
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "tgrmoe/measure.h"
 
 enum { MEASURES = 3 }; /* entropy, dropped, margin */
 
 tgr_probe_record_view tgr_probe_view(const tgr_probe *probe, int64_t run) {
+    TGR_ASSERT(run >= 0 && run < probe->capacity && probe->record_bytes % 8 == 0);
     char *record = probe->history + run * probe->record_bytes;
     double *measures = (double *)(void *)record;
     int64_t *load = (int64_t *)(void *)(measures + MEASURES * probe->layers);
@@ -23,7 +25,8 @@ tgr_probe_record_view tgr_probe_view(const tgr_probe *probe, int64_t run) {
 /* The size of a record, a multiple of 8. */
 static tgr_status measure_record(tgr_probe *probe) {
     int64_t choices, bytes;
-    const int64_t numbers = probe->layers * (MEASURES + probe->experts); /* at most 1024 · 4099 */
+    const int64_t numbers = probe->layers * (MEASURES + probe->experts);
+    TGR_ASSERT(probe->layers <= 1024 && probe->experts <= 4096); /* so that this cannot overflow */
     const int fits = tgr_multiply(probe->tokens, probe->layers * probe->top_k, &choices) &&
                      tgr_add(choices, 1, &bytes) && tgr_multiply(bytes / 2, 8, &bytes) &&
                      tgr_add(bytes, 8 * numbers, &bytes);
@@ -58,16 +61,18 @@ tgr_status tgr_probe_create(tgr_probe **out, tgr_model *model, const float *imag
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(model);
-    TGR_REQUIRE(count >= 1, TGR_ERROR_RANGE, "argument 'count' is %lld; at least 1 is needed", (long long)count);
-    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+    TGR_REQUIRE(count >= 1, TGR_ERROR_RANGE, "argument 'count' is %lld; it must be at least 1", (long long)count);
+    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
     TGR_REQUIRE(tgr_model_moe_layer_count(model) > 0, TGR_ERROR_STATE, "the model has no MoE layer to probe");
     tgr_context *context = tgr_model_context(model);
     tgr_probe *probe;
     TGR_TRY(tgr_allocate(context, (void **)&probe, 1, sizeof *probe));
     *probe = (tgr_probe){.model = model, .context = context, .count = count, .batch = batch};
     tgr_model_retain(model);
-    tgr_status status = prepare(probe, images);
-    if (status == TGR_OK) *out = probe;
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(prepare(probe, images));
+    *out = probe;
+done:
     if (status != TGR_OK) tgr_probe_free(probe);
     return status;
 }
@@ -94,7 +99,7 @@ tgr_status tgr_probe_reserve(tgr_probe *probe, int64_t runs) {
     return TGR_OK;
 }
 
-/* Adds `rows` tokens of one layer, whose first is number `first` of the probe. */
+/* Adds `rows` tokens of one layer, the first of which is token `first` of the probe. */
 static tgr_status record_layer(tgr_probe *probe, int64_t layer, int64_t first, int64_t rows) {
     const tgr_probe_record_view to = tgr_probe_view(probe, probe->runs);
     const tgr_routing *routing;
@@ -103,6 +108,7 @@ static tgr_status record_layer(tgr_probe *probe, int64_t layer, int64_t first, i
     TGR_TRY(tgr_model_routing(probe->model, layer, &routing));
     TGR_TRY(tgr_routing_read(routing, &view));
     TGR_TRY(tgr_measure_routing(routing, &measures));
+    TGR_ASSERT(first >= 0 && first + rows <= probe->tokens);
     for (int64_t k = 0; k < probe->top_k; k++) {
         int32_t *row = to.choices + (k * probe->layers + layer) * probe->tokens + first;
         for (int64_t t = 0; t < rows; t++) row[t] = view.choices[t * probe->top_k + k];
@@ -114,7 +120,7 @@ static tgr_status record_layer(tgr_probe *probe, int64_t layer, int64_t first, i
     return TGR_OK;
 }
 
-/* The record under way has all images: from sums to means, and it counts. */
+/* The current record has all images: sums become means, and the run counts. */
 static void complete(tgr_probe *probe) {
     const tgr_probe_record_view record = tgr_probe_view(probe, probe->runs);
     for (int64_t i = 0; i < MEASURES * probe->layers; i++) record.entropy[i] /= (double)probe->tokens;
@@ -122,7 +128,7 @@ static void complete(tgr_probe *probe) {
     probe->runs++;
 }
 
-/* Takes in the model's last batch. */
+/* Records the model's last batch. */
 static tgr_status record_batch(tgr_probe *probe) {
     const int64_t tokens = tgr_model_dimensions(probe->model)->tokens, images = tgr_model_batch(probe->model);
     TGR_TRY(tgr_probe_reserve(probe, probe->runs + 1));
@@ -131,6 +137,7 @@ static tgr_status record_batch(tgr_probe *probe) {
     for (int64_t layer = 0; layer < probe->layers; layer++)
         TGR_TRY(record_layer(probe, layer, probe->recorded * tokens, images * tokens));
     probe->recorded += images;
+    TGR_ASSERT(probe->recorded <= probe->count);
     if (probe->recorded == probe->count) complete(probe);
     return TGR_OK;
 }
@@ -139,7 +146,7 @@ tgr_status tgr_probe_record(tgr_probe *probe) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     const int64_t images = tgr_model_batch(probe->model), missing = probe->count - probe->recorded;
-    TGR_REQUIRE(images > 0, TGR_ERROR_STATE, "there was no forward pass yet");
+    TGR_REQUIRE(images > 0, TGR_ERROR_STATE, "there has been no forward pass yet");
     TGR_REQUIRE(tgr_model_mode(probe->model) == TGR_EVAL, TGR_ERROR_STATE,
                 "the last forward pass was in TGR_TRAIN; one in TGR_EVAL is needed");
     TGR_REQUIRE(images <= missing, TGR_ERROR_SHAPE, "the last forward pass had %lld images; the run lacks %lld",
@@ -152,15 +159,14 @@ tgr_status tgr_probe_run(tgr_probe *probe) {
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE(probe->images != NULL, TGR_ERROR_STATE, "the probe was made without images; use tgr_probe_record()");
     TGR_TRY(tgr_probe_reserve(probe, probe->runs + 1));
-    probe->recorded = 0; /* A run that was begun before is given up. */
+    probe->recorded = 0; /* An incomplete run is discarded. */
+    tgr_status status = TGR_OK;
     for (int64_t at = 0; at < probe->count; at += probe->batch) {
         const int64_t left = probe->count - at, images = left < probe->batch ? left : probe->batch;
-        tgr_status status = tgr_model_forward(probe->model, TGR_EVAL, probe->images + at * probe->image_floats, images);
-        if (status == TGR_OK) status = record_batch(probe);
-        if (status != TGR_OK) {
-            probe->recorded = 0;
-            return status;
-        }
+        TGR_TRY_DONE(tgr_model_forward(probe->model, TGR_EVAL, probe->images + at * probe->image_floats, images));
+        TGR_TRY_DONE(record_batch(probe));
     }
-    return TGR_OK;
+done:
+    if (status != TGR_OK) probe->recorded = 0;
+    return status;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* One MoE layer inside of a larger network: its parameters live in the network's table, its buffers in the network's
- * arena. The standalone router and MoE layer and the blocks of a model are all made of it. */
+/* One MoE layer in a larger network: its parameters are in the network's table, its buffers in the network's arena. The
+ * standalone router and MoE layer and the blocks of a model all use it.
+ *
+ *     y_t = Σ over the slots of token t: gate · expert(x_t), + the shared experts' outputs */
 #ifndef TGR_ROUTING_MOE_LAYER_H
 #define TGR_ROUTING_MOE_LAYER_H
 
 #include "base/memory.h"
-#include "base/parameters.h"
-#include "routing/routing.h"
+#include "routing/router.h"
 
 typedef struct tgr_moe_layer tgr_moe_layer;
 
@@ -21,31 +22,46 @@ tgr_status tgr_moe_layer_create(tgr_moe_layer **out, tgr_context *context, const
 void tgr_moe_layer_free(tgr_moe_layer *layer);
 /* Draws fresh weights, after the parameters are sealed: truncated normals, biases 0. */
 void tgr_moe_layer_initialise(tgr_moe_layer *layer);
-/* Tokens of an image from now on (0: the whole batch is one). The layer is to be planned again. */
+/* The tokens of an image from now on (0: the whole batch is one). The layer must then be planned again. */
 void tgr_moe_layer_set_sequence(tgr_moe_layer *layer, int64_t sequence);
 /* Whether the layer reads the raw patches of its input. */
 int tgr_moe_layer_wants_patches(const tgr_moe_layer *layer);
+/* Trained numbers of one expert. */
+int64_t tgr_moe_layer_expert_size(const tgr_moe_layer *layer);
+
 /* Takes the layer's buffers for up to `tokens` tokens from the arena: for passes in TGR_EVAL, or in either mode for
- * TGR_TRAIN. When it only counts, the layer is without buffers until it is planned again. What is read from outside
- * after a pass is in those of `plan`; those of `plan_kept` may lie over another layer's in TGR_EVAL, and in TGR_TRAIN
- * where tgr_moe_layer_again fills them anew; those of `plan_work`, planned last, are free for others between
- * passes. */
+ * TGR_TRAIN. After an arena that only counts, the layer has no buffers until it is planned again. `plan` takes those
+ * that are read from outside after a pass; those of `plan_kept` may share memory with another layer's in TGR_EVAL, and
+ * in TGR_TRAIN if tgr_moe_layer_recompute refills them; those of `plan_work`, planned last, may be used by others
+ * between passes. */
 void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
 void tgr_moe_layer_plan_kept(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
 void tgr_moe_layer_plan_work(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
-/* y [tokens, dim] = Σ_k gate · expert(x), overwritten. The input's buffers must stay until backward in TGR_TRAIN. Fills
- * the routing and its auxiliary terms. Without experts y is not touched. */
-void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const tgr_layer_input *input, float *y);
-/* The experts once more after a forward in TGR_TRAIN, from its routing and its input, whose numbers must be the same;
- * all that was read from them in between is as it was. */
-void tgr_moe_layer_again(tgr_moe_layer *layer, float *y);
-/* x_gradient [tokens, dim] is overwritten (NULL when not wanted); y_gradient [tokens, dim]. Once for each forward. */
-void tgr_moe_layer_backward(tgr_moe_layer *layer, const float *y_gradient, float *x_gradient);
-/* The same for a layer without experts, from gates_gradient [tokens, K]; what is there for dropped choices is ignored.
+
+/* x [tokens, dim] → y [tokens, dim], overwritten; and the routing. tokens is a multiple of the sequence. Without
+ * experts y is not touched. */
+void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, int64_t tokens, const tgr_layer_input *input, float *y);
+/* Runs the experts again after a forward in TGR_TRAIN, with its routing and the same input, and restores all that
+ * backward reads of them. */
+void tgr_moe_layer_recompute(tgr_moe_layer *layer, const tgr_layer_input *input, float *y);
+/* dy [tokens, dim] → dx [tokens, dim], overwritten (NULL when not wanted); adds to the gradients of all tensors. Once
+ * for each forward, with the same input. */
+void tgr_moe_layer_backward(tgr_moe_layer *layer, const tgr_layer_input *input, const float *dy, float *dx);
+/* The same for a layer without experts, from dgates [tokens, K]; those of dropped choices are ignored. */
+void tgr_moe_layer_backward_from_gates(tgr_moe_layer *layer, const tgr_layer_input *input, const float *dgates,
+                                       float *dx);
+
+/* What was decided for the last batch. */
+const tgr_routing *tgr_moe_layer_routing(const tgr_moe_layer *layer);
+/* The divergence of a teacher's probabilities [tokens, E] from the router's of the last batch: see losses/guidance.h.
  */
-void tgr_moe_layer_backward_from_gates(tgr_moe_layer *layer, const float *gates_gradient, float *x_gradient);
-tgr_routing *tgr_moe_layer_routing(tgr_moe_layer *layer);
-/* Trained numbers of one expert. */
-int64_t tgr_moe_layer_expert_size(const tgr_moe_layer *layer);
+double tgr_moe_layer_divergence(tgr_moe_layer *layer, const float *teacher);
+/* After a forward in TGR_TRAIN: adds weight · that divergence to what its backward differentiates. */
+void tgr_moe_layer_guide(tgr_moe_layer *layer, const float *teacher, double weight);
+/* Makes the layer route by these probabilities [tokens, E] in TGR_EVAL instead of its own; they remain the caller's;
+ * NULL ends it. Until then, passes in TGR_EVAL must have that many tokens. */
+void tgr_moe_layer_set_override(tgr_moe_layer *layer, const float *probabilities, int64_t tokens);
+/* Those set, or NULL, and their number of tokens. */
+const float *tgr_moe_layer_override(const tgr_moe_layer *layer, int64_t *tokens);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a file: header, then how the tensors lie beside each other; and what can be asked of an open one. */
+/* Opening a file: its header, then the layout of its tensors; and the getters of an open file. */
 #include "tgrmoe/safetensors.h"
 
 #include <inttypes.h>
@@ -31,7 +31,7 @@ static const tgr_text_record *text_at(const tgr_safetensors *file, int64_t index
     return tgr_list_item(&file->header.texts, (size_t)index);
 }
 
-/* By place; empty ones before the one that begins at the same byte; then by name, so that the order is one. */
+/* By offset; empty tensors before the one that starts at the same byte; then by name, so that the order is unique. */
 static int compare_places(const void *a, const void *b) {
     const tgr_tensor_record *first = a, *second = b;
     if (first->begin != second->begin) return first->begin < second->begin ? -1 : 1;
@@ -39,15 +39,15 @@ static int compare_places(const void *a, const void *b) {
     return strcmp(first->name, second->name);
 }
 
-/* *length of the header, which lies within the file and begins as JSON objects do. */
+/* Finds the *length of the header, which must lie within the file and begin as a JSON object does. */
 static tgr_status check_start(const unsigned char *bytes, size_t size, const char *source, size_t *length) {
     TGR_REQUIRE(size >= TGR_HEADER_LENGTH_BYTES, TGR_ERROR_FILE_TRUNCATED,
-                "'%.200s' has %zu bytes; a safetensors file begins with %d that tell its header's length", source, size,
+                "'%.200s' has %zu bytes; a safetensors file begins with %d that give its header's length", source, size,
                 TGR_HEADER_LENGTH_BYTES);
     uint64_t claimed = 0;
     for (int i = 0; i < TGR_HEADER_LENGTH_BYTES; i++) claimed |= (uint64_t)bytes[i] << 8 * i;
     TGR_REQUIRE(claimed >= 2 && (size == TGR_HEADER_LENGTH_BYTES || bytes[TGR_HEADER_LENGTH_BYTES] == '{'),
-                TGR_ERROR_FILE_FOREIGN, "'%.200s' is no safetensors file: no header begins with '{' at byte %d", source,
+                TGR_ERROR_FILE_FOREIGN, "'%.200s' is not a safetensors file: there is no '{' at byte %d", source,
                 TGR_HEADER_LENGTH_BYTES);
     TGR_REQUIRE(claimed <= TGR_HEADER_LIMIT, TGR_ERROR_FILE_CORRUPT,
                 "'%.200s' has a header of %" PRIu64 " bytes; the format allows %d", source, claimed, TGR_HEADER_LIMIT);
@@ -58,7 +58,7 @@ static tgr_status check_start(const unsigned char *bytes, size_t size, const cha
     return TGR_OK;
 }
 
-/* Fails unless each of the sorted tensors begins where the one before ended, and the last ends with the file. */
+/* Fails unless each of the sorted tensors starts where the one before ends, and the last ends with the file. */
 static tgr_status check_layout(const tgr_safetensors *file, const char *source, int64_t data_bytes) {
     char name[TGR_SHOWN_BYTES];
     int64_t position = 0;
@@ -80,7 +80,7 @@ static tgr_status check_layout(const tgr_safetensors *file, const char *source, 
     return TGR_OK;
 }
 
-/* Fails when a name comes twice. */
+/* Fails if a name occurs twice. */
 static tgr_status index_names(tgr_name_index *names, const tgr_list *list, const char *what, const char *source) {
     char name[TGR_SHOWN_BYTES];
     TGR_TRY(tgr_name_index_build(names, list));
@@ -134,7 +134,7 @@ tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *conte
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(bytes);
-    TGR_REQUIRE(size <= PTRDIFF_MAX, TGR_ERROR_RANGE, "argument 'size' is %zu; at most %td are allowed", size,
+    TGR_REQUIRE(size <= PTRDIFF_MAX, TGR_ERROR_RANGE, "argument 'size' is %zu; it must be at most %td", size,
                 PTRDIFF_MAX);
     tgr_safetensors *file = NULL;
     TGR_TRY(create(&file, context));

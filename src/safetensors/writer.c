@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing: what is listed is checked when it is added; saving sorts it, writes the header, then the numbers. */
+/* Writing: each item is checked when it is added; saving sorts them, writes the header, then the numbers. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -80,7 +80,7 @@ static tgr_status check_text(const char *text, const char *argument) {
     return TGR_OK;
 }
 
-/* The last step that can fail: fails when `name` is in the set, else puts it there. */
+/* The last step that can fail: fails if `name` is in the set, otherwise adds it. */
 static tgr_status claim(tgr_name_set *set, const char *name, const char *argument) {
     char shown[TGR_SHOWN_BYTES];
     int known;
@@ -91,11 +91,11 @@ static tgr_status claim(tgr_name_set *set, const char *name, const char *argumen
 }
 
 static tgr_status check_shape(tgr_tensor_record *record, int ndim, const int64_t *dims) {
-    TGR_REQUIRE(ndim >= 0 && ndim <= TGR_SAFETENSORS_DIMS, TGR_ERROR_RANGE,
-                "argument 'ndim' is %d; 0 to %d are allowed", ndim, TGR_SAFETENSORS_DIMS);
+    TGR_REQUIRE(ndim >= 0 && ndim <= TGR_SAFETENSORS_DIMS, TGR_ERROR_RANGE, "argument 'ndim' is %d; it must be 0 to %d",
+                ndim, TGR_SAFETENSORS_DIMS);
     TGR_REQUIRE(ndim == 0 || dims != NULL, TGR_ERROR_ARGUMENT, "argument 'dims' is NULL; a pointer is needed");
     for (int i = 0; i < ndim; i++)
-        TGR_REQUIRE(dims[i] >= 0, TGR_ERROR_RANGE, "argument 'dims' has %" PRId64 " at %d; at least 0 is allowed",
+        TGR_REQUIRE(dims[i] >= 0, TGR_ERROR_RANGE, "argument 'dims' has %" PRId64 " at %d; it must be at least 0",
                     dims[i], i);
     TGR_REQUIRE(tgr_tensor_count(record->element, ndim, dims, &record->count), TGR_ERROR_OVERFLOW,
                 "the product of argument 'dims' does not fit the machine's integers");
@@ -111,7 +111,7 @@ tgr_status tgr_safetensors_writer_add(tgr_safetensors_writer *writer, const char
     TGR_REQUIRE_ARGUMENT(name);
     TGR_TRY(check_text(name, "name"));
     TGR_REQUIRE(strcmp(name, TGR_HEADER_TEXTS) != 0, TGR_ERROR_ARGUMENT,
-                "argument 'name' is '" TGR_HEADER_TEXTS "', which the format keeps for itself");
+                "argument 'name' is '" TGR_HEADER_TEXTS "', which the format reserves");
     TGR_REQUIRE(element == TGR_ELEMENT_F32 || element == TGR_ELEMENT_BF16, TGR_ERROR_UNSUPPORTED,
                 "argument 'element' is %d; TGR_ELEMENT_F32 and TGR_ELEMENT_BF16 can be written", (int)element);
     listed_tensor tensor = {.record = {.element = element}, .data = data};
@@ -151,7 +151,7 @@ done:
     return status;
 }
 
-/* The order in the file, that of the reference library: wide elements first, so that all are aligned; then by name. */
+/* The order in the file, as in the reference library: wide elements first, so that all are aligned; then by name. */
 static int compare_listed(const void *a, const void *b) {
     const tgr_tensor_record *first = *(const tgr_tensor_record *const *)a,
                             *second = *(const tgr_tensor_record *const *)b;
@@ -160,7 +160,7 @@ static int compare_listed(const void *a, const void *b) {
     return strcmp(first->name, second->name);
 }
 
-/* Writes the numbers of one tensor from *offset on, which moves behind them. `chunk` has room for CHUNK numbers. */
+/* Writes the numbers of one tensor at *offset, which advances past them. `chunk` has room for CHUNK numbers. */
 static tgr_status write_tensor(tgr_atomic_file *file, uint64_t *offset, const listed_tensor *tensor, void *chunk) {
     const size_t bytes = tgr_element_bytes(tensor->record.element);
     for (int64_t done = 0; done < tensor->record.count;) {
@@ -173,7 +173,7 @@ static tgr_status write_tensor(tgr_atomic_file *file, uint64_t *offset, const li
     return TGR_OK;
 }
 
-/* `sorted` points at the records of listed tensors. */
+/* `sorted` points to the records of listed tensors. */
 static tgr_status write_file(const char *path, const tgr_tensor_record *const *sorted, size_t count,
                              const unsigned char *header, size_t header_bytes, void *chunk) {
     tgr_atomic_file file;

@@ -5,11 +5,11 @@
  *   L_student = L_task + distill_weight / |S| · Σ_i mean_t KL( stop(p_t^(i)) ‖ student's p_t^(i) )
  *
  * with p_t^(i) = softmax(R_i h_t^(i)) of the frozen teacher's feature h. The first trains the teacher routers alone,
- * the second reaches every expert's logit of the student, selected or not. */
+ * the second has a gradient for every expert's logit of the student, chosen or not. */
 #include "teacher/inside.h"
 
-tgr_routing *tgr_teacher_routing(const tgr_teacher *teacher, int64_t layer) {
-    return tgr_moe_layer_routing(tgr_model_layer(teacher->student, layer));
+tgr_moe_layer *tgr_teacher_student_layer(const tgr_teacher *teacher, int64_t layer) {
+    return tgr_model_layer(teacher->student, layer);
 }
 
 int tgr_teacher_is_active(const tgr_teacher *teacher) {
@@ -25,10 +25,8 @@ static double layer_weight(const tgr_teacher *teacher) {
 double tgr_teacher_distill(const tgr_teacher *teacher) {
     double sum = 0;
     for (int64_t i = 0; i < teacher->match.layers; i++) {
-        double divergence;
         const float *p = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch).probabilities;
-        tgr_routing_guide(tgr_teacher_routing(teacher, i), p, 0, &divergence);
-        sum += divergence;
+        sum += tgr_moe_layer_divergence(tgr_teacher_student_layer(teacher, i), p);
     }
     return layer_weight(teacher) * sum;
 }
@@ -47,17 +45,17 @@ double tgr_teacher_objective(const tgr_teacher *teacher) {
 static void train_routers(tgr_teacher *teacher) {
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         tgr_router_batch view = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch);
-        tgr_objective_differentiate(&view, tgr_gradient(teacher->parameters, i));
+        tgr_objective_differentiate(&view);
     }
     teacher->parameters->micro++;
-    /* The teacher routers stand where the student does in the schedule, even if guidance began late. */
+    /* The teacher routers are at the student's step in the schedule, even if guidance began late. */
     teacher->parameters->step = tgr_model_parameters(teacher->student)->step;
 }
 
 void tgr_teacher_backward(tgr_teacher *teacher) {
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         const float *p = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch).probabilities;
-        tgr_routing_guide(tgr_teacher_routing(teacher, i), p, layer_weight(teacher), NULL);
+        tgr_moe_layer_guide(tgr_teacher_student_layer(teacher, i), p, layer_weight(teacher));
     }
     if (teacher->joint) train_routers(teacher);
     teacher->can_backward = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A teacher's life: what it is made of, what can be asked of it, and the step of its routers. */
+/* Creating and freeing a teacher, its getters, and the step of its routers. */
 #include <stdio.h>
 #include <zlib.h>
 
@@ -17,7 +17,7 @@ static void read_sizes(tgr_teacher *teacher) {
     teacher->backbone_tokens = backbone->tokens;
     teacher->same_tokens = student->prefix_tokens == backbone->prefix_tokens;
     teacher->dim = backbone->dim;
-    teacher->experts = tgr_teacher_routing(teacher, 0)->options.experts;
+    teacher->experts = tgr_moe_layer_routing(tgr_teacher_student_layer(teacher, 0))->experts;
     teacher->image_floats = student->channels * student->image_size * student->image_size;
 }
 
@@ -76,7 +76,7 @@ static tgr_status make_cache(tgr_teacher *teacher, const tgr_config *config) {
     return TGR_OK;
 }
 
-/* On failure the teacher may be freed. */
+/* On failure the caller frees the teacher. */
 static tgr_status set_up(tgr_teacher *teacher) {
     const tgr_config *config = tgr_model_config(teacher->student);
     TGR_TRY(tgr_match_layers(&teacher->match, teacher->student, teacher->backbone));
@@ -143,9 +143,6 @@ void tgr_teacher_free(tgr_teacher *teacher) {
 tgr_model *tgr_teacher_student(const tgr_teacher *teacher) {
     return teacher->student;
 }
-tgr_model *tgr_teacher_backbone(const tgr_teacher *teacher) {
-    return teacher->backbone;
-}
 tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher) {
     return teacher->parameters;
 }
@@ -173,7 +170,7 @@ tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, 
                 "argument 'index' is %lld; there are %lld MoE layers", (long long)index,
                 (long long)teacher->match.layers);
     TGR_REQUIRE(teacher->batch > 0, TGR_ERROR_STATE,
-                "the teacher has not run; a forward in TGR_TRAIN outside of the guidance window does not count");
+                "the teacher has not run; a forward in TGR_TRAIN outside the guidance window does not count");
     *probabilities = tgr_teacher_view(teacher, &teacher->buffers, index, teacher->batch).probabilities;
     return TGR_OK;
 }
@@ -182,7 +179,7 @@ tgr_parameters *tgr_teacher_parameters(tgr_teacher *teacher) {
     return teacher != NULL ? teacher->parameters : NULL;
 }
 
-/* Goes by the gradients, not by the window: the student may have stepped out of it just now. */
+/* Depends on the gradients, not on the window: the student's step may just have left it. */
 tgr_status tgr_teacher_step(tgr_teacher *teacher) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);

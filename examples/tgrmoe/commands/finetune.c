@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe finetune: training that begins from a pretrained model. What that model is decides what a user would else have
+/* What the pretrained model is decides what a user would else have
  * to say: a dense one is upcycled and guides its student, a sparse one goes on with the routing that it has. */
+#include "commands/finetune.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <tgrmoe/tgrmoe.h>
+#include <tgrmoe/options.h>
 
-#include "commands/commands.h"
-#include "commands/finetune.h"
-#include "data/dataset.h"
+#include "commands/pretrained.h"
+#include "commands/train.h"
+#include "data/folder_load.h"
 #include "failure.h"
+
+typedef struct finetune_plan {
+    const char *path;
+    pretrained model;
+    const char *method;
+    char blocks[32];
+    tool_arguments arguments; /* of train */
+} finetune_plan;
 
 static const int64_t default_epochs = 10, default_batch = 32;
 
@@ -72,8 +82,8 @@ static int plan_run(finetune_plan *plan, const tool_arguments *given) {
     TRY(arguments_set(arguments, "method", plan->method));
     for (int i = 0; i < plan->model.count; i++) {
         const tool_setting *own = &plan->model.settings[i];
-        if (tgr_method_uses_option(method_index, tgr_option_find(own->key)))
-            TRY(arguments_set(arguments, own->key, own->value));
+        const int used = tgr_method_uses_option(method_index, tgr_option_find(own->key));
+        if (used) TRY(arguments_set(arguments, own->key, own->value));
     }
     TRY(plan->model.dense ? plan_student(plan, given) : plan_sparse(plan, given));
     for (size_t i = 0; i < sizeof gentle / sizeof *gentle; i++) {

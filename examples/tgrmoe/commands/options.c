@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe options: the reference of options, from the library's own table. */
+/* From the library's own table. */
+#include "commands/options.h"
 
 #include <stdio.h>
 
-#include "commands/commands.h"
 #include "failure.h"
 #include "uses.h"
 

@@ -37,8 +37,10 @@
 #define MEAN_COLUMNS 64
 
 typedef struct default_own {
-    int64_t value, mean,
-        weight; /* state tensors: Ê [E, dim]; of the step under way m [E, dim] and what is behind it [E] */
+    /* State tensors. */
+    int64_t value;  /* [E, dim], Ê */
+    int64_t mean;   /* [E, dim], m of the step under way */
+    int64_t weight; /* [E], how much is behind it */
     double beta;
     int weighted;
 } default_own;

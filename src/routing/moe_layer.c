@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/options.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
@@ -29,7 +30,7 @@ static tgr_status declare_experts(tgr_moe_layer *layer, const tgr_config *config
 static tgr_status check_use(const tgr_router_options *options, const tgr_layer_shape *shape, int with_experts) {
     const tgr_method *method = tgr_method_find(options->method);
     TGR_REQUIRE(!method->reads_patches || shape->patch_dim > 0, TGR_ERROR_UNSUPPORTED,
-                "method '%s' reads the patches of images; it works within a model only",
+                "method '%s' reads the patches of images; it works only within a model",
                 tgr_method_name(options->method));
     TGR_REQUIRE((!method->weighs_slots && !method->mixes_tokens) || with_experts, TGR_ERROR_UNSUPPORTED,
                 "method '%s' has no router without experts; a MoE layer or a model is needed",
@@ -193,6 +194,7 @@ void tgr_moe_layer_recompute(tgr_moe_layer *layer, const tgr_layer_input *input,
 
 /* dgates → the gradients of the method's tensors, and dx [T, dim] = or += their part, unless NULL. */
 static void router_backward(tgr_moe_layer *layer, const tgr_layer_input *input, int accumulate, float *dx) {
+    TGR_ASSERT(layer->pass.mode == TGR_TRAIN);
     tgr_layer_router *router = &layer->router;
     const tgr_method *method = router->method;
     const tgr_routing *routing = &layer->routing;
@@ -238,6 +240,7 @@ double tgr_moe_layer_divergence(tgr_moe_layer *layer, const float *teacher) {
 }
 
 void tgr_moe_layer_guide(tgr_moe_layer *layer, const float *teacher, double weight) {
+    TGR_ASSERT(layer->pass.mode == TGR_TRAIN);
     tgr_guidance_backward(&layer->router, &layer->pass, &layer->routing.scores, teacher, weight,
                           layer->routing.losses.dlogits);
 }

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "routing/each.h"
 #include "routing/gates/softmax_gate.h"
 #include "routing/slots/dispatch.h"
@@ -70,6 +71,8 @@ static int walk_on(const dense_job *job, int64_t token, walk *w) {
 }
 
 static int64_t slot_at(const dense_job *job, const walk *w) {
+    TGR_ASSERT(job->slots->first_slot[w->expert] <= job->slots->slots_of_token[w->place]);
+    TGR_ASSERT(job->slots->first_slot[w->expert + 1] > job->slots->slots_of_token[w->place]);
     return job->slots->slots_of_token[w->place];
 }
 

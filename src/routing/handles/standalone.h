@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A standalone MoE layer with its own parameters and memory: the inside of tgr_router and tgr_moe. */
-#ifndef TGR_ROUTING_STANDALONE_H
-#define TGR_ROUTING_STANDALONE_H
+#ifndef TGR_ROUTING_HANDLES_STANDALONE_H
+#define TGR_ROUTING_HANDLES_STANDALONE_H
 
 #include "routing/moe_layer.h"
 

@@ -35,9 +35,9 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
     double start = tgr_option_f64(config, TGR_OPTION_EVO_TEMPERATURE_START);
     double end = tgr_option_f64(config, TGR_OPTION_EVO_TEMPERATURE_END);
     TGR_REQUIRE(total > 0 || share == 0, TGR_ERROR_RANGE,
-                "option 'evo_dense_share' is %g of 'total_steps', which is 0; method 'evomoe' needs to know it", share);
+                "option 'evo_dense_share' is %g of 'total_steps', which is 0; method 'evomoe' needs it set", share);
     TGR_REQUIRE(start >= end, TGR_ERROR_RANGE,
-                "option 'evo_temperature_start' is %g; at least 'evo_temperature_end', %g, is needed", start, end);
+                "option 'evo_temperature_start' is %g; it must be at least 'evo_temperature_end', %g", start, end);
     *(evomoe_own *)router->own = (evomoe_own){.start = start,
                                               .end = end,
                                               .threshold = tgr_option_f64(config, TGR_OPTION_EVO_THRESHOLD),

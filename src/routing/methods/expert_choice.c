@@ -11,6 +11,7 @@
  * there would be nothing to choose, so a capacity factor of 0 is not allowed. There is no K; each token has one choice
  * on record (top-1): of the experts that took it, the one with the largest p, or, if none did, the router's first,
  * which is not kept. */
+#include "base/assert.h"
 #include "base/status.h"
 #include "routing/each.h"
 #include "routing/gates/topk.h"
@@ -101,6 +102,7 @@ static void take_tokens(void *data, int64_t expert, int worker) {
         uint32_t key = tgr_falling_key(tokens.p[t * tokens.stride]);
         if (key < worst || (key == worst && equals-- > 0)) *taken++ = (int32_t)t;
     }
+    TGR_ASSERT(taken == job->taken + (expert + 1) * job->capacity);
 }
 
 /* Of the experts that took a token, the one with the largest p, ties to the lower; -1 if none did. */

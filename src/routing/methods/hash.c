@@ -27,7 +27,7 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
     hash_own *own = router->own;
     (void)config;
     TGR_REQUIRE(router->shape.sequence > 0, TGR_ERROR_UNSUPPORTED,
-                "method 'hash' routes by a token's place in its image; it works within a model only");
+                "method 'hash' routes by a token's position in its image; it works only within a model");
     return tgr_layer_router_add(router, &own->table, prefix, "router.hash", TGR_TENSOR_STATE, 1,
                                 &router->shape.sequence);
 }

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
+
 #define LEVEL 4 /* each level has this many times the tokens of the one before */
 
 /* Long enough that block_cost has at most T · E + E² numbers. */
@@ -163,6 +165,7 @@ static void move(tgr_balanced_assignment *a, int64_t from, int64_t to) {
         return;
     }
     int64_t token = cheapest_token(a, from, to);
+    TGR_ASSERT(token >= 0); /* the path goes this way, so its cost is finite */
     a->expert[token] = (int32_t)to;
     a->load[from]--;
     a->load[to]++;

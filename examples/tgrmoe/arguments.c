@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of flags is read in every direction: parsed, explained, emptied, written. */
+/* Everything here walks the table of flags: parsing, help, clearing, writing. */
 #include "arguments.h"
 
 #include <errno.h>

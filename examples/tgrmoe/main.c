@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line tool of libtgrmoe, written against its public headers alone. */
+/* The command line tool of libtgrmoe. It uses the public headers only. */
 #include <stdio.h>
 #include <string.h>
 #include <tgrmoe/common.h>

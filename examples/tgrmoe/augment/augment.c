@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The order of things for one image, in which each draws from the image's own stream. */
+/* The order of operations on one image; each draws from the image's own stream of random numbers. */
 #include "augment/augment.h"
 
 #include <math.h>
@@ -33,7 +33,7 @@ static int crop(image *out, const image *in, const augment_recipe *recipe, int s
     return augment_shift(out, &scratch->other, random);
 }
 
-/* Brightness, contrast and saturation in an order drawn. */
+/* Brightness, contrast and saturation in random order. */
 static void jitter(image *io, double most, augment_random *random) {
     static void (*const changes[])(image *, float) = {augment_brightness, augment_contrast, augment_color};
     enum { CHANGES = sizeof changes / sizeof *changes };

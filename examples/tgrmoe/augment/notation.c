@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of a letter or more and a number, between dashes. */
+/* Parts separated by dashes, each a name and a number. */
 #include "augment/notation.h"
 
 #include <math.h>

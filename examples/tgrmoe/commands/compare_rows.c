@@ -28,7 +28,7 @@ done:
     return result;
 }
 
-/* One row for each number of experts and sparse method. Where it is the usual number, that is the method's own run. */
+/* A row for each sparse method and number of experts. With the usual number, that is the method's own run. */
 static int add_sweep(compare_plan *plan, const char *names, const char *sweep) {
     int result = 0;
     if (strncmp(sweep, "experts=", 8) != 0) TRY(fail_usage("--sweep is '%s'; experts=N,N,... is needed", sweep));
@@ -54,7 +54,7 @@ done:
     return result;
 }
 
-/* The sizes that a run will have, and the user's options checked before anything is trained. */
+/* The sizes of the runs. Also checks the user's options before anything is trained. */
 static int read_sizes(compare_plan *plan) {
     int result = 0;
     const tool_arguments *arguments = plan->arguments;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A table and a plot. */
+/* Prints a table, and draws a plot. */
 #include "commands/report.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ static void print_table(const run_record *runs, int count) {
         printf("%-*s  %-6s  %6lld  %6lld", width, run->name, run->method, (long long)run->seed, (long long)run->epochs);
         print_cell(run->top1, 7, 2);
         print_cell(mean_of(run->series[RECORD_ADJACENT], run->epochs), 8, 3);
-        /* The last epoch agrees with itself, which says nothing. */
+        /* The last epoch trivially agrees with itself, so it is left out. */
         print_cell(mean_of(run->series[RECORD_FINAL], run->epochs - 1), 5, 3);
         print_cell(mean_of(run->series[RECORD_SPEED], run->epochs), 8, 0);
         print_cell(run->parameters, 13, 0);

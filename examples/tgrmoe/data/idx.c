@@ -33,7 +33,7 @@ done:
     return result;
 }
 
-/* The `size` bytes after a header of `offset` bytes, and not one more. */
+/* The `size` bytes after a header of `offset` bytes, and nothing after them. */
 static int read_values(gzFile file, const char *path, size_t offset, size_t size, uint8_t **values) {
     int result = 0;
     uint8_t *bytes = NULL, *rest = NULL;

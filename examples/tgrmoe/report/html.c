@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was compared, what came out in words, then tables and figures. */
+/* What was compared, the results in words, then tables and figures. */
 #include "report/html.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "report/html_table.h"
 #include "report/markup.h"
 
-/* The folder's own name, which is what people call the data. */
+/* The last component of the path, which is what people call the data. */
 static void write_data_name(FILE *to, const char *path) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
@@ -46,7 +46,7 @@ static void write_subject(FILE *to, const compare_results *results) {
     fprintf(to, "<p><strong>Not finished: %d of %d runs are done.</strong></p>\n", results->ended, compared->run_count);
 }
 
-/* The row of the methods with the best mean, at most `limit`, or -1. */
+/* The row of the section of methods with the best mean that is at most `limit`, or -1. */
 static int best_row(const compare_results *results, const compare_column *column, double limit) {
     int best = -1;
     double most = NAN;
@@ -73,7 +73,8 @@ static void write_best(FILE *to, const compare_results *results, int number, dou
     fprintf(to, "%s</li>\n", unit);
 }
 
-/* The difference of two means that seeds alone bring about once in twenty times, from the deviations of all rows. */
+/* The difference between two means that the seed alone causes once in twenty times, estimated from the deviations of
+ * all rows. */
 static void write_noise(FILE *to, const compare_results *results) {
     double variance = 0;
     int rows = 0;
@@ -166,7 +167,7 @@ static void write_ablations(FILE *to, const compare_results *results) {
     }
 }
 
-/* Each run's command line, kept beside it. */
+/* The command lines that are stored with the runs. */
 static void write_commands(FILE *to, const comparison *compared) {
     fputs("<details><summary>The runs</summary>\n<pre>", to);
     for (int i = 0; i < compared->run_count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Figures from the rows of a comparison: series over epochs, loads, sweeps. */
+/* Series over epochs, expert loads, sweeps. */
 #include "report/html_figures.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ static void free_curves(html_curve *curves, int count) {
     free(curves);
 }
 
-/* Room for x, y and deviation in one piece. */
+/* x, y and deviation in one block of memory. */
 static int make_room(html_curve *curve, int64_t count) {
     curve->x = calloc((size_t)count * 3 + 1, sizeof *curve->x);
     if (!curve->x) return fail_with("no memory for a plot of %lld points", (long long)count);
@@ -97,7 +97,7 @@ void html_load_figures(FILE *to, const compare_results *results) {
     fputs("</div>\n", to);
 }
 
-/* One curve: the rows of the sweep that are of the same method as row `first`. */
+/* One curve: the rows of the sweep with the same method as row `first`. */
 static int sweep_curve(html_curve *out, const compare_results *results, int first, const compare_column *column) {
     int result = 0, points = 0;
     const comparison *compared = results->compared;
@@ -125,7 +125,7 @@ static int write_sweep_figure(FILE *to, const compare_results *results, const co
     for (int row = 0; row < compared->row_count; row++) {
         if (compared->rows[row].section != compare_sweep) continue;
         if (count > 0 && strcmp(curves[count - 1].name, compared->rows[row].label) == 0)
-            continue; /* it is in that curve */
+            continue; /* already in that curve */
         count++;
         TRY(sweep_curve(&curves[count - 1], results, row, column));
     }

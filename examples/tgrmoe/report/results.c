@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading the records of a comparison; means and deviations. */
+/* The columns of the tables; reading records; means and deviations. */
 #include "report/results.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@ static double top1(const run_record *record) {
 static double adjacent(const run_record *record) {
     return mean_of(record->series[RECORD_ADJACENT], record->epochs);
 }
-/* The last epoch agrees with itself, which says nothing. */
+/* The last epoch trivially agrees with itself, so it is left out. */
 static double final_agreement(const run_record *record) {
     return mean_of(record->series[RECORD_FINAL], record->epochs - 1);
 }
@@ -84,7 +84,7 @@ const run_record *compare_record(const compare_results *results, int row, int64_
     return record->ended ? record : NULL;
 }
 
-/* Adds a number to the sums that `summarise` makes a statistic of: mean and squares by Welford's recurrence. */
+/* Adds a number to the sums from which `summarise` makes a statistic: mean and squares by Welford's recurrence. */
 static void add(compare_statistic *sums, double value) {
     if (!isfinite(value)) return;
     const double before = value - sums->mean;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A recipe by name, then the flags that change one of its numbers. */
+/* First the named recipe, then the flags that change one of its numbers. */
 #include "run/augmentation.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ static int read_number(augment_recipe *out, const augment_number *number, const 
     return 0;
 }
 
-/* The flag that changes a number bears its name. */
+/* Each number has a flag of the same name. */
 static const char *number_given(const tool_arguments *arguments, int number) {
     return arguments_text(arguments, augment_numbers[number].name);
 }

@@ -89,7 +89,7 @@ static void write_noise(FILE *to, const compare_results *results) {
         return;
     }
     const double noise = 1.96 * sqrt(2 * variance / rows / (double)results->compared->seeds);
-    fprintf(to, "<li>Differences in top-1 below about %.1f points are within what the seed alone does.</li>\n", noise);
+    fprintf(to, "<li>Differences in top-1 below about %.1f points are within the variation between seeds.</li>\n", noise);
 }
 
 static void write_summary(FILE *to, const compare_results *results) {
@@ -120,7 +120,7 @@ done:
 static int write_sweep(FILE *to, const compare_results *results) {
     int result = 0;
     fputs(
-        "<h2>Number of experts</h2>\n<p>More experts add parameters, not computation: a token meets as many as "
+        "<h2>Number of experts</h2>\n<p>More experts add parameters, not computation: a token goes to as many as "
         "before.</p>\n",
         to);
     TRY(html_sweep_figures(to, results));

@@ -25,8 +25,8 @@ static int crop(image *out, const image *in, const augment_recipe *recipe, int s
         return image_resize(&scratch->memory, in, &part, size, size, augment_interpolation(recipe, random), NULL, out);
     }
     if (in->width != size || in->height != size) {
-        return fail_with("an image of %d x %d pixels is to be augmented to %d x %d, but without a resized crop",
-                         in->width, in->height, size, size);
+        return fail_with("an image of %d x %d pixels cannot be augmented to %d x %d without a resized crop", in->width,
+                         in->height, size, size);
     }
     const int result = copy_image(out, in);
     if (result != 0 || recipe->crop == AUGMENT_CROP_NONE) return result;

@@ -136,7 +136,7 @@ int prefetch_open(prefetch **out, const prefetch_work *work, tool_batch *batches
         if (pthread_create(&ahead->workers[i].thread, NULL, run, &ahead->workers[i]) != 0) break;
         ahead->started++;
     }
-    if (ahead->started == 0) TRY(fail_with("no thread for reading ahead could be started"));
+    if (ahead->started == 0) TRY(fail_with("could not start a thread for reading ahead"));
     *out = ahead;
     ahead = NULL;
 done:

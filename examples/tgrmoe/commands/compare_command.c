@@ -75,10 +75,10 @@ int compare_command_keep(const compare_plan *plan, int index, const tool_argumen
     if (!text) TRY(fail_with("no memory for a command line"));
     if (file && getline(&before, &room, file) > 0) {
         if (strcmp(before, text) != 0) {
-            TRY(
-                fail_with("--out %s holds this run with other settings; choose another folder or delete it. Then: %s"
-                          "now: %s",
-                          plan->compared.out, before, text));
+            TRY(fail_with(
+                "--out %s already has this run with other settings; choose another folder or delete it. Then: %s"
+                "now: %s",
+                plan->compared.out, before, text));
         }
         goto done;
     }

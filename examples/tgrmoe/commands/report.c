@@ -39,8 +39,9 @@ static void print_table(const run_record *runs, int count) {
         printf("%s\n", run->ended ? "" : "  (did not end)");
     }
     printf(
-        "\nadjacent: share of probe tokens that go to the expert of the epoch before, mean over epochs from the 2nd\n"
-        "final: share that go where they go in the end, mean over epochs but the last\n");
+        "\nadjacent: share of probe tokens that go to the same expert as one epoch before, mean over epochs from the "
+        "2nd\n"
+        "final: share that go to the same expert as at the end, mean over epochs except the last\n");
 }
 
 static int write_plot(const char *path, const run_record *runs, int count) {
@@ -61,7 +62,7 @@ static int write_plot(const char *path, const run_record *runs, int count) {
     if (used == 0) TRY(fail_with("--svg: no run has a MoE layer and two epochs"));
     file = fopen(path, "w");
     if (!file) TRY(fail_with("--svg %s: %s", path, strerror(errno)));
-    svg_plot(file, "How steadily tokens keep their expert", "share of tokens that agree", lines, used);
+    svg_plot(file, "How many tokens keep their expert", "share of tokens that agree", lines, used);
     if (ferror(file)) TRY(fail_with("--svg %s: cannot write", path));
 done:
     if (file && fclose(file) != 0 && result == 0) result = fail_with("--svg %s: %s", path, strerror(errno));

@@ -66,7 +66,7 @@ int folder_classes(name_list *out, const char *root) {
         TRY(join(path, root, all.names[i]));
         if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) TRY(name_list_add(&classes, all.names[i]));
     }
-    if (classes.count == 0) TRY(fail_at(root, "holds no folders, of which each would be a class"));
+    if (classes.count == 0) TRY(fail_at(root, "has no folders; there must be one for each class"));
     *out = classes;
     classes = (name_list){0};
 done:
@@ -145,7 +145,7 @@ static int walk(folder_files *out, const char *root, const char *folder, int32_t
     if (stat(path, &about) != 0) TRY(fail_at(path, strerror(errno)));
     if (is_above(above, &about)) goto done;
     const ancestor here = {above, about.st_dev, about.st_ino, above->depth + 1};
-    if (here.depth > DEPTH_MOST) TRY(fail_at(path, "lies too deep"));
+    if (here.depth > DEPTH_MOST) TRY(fail_at(path, "is in too many nested folders"));
     TRY(list_folder(&names, path));
     for (int64_t i = 0; i < names.count; i++) TRY(visit(out, root, folder, names.names[i], label, &here));
 done:
@@ -173,7 +173,7 @@ static int check_known(const char *root, const name_list *classes) {
         if (name_list_find(classes, found.names[i]) >= 0) continue;
         char path[PATH_SIZE];
         TRY(join(path, root, found.names[i]));
-        TRY(fail_at(path, "is no class of the model or the training images"));
+        TRY(fail_at(path, "is not a class of the model or of the training images"));
     }
 done:
     name_list_free(&found);

@@ -35,7 +35,7 @@ static int check_start(const char *root, const char *name) {
     snprintf(path, sizeof path, "%s/%s", root, name);
     printable_name(shown, sizeof shown, path);
     if (stat(path, &about) != 0) TRY(fail_with("%s: %s", shown, strerror(errno)));
-    if (!S_ISREG(about.st_mode)) TRY(fail_with("%s: is no regular file", shown));
+    if (!S_ISREG(about.st_mode)) TRY(fail_with("%s: is not a regular file", shown));
     file = fopen(path, "rb");
     if (!file) TRY(fail_with("%s: %s", shown, strerror(errno)));
     const size_t count = fread(bytes, 1, sizeof bytes, file);

@@ -61,7 +61,7 @@ int image_set_mix(image_set *set) {
 int image_set_check_labels(const image_set *set, const char *what, int64_t classes) {
     for (int64_t i = 0; i < set->count; i++) {
         if (set->labels[i] >= classes) {
-            return fail_with("label %d of %s image %lld is too high; allowed are 0 to %lld", set->labels[i], what,
+            return fail_with("label %d of %s image %lld is too high; it must be 0 to %lld", set->labels[i], what,
                              (long long)i, (long long)(classes - 1));
         }
     }

@@ -98,7 +98,7 @@ static int find_kind(const char *folder, const char *name, dataset_kind *kind) {
             return 0;
         }
     }
-    return fail_usage("--dataset is '%s'; allowed are idx, cifar10, cifar100, folder", name);
+    return fail_usage("--dataset is '%s'; it must be idx, cifar10, cifar100 or folder", name);
 }
 
 static int load_set(image_set *out, const char *folder, dataset_kind kind, const char *const names[FILES_MAX]) {

@@ -60,7 +60,7 @@ static void begin_source(j_decompress_ptr jpeg) {
 
 /* All bytes are in memory from the start, so a request for more means that the image is truncated. */
 static boolean at_end(j_decompress_ptr jpeg) {
-    escape((j_common_ptr)jpeg, "the file was cut off (JPEG)");
+    escape((j_common_ptr)jpeg, "the file is truncated (JPEG)");
 }
 
 static void skip(j_decompress_ptr jpeg, long bytes) {

@@ -36,7 +36,7 @@ static void on_warning(png_structp png, png_const_charp text) {
 
 static void give_bytes(png_structp png, png_bytep to, size_t count) {
     png_decoding *decoding = png_get_io_ptr(png);
-    if (count > decoding->left) escape(decoding, "the file was cut off (PNG)");
+    if (count > decoding->left) escape(decoding, "the file is truncated (PNG)");
     memcpy(to, decoding->at, count);
     decoding->at += count;
     decoding->left -= count;
@@ -67,7 +67,7 @@ static void read_rows(png_decoding *decoding, image *out, int deep_grey) {
     const size_t stride = (size_t)out->width * (deep_grey ? 2 : 3);
     const int passes = png_set_interlace_handling(decoding->png);
     png_read_update_info(decoding->png, decoding->info);
-    if (png_get_rowbytes(decoding->png, decoding->info) != stride) escape(decoding, "PNG of an unknown kind");
+    if (png_get_rowbytes(decoding->png, decoding->info) != stride) escape(decoding, "PNG of an unknown type");
     for (int pass = 0; pass < passes; pass++) {
         for (int y = 0; y < out->height; y++) {
             png_read_row(decoding->png, out->pixels + (size_t)y * stride, NULL);

@@ -42,7 +42,7 @@ int image_file_decode(image_loader *loader, const char *root, const char *name) 
     /* Without O_NONBLOCK, opening a pipe would wait. */
     const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0 || fstat(file, &about) != 0) TRY(fail_with("%s: %s", shown, strerror(errno)));
-    if (!S_ISREG(about.st_mode)) TRY(fail_with("%s: is no regular file", shown));
+    if (!S_ISREG(about.st_mode)) TRY(fail_with("%s: is not a regular file", shown));
     TRY(read_all(loader, file, shown, (size_t)about.st_size));
     TRY(image_decode(loader->bytes, loader->size, shown, DECODE_PIXELS_MOST, &loader->decoded));
 done:

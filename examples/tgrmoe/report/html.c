@@ -36,9 +36,9 @@ static void write_subject(FILE *to, const compare_results *results) {
             compared->seeds == 1 ? "" : "s");
     fputs(
         "Runs of the same seed see the images in the same order and start from the same weights where they have the "
-        "same tensors; a token meets one FFN's worth of computation in every one of them, unless a setting says "
-        "otherwise or a method is made to run "
-        "all experts in training. Numbers are means ± standard deviations over seeds; bands in the figures too (where "
+        "same tensors; a token gets one FFN's worth of computation in all of them, unless a setting says otherwise or "
+        "the method runs all experts in training. Numbers are means ± standard deviations over seeds; bands in the "
+        "figures too (where "
         "there are many "
         "curves, that of the one under the pointer).</p>\n",
         to);
@@ -89,14 +89,14 @@ static void write_noise(FILE *to, const compare_results *results) {
         return;
     }
     const double noise = 1.96 * sqrt(2 * variance / rows / (double)results->compared->seeds);
-    fprintf(to, "<li>Differences in top-1 below about %.1f points are within what the seed alone does.</li>\n", noise);
+    fprintf(to, "<li>Differences in top-1 below about %.1f points are within the variation between seeds.</li>\n", noise);
 }
 
 static void write_summary(FILE *to, const compare_results *results) {
     fputs("<ul class=\"facts\">\n", to);
     write_best(to, results, 0, 100, "Highest top-1", " %");
     /* A routing that never changes, such as hashing, was not learned. */
-    write_best(to, results, 1, 1 - 1e-9, "Steadiest learned routing from epoch to epoch",
+    write_best(to, results, 1, 1 - 1e-9, "Most stable learned routing from epoch to epoch",
                " of the tokens keep their expert");
     write_noise(to, results);
     fputs("</ul>\n", to);
@@ -120,7 +120,7 @@ done:
 static int write_sweep(FILE *to, const compare_results *results) {
     int result = 0;
     fputs(
-        "<h2>Number of experts</h2>\n<p>More experts add parameters, not computation: a token meets as many as "
+        "<h2>Number of experts</h2>\n<p>More experts add parameters, not computation: a token goes to as many as "
         "before.</p>\n",
         to);
     TRY(html_sweep_figures(to, results));
@@ -133,20 +133,21 @@ static const struct {
     const char *name, *title, *text;
 } ablations[] = {
     {"guidance-window", "When to guide",
-     "The teacher guides during a part of training. The paper's best is the first half: 78.13 % against 77.81 % for "
+     "The teacher guides during part of training. The paper's best is the first half: 78.13 % against 77.81 % for "
      "the "
      "whole run (Tiny, 8 experts, ImageNet)."},
     {"teacher-layer", "Which layer guides",
-     "Every MoE layer is guided by the teacher's layer of the same number, or all by the last. The paper: 77.81 % and "
+     "Every MoE layer is guided by the teacher's layer with the same number, or all by the last. The paper: 77.81 % "
+     "and "
      "75.83 %."},
     {"oracle", "Routing by the teacher in evaluation",
-     "The student as it is, and the same student with its tokens sent where the teacher routers say. The paper: 77.81 "
+     "The student itself, and the same student routed by the teacher routers. The paper: 77.81 "
      "% "
      "and 80.19 %."},
     {"distill-only", "Distillation without the task's gradient",
-     "The router learns from the task and the teacher, or from the teacher alone. The paper: 77.81 % and 77.83 %."},
+     "The router learns from the task and the teacher, or only from the teacher. The paper: 77.81 % and 77.83 %."},
     {"finetune", "Fine-tuning",
-     "Trained on one set of classes, then on another, guidance still on where there was any. “Kept” is the share of "
+     "Trained on one set of classes, then on another, with guidance continued if there was any. “Kept” is the share of "
      "tokens whose expert is the same before and after. The paper (ImageNet, then CIFAR-100): 0.738 with guidance, "
      "0.506 for V-MoE."},
 };

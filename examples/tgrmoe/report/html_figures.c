@@ -19,14 +19,13 @@ typedef struct epoch_figure {
 static const epoch_figure figures[] = {
     {RECORD_TOP1, {"Accuracy", "Top-1 on the test images after each epoch", "epoch", "top-1 %", 0, 100, 0}},
     {RECORD_ADJACENT,
-     {"Routing steadiness", "Share of tokens that keep the expert they had one epoch before", "epoch", "share", 0, 1,
-      0}},
+     {"Routing stability", "Share of tokens that keep the expert of one epoch before", "epoch", "share", 0, 1, 0}},
     {RECORD_FINAL,
-     {"Agreement with the final routing", "Share of tokens that already go where they go in the end", "epoch", "share",
-      0, 1, 0}},
+     {"Agreement with the final routing", "Share of tokens that already go to their final expert", "epoch", "share", 0,
+      1, 0}},
     {RECORD_FLUCTUATING,
-     {"Still to settle",
-      "Share of tokens whose last fluctuation (the last epoch in which they go elsewhere than in the end) is later",
+     {"Not yet settled",
+      "Share of tokens whose last fluctuation (the last epoch in which they do not go to their final expert) is later",
       "epoch", "share", 0, 1, 0}},
     {RECORD_ENTROPY, {"Router entropy", "Mean over tokens, in nats; 0 is certain", "epoch", "entropy", 0, 1000, 0}},
     {RECORD_LOAD_CV,
@@ -138,7 +137,7 @@ done:
 int html_sweep_figures(FILE *to, const compare_results *results) {
     static const html_axes axes[] = {
         {"Experts and accuracy", "Top-1 at the end, by the number of experts", "experts", "top-1 %", 0, 100, 1},
-        {"Experts and steadiness", "Agreement with the epoch before, mean over epochs", "experts", "share", 0, 1, 1},
+        {"Experts and stability", "Agreement with the epoch before, mean over epochs", "experts", "share", 0, 1, 1},
     };
     int result = 0;
     fputs("<div class=\"figures\">\n", to);

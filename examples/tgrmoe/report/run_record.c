@@ -101,7 +101,7 @@ static void take_final(run_record *run, const cJSON *object) {
 static int take_line(run_record *run, const char *path, int number, const char *line) {
     int result = 0;
     cJSON *object = cJSON_Parse(line);
-    if (!cJSON_IsObject(object)) TRY(fail_with("%s: line %d is no JSON object", path, number));
+    if (!cJSON_IsObject(object)) TRY(fail_with("%s: line %d is not a JSON object", path, number));
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "final"))) {
         take_final(run, object);
     } else if (isfinite(number_of(object, "epoch"))) {

@@ -16,7 +16,7 @@ tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config
                 "option 'method' is dense; a method with experts is needed, such as vmoe or tgr");
     TGR_REQUIRE(tgr_method_find(method) != NULL, TGR_ERROR_UNSUPPORTED,
                 "option 'method' is %s, which this build does not have", tgr_method_name(method));
-    TGR_REQUIRE(top_k <= experts, TGR_ERROR_RANGE, "option 'top_k' is %lld; at most 'experts', %lld, is allowed",
+    TGR_REQUIRE(top_k <= experts, TGR_ERROR_RANGE, "option 'top_k' is %lld; it must be at most 'experts', %lld",
                 (long long)top_k, (long long)experts);
     *options = (tgr_router_options){
         .method = method,

@@ -22,7 +22,7 @@ typedef struct dense_job {
     int renormalize;
     double threshold;
     const tgr_choices *choices;
-    const tgr_slots *slots; /* once they are there */
+    const tgr_slots *slots; /* once they are made */
     float *gates;           /* [T, K] or [S], written */
     const float *dgates;    /* [S] */
     float *dlogits;         /* [T, E] */
@@ -41,7 +41,7 @@ static const float *q_of(const dense_job *job, int64_t token) {
     return job->choices->gate_probabilities + token * job->experts;
 }
 
-/* Which of the token's choices the expert is, -1 for none. */
+/* The token's choice that is this expert, or -1. */
 static int64_t choice_of(const dense_job *job, int64_t token, int64_t expert) {
     for (int64_t choice = token * job->top_k; choice < (token + 1) * job->top_k; choice++)
         if (job->choices->experts[choice] == expert) return choice;

@@ -52,10 +52,12 @@ tgr_status tgr_model_export(tgr_model *model, const char *path, const tgr_export
     TGR_TRY(check(&chosen));
     tgr_safetensors_writer *writer = NULL;
     TGR_TRY(tgr_safetensors_writer_create(&writer, tgr_model_context(model)));
-    tgr_status status = add_tensors(writer, tgr_model_parameters(model), chosen.element);
-    if (status == TGR_OK) status = tgr_texts_write(writer, tgr_model_config(model));
-    if (status == TGR_OK) status = add_texts(writer, &chosen);
-    if (status == TGR_OK) status = tgr_safetensors_writer_save(writer, path);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(add_tensors(writer, tgr_model_parameters(model), chosen.element));
+    TGR_TRY_DONE(tgr_texts_write(writer, tgr_model_config(model)));
+    TGR_TRY_DONE(add_texts(writer, &chosen));
+    TGR_TRY_DONE(tgr_safetensors_writer_save(writer, path));
+done:
     tgr_safetensors_writer_free(writer);
     return status;
 }

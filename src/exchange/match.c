@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/status.h"
 #include "exchange/entry.h"

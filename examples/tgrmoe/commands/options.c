@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From the library's own table. */
+/* Printed from the library's own table. */
 #include "commands/options.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "failure.h"
 #include "uses.h"
 
-/* Names between bars, with `bar` between them. */
+/* Writes names that are separated by bars, with `bar` instead. */
 static void write_names(FILE *to, const char *names, const char *bar) {
     for (const char *at = names; *at; at++) {
         if (*at == '|') {
@@ -18,7 +18,7 @@ static void write_names(FILE *to, const char *names, const char *bar) {
     }
 }
 
-/* What may be set, such as "0 to 4096" or "dense|vmoe|tgr"; `bar` stands between choices. */
+/* The allowed values, such as "0 to 4096" or "dense|vmoe|tgr"; choices are separated by `bar`. */
 static void write_allowed(FILE *to, const tgr_option_description *option, const char *bar) {
     if (option->type == TGR_TYPE_CHOICE) {
         write_names(to, option->choices, bar);

@@ -36,7 +36,10 @@
 #define MEAN_COLUMNS 64
 
 typedef struct default_own {
-    int64_t value, mean, weight; /* state tensors: Ê [E, dim]; for the current step m [E, dim] and its weight [E] */
+    /* State tensors. */
+    int64_t value;  /* [E, dim], Ê */
+    int64_t mean;   /* [E, dim], m of the current step */
+    int64_t weight; /* [E], its weight */
     double beta;
     int weighted;
 } default_own;

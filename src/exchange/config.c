@@ -35,11 +35,11 @@ tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_s
     int own;
     TGR_TRY(tgr_texts_present(file, &own));
     TGR_TRY(tgr_config_create(&config, context));
-    tgr_status status = own ? tgr_texts_read(config, file) : tgr_sizes_read(config, file);
-    if (status == TGR_OK) status = check_plan(context, config, file);
-    if (status == TGR_OK)
-        *out = config;
-    else
-        tgr_config_free(config);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(own ? tgr_texts_read(config, file) : tgr_sizes_read(config, file));
+    TGR_TRY_DONE(check_plan(context, config, file));
+    *out = config;
+done:
+    if (status != TGR_OK) tgr_config_free(config);
     return status;
 }

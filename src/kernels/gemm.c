@@ -115,6 +115,7 @@ static void run_task(void *context, int64_t task, int worker) {
 void tgr_gemm_run(const tgr_compute *compute, const tgr_gemm *products, int64_t count) {
     const int64_t threads = compute->workers, shares = threads == 1 || count == 1 ? threads : 2 * threads;
     int64_t work = 0, tasks = 0;
+    TGR_ASSERT(compute->scratch_floats >= TGR_GEMM_SCRATCH);
     for (int64_t i = 0; i < count; i++) work += work_of(&products[i]);
     gemm_job job = {.compute = compute, .products = products};
     job.share = larger(divide_up(work, shares), LEAST_WORK);

@@ -60,7 +60,7 @@ void tgr_layer_router_close(tgr_layer_router *router) {
 
 tgr_status tgr_layer_router_add(tgr_layer_router *router, int64_t *index, const char *prefix, const char *name,
                                 unsigned flags, int ndim, const int64_t *dims) {
-    char full[TGR_NAME_BYTES + 1]; /* a name cut off here is still too long for tgr_parameters_add */
+    char full[TGR_NAME_BYTES + 1]; /* a name truncated here is still too long for tgr_parameters_add */
     snprintf(full, sizeof full, "%s%s", prefix, name);
     return tgr_parameters_add(router->parameters, index, full, flags, ndim, dims);
 }

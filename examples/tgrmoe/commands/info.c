@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A checkpoint's parts, or a safetensors file's tensors; then the model, if there is one. */
+/* The parts of a checkpoint or the tensors of a safetensors file, then the model, if there is one. */
 #include "commands/info.h"
 
 #include <string.h>
@@ -102,7 +102,7 @@ done:
     return result;
 }
 
-/* Any safetensors file can be shown, whether its tensors are of a model that is known or not. */
+/* Any safetensors file can be shown, whether or not its tensors are those of a known model. */
 static int print_safetensors(tgr_context *context, const char *path) {
     int result = 0;
     TRY(info_safetensors(context, path));

@@ -30,17 +30,17 @@ void tgr_model_capture(tgr_model *model, int64_t block, tgr_feature feature, flo
     model->blocks[block].capture[feature] = destination;
 }
 
-tgr_status tgr_model_check_run(const tgr_model *model) {
+static tgr_status check_run(const tgr_model *model) {
     if (model->batch > 0) return TGR_OK;
     return tgr_fail(TGR_ERROR_STATE, "there has been no forward pass yet");
 }
 
-tgr_status tgr_model_check_head(const tgr_model *model) {
+static tgr_status check_head(const tgr_model *model) {
     if (model->head.count > 0) return TGR_OK;
     return tgr_fail(TGR_ERROR_STATE, "the model has no head (classes is 0)");
 }
 
-tgr_status tgr_model_check_layer(const tgr_model *model, int64_t index) {
+static tgr_status check_layer(const tgr_model *model, int64_t index) {
     if (index >= 0 && index < model->moe_count) return TGR_OK;
     return tgr_fail(TGR_ERROR_RANGE, "argument 'index' is %lld; there are %lld MoE layers", (long long)index,
                     (long long)model->moe_count);
@@ -50,8 +50,8 @@ tgr_status tgr_model_logits(const tgr_model *model, const float **logits) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(logits);
-    TGR_TRY(tgr_model_check_head(model));
-    TGR_TRY(tgr_model_check_run(model));
+    TGR_TRY(check_head(model));
+    TGR_TRY(check_run(model));
     *logits = model->head.logits;
     return TGR_OK;
 }
@@ -60,7 +60,7 @@ tgr_status tgr_model_features(const tgr_model *model, const float **features) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(features);
-    TGR_TRY(tgr_model_check_run(model));
+    TGR_TRY(check_run(model));
     *features = model->head.features;
     return TGR_OK;
 }
@@ -73,7 +73,7 @@ tgr_status tgr_model_moe_block(const tgr_model *model, int64_t index, int64_t *b
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(block);
-    TGR_TRY(tgr_model_check_layer(model, index));
+    TGR_TRY(check_layer(model, index));
     *block = model->moe_blocks[index] + 1;
     return TGR_OK;
 }
@@ -82,7 +82,7 @@ tgr_status tgr_model_routing(const tgr_model *model, int64_t index, const tgr_ro
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(routing);
-    TGR_TRY(tgr_model_check_layer(model, index));
+    TGR_TRY(check_layer(model, index));
     *routing = tgr_moe_layer_routing(model->blocks[model->moe_blocks[index]].moe);
     return TGR_OK;
 }

@@ -144,6 +144,16 @@ static void moves_once_for_each_step(void **state) {
     pass(&s, TGR_TRAIN, 5);
     count(&s, trained);
     for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == (float)trained[e]);
+
+    /* Between a forward and its backward, too. */
+    const float gates_gradient[TOKENS] = {0};
+    memset(trained, 0, sizeof trained);
+    fill(&s, 6);
+    assert_status(TGR_OK, tgr_router_forward(s.router, TGR_TRAIN, s.x, TOKENS));
+    assert_status(TGR_OK, tgr_parameters_zero_gradients(s.parameters));
+    assert_status(TGR_OK, tgr_router_backward(s.router, gates_gradient, NULL));
+    count(&s, trained);
+    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == (float)trained[e]);
     scene_free(&s);
 }
 

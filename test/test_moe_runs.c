@@ -227,6 +227,36 @@ static void router_is_the_layers(void **state) {
     tgr_context_free(context);
 }
 
+/* Probabilities from outside choose in evaluation, and neither in training (here without noise) nor once they are taken
+ * back. */
+static void override_chooses_in_evaluation_only(void **state) {
+    (void)state;
+    enum { TOKENS = 60, EXPERTS = 6 };
+    tgr_context *context = test_context(2, 3);
+    tgr_moe *moe = make_moe(context, "switch");
+    float x[TOKENS * DIM], y[TOKENS * DIM], p[TOKENS * EXPERTS] = {0};
+    int32_t own[2][TOKENS * 2];
+    test_random random = test_random_start(10);
+    test_random_fill(&random, x, TOKENS * DIM, -1, 1);
+    for (int64_t t = 0; t < TOKENS; t++) p[t * EXPERTS + t * 5 % EXPERTS] = 1;
+    for (tgr_mode mode = TGR_EVAL; mode <= TGR_TRAIN; mode++) {
+        assert_status(TGR_OK, tgr_moe_forward(moe, mode, x, TOKENS, y));
+        memcpy(own[mode], routing_of(moe)->choices.experts, sizeof own[mode]);
+    }
+    for (int set = 1; set >= 0; set--) {
+        int64_t followed = 0;
+        tgr_moe_layer_set_override(moe->inside.layer, set ? p : NULL, set ? TOKENS : 0);
+        assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, TOKENS, y));
+        assert_same_bytes(routing_of(moe)->choices.experts, own[TGR_TRAIN], sizeof own[TGR_TRAIN]);
+        assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, TOKENS, y));
+        for (int64_t t = 0; t < TOKENS; t++) followed += routing_of(moe)->choices.experts[t * 2] == t * 5 % EXPERTS;
+        assert_int_equal(followed == TOKENS, set);
+    }
+    assert_same_bytes(routing_of(moe)->choices.experts, own[TGR_EVAL], sizeof own[TGR_EVAL]);
+    tgr_moe_free(moe);
+    tgr_context_free(context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_do_not_matter),
@@ -235,6 +265,7 @@ int main(void) {
         cmocka_unit_test(tokens_are_independent),
         cmocka_unit_test(dropped_and_idle_are_exactly_zero),
         cmocka_unit_test(router_is_the_layers),
+        cmocka_unit_test(override_chooses_in_evaluation_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

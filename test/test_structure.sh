@@ -69,4 +69,5 @@ check "$(check_borders $tool augment "images failure")" "augment/ stands on imag
 check "$(check_borders $tool data "images failure")" "data/ stands on images/"
 check "$(check_namesakes include src test $tool)" "each header's path is its own, whatever the order of -I"
 
+check "$(grep -rnE 'if \(status == TGR_OK\) status|status == TGR_OK &&|&& status == TGR_OK' src)" "failures are passed on in one way"
 echo "1..$number"

@@ -67,7 +67,7 @@ int tgr_slots_are_sound(const tgr_layer_router *router, const tgr_routing_pass *
     int64_t experts = router->options.experts, top_k = router->options.top_k;
     if (!experts_have_theirs(experts, slots)) return 0;
     if (slots->count > tgr_layer_router_most_slots(router, pass->mode, pass->tokens)) return 0;
-    if (router->method->mixes_tokens) return 1; /* slots are nobody's */
+    if (router->method->mixes_tokens) return 1; /* slots belong to no token */
     if (!tokens_ascend(experts, pass->tokens, slots)) return 0;
     if (!choices_have_theirs(pass->tokens, top_k, choices, slots)) return 0;
     return !router->method->weighs_slots || tokens_have_theirs(pass->tokens, slots);

@@ -46,15 +46,14 @@ static inline tgr_parameters *test_model_parameters(tgr_model *model) {
 static inline void test_model_enliven(tgr_model *model, uint64_t seed) {
     tgr_parameters *parameters = test_model_parameters(model);
     test_random random = test_random_start(seed);
-    for (int64_t t = 0; t < parameters->tensor_count; t++) {
+    FOR(t, parameters->tensor_count) {
         const tgr_tensor *tensor = &parameters->tensors[t];
         if (tensor->flags & TGR_TENSOR_STATE) continue;
         float *value = tgr_value(parameters, t);
         int64_t inputs = tensor->dims[tensor->ndim - 1];
         if (tensor->ndim == 4) inputs *= tensor->dims[1] * tensor->dims[2];
         double width = tensor->ndim == 1 ? 0.3 : 1.5 / sqrt((double)inputs);
-        for (int64_t i = 0; i < tensor->count; i++)
-            value[i] = (float)((double)value[i] + test_random_uniform(&random, -width, width));
+        FOR(i, tensor->count) value[i] = (float)((double)value[i] + test_random_uniform(&random, -width, width));
     }
 }
 

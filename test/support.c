@@ -80,7 +80,7 @@ void test_check_all_close(const float *actual, const float *expected, int64_t co
                           const char *what, const char *file, int line) {
     int64_t wrong = 0, worst = -1;
     double worst_excess = 0;
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         double difference = fabs((double)actual[i] - expected[i]);
         double excess = difference - (absolute + relative * fabs((double)expected[i]));
         if (excess <= 0) continue;
@@ -128,7 +128,7 @@ double test_random_uniform(test_random *random, double low, double high) {
 }
 
 void test_random_fill(test_random *random, float *values, int64_t count, double low, double high) {
-    for (int64_t i = 0; i < count; i++) values[i] = (float)test_random_uniform(random, low, high);
+    FOR(i, count) values[i] = (float)test_random_uniform(random, low, high);
 }
 
 float *test_random_floats(test_random *random, int64_t count) {

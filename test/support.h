@@ -55,8 +55,9 @@ void test_random_fill(test_random *random, float *values, int64_t count, double 
 /* `count` new floats, uniform in [-1, 1), to be freed with free(). */
 float *test_random_floats(test_random *random, int64_t count);
 
-/* A scenario at 1 and at 2 threads: TEST_FOR_THREADS(threads) { tgr_context *context = test_context(threads, 7); … } */
-#define TEST_FOR_THREADS(threads) for (int threads = 1; threads <= 2; threads++)
+/* Loops: i from 0 to count - 1, and a scenario at 1 and at 2 threads. */
+#define FOR(i, count)        for (int64_t i = 0; i < (count); i++)
+#define FOR_THREADS(threads) for (int threads = 1; threads <= 2; threads++)
 /* A new context, or the test fails. */
 tgr_context *test_context(int threads, uint64_t seed);
 

@@ -238,7 +238,7 @@ static void check_resume(const char *options, int threads, int64_t saved_at) {
 
 static void test_resume_to_the_bit(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         for (int64_t saved_at = 0; saved_at <= 10; saved_at += 3) /* in the midst of a step, too */
             check_resume("method=tgr router_noise=1", threads, saved_at);
         check_resume("method=tgr optimizer=sgd teacher_router=frozen", threads, 5);

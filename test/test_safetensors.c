@@ -61,7 +61,7 @@ static void test_a_file_of_the_reference_library(void **state) {
         {"half", TGR_ELEMENT_F16, 3, {1, 2, 2}}, {"n\xC3\xA4me \"\\\n\x01", TGR_ELEMENT_F16, 0, {0}},
         {"bytes", TGR_ELEMENT_U8, 1, {3}},
     };
-    for (int64_t i = 0; i < 7; i++) {
+    FOR(i, 7) {
         const tgr_safetensors_entry entry = entry_at(file, i);
         assert_string_equal(entry.name, expected[i].name);
         assert_int_equal(index_of(file, entry.name), i);
@@ -121,7 +121,7 @@ static void test_sound_files(void **state) {
         tgr_safetensors *file = NULL;
         assert_status(TGR_OK, tgr_safetensors_open_memory(&file, context, bytes.bytes, bytes.size));
         assert_int_equal(count_of(file), sound[i].tensors);
-        for (int64_t t = 0; t < sound[i].tensors; t++) {
+        FOR(t, sound[i].tensors) {
             const tgr_safetensors_entry entry = entry_at(file, t);
             assert_int_equal(index_of(file, entry.name), t);
             if (strstr(sound[i].json, "ud83d") != NULL) assert_string_equal(entry.name, "\xF0\x9F\x98\x80");

@@ -105,7 +105,7 @@ static void test_round_trips(void **state) {
         int64_t dims[MOST][TGR_SAFETENSORS_DIMS] = {{0}}, from[MOST], numbers[MOST], index;
         int ndim[MOST];
         char name[32];
-        for (int64_t i = 0; i < count; i++) {
+        FOR(i, count) {
             ndim[i] = (int)test_random_integer(&random, 0, TGR_SAFETENSORS_DIMS);
             numbers[i] = 1;
             for (int d = 0; d < ndim[i]; d++)
@@ -118,7 +118,7 @@ static void test_round_trips(void **state) {
         }
         assert_status(TGR_OK, tgr_safetensors_writer_save(writer, path));
         assert_status(TGR_OK, tgr_safetensors_open(&file, context, path));
-        for (int64_t i = 0; i < count; i++) {
+        FOR(i, count) {
             tgr_safetensors_entry entry = {.struct_size = sizeof entry};
             const char *key, *text;
             snprintf(name, sizeof name, "%s%lld", i % 3 ? "b." : "", (long long)i);
@@ -128,7 +128,7 @@ static void test_round_trips(void **state) {
             assert_memory_equal(entry.dims, dims[i], sizeof entry.dims);
             assert_true((uintptr_t)entry.data % (i % 2 ? 2 : 4) == 0);
             assert_status(TGR_OK, tgr_safetensors_read(file, index, read));
-            for (int64_t n = 0; n < numbers[i]; n++)
+            FOR(n, numbers[i])
                 assert_true(fabs((double)read[n] - (double)data[from[i] + n]) <=
                             (i % 2 ? 0x1p-8 * fabs((double)read[n]) : 0));
             assert_status(TGR_OK, tgr_safetensors_text_at(file, i, &key, &text));

@@ -54,7 +54,7 @@ static inline tgr_status train(training *t, int64_t position) {
     int32_t labels[BATCH];
     double loss;
     test_random_fill(&random, images, BATCH * PIXELS, -1, 1);
-    for (int64_t i = 0; i < BATCH; i++) labels[i] = (int32_t)test_random_integer(&random, 0, CLASSES - 1);
+    FOR(i, BATCH) labels[i] = (int32_t)test_random_integer(&random, 0, CLASSES - 1);
     tgr_status status = tgr_model_forward(t->model, TGR_TRAIN, images, BATCH);
     if (status == TGR_OK) status = tgr_loss_compute(t->loss, labels, &loss);
     if (status == TGR_OK) status = tgr_loss_backward(t->loss);
@@ -74,7 +74,7 @@ static inline int bfloat16_is_there(void) {
 
 /* fn(name of a method that is there, options on top) */
 static inline void each_method(void (*fn)(const char *method, const char *more)) {
-    for (int64_t i = 0; i < tgr_method_count(); i++)
+    FOR(i, tgr_method_count())
         if (tgr_method_of((int)i) != NULL) fn(tgr_method_name(i), "");
     fn("tgr", "shared_experts=2 top_k=2 capacity_factor=0.7");
     fn("default", "top_k=2 default_weighted=0 default_beta=0.5");

@@ -19,9 +19,11 @@ typedef struct test_layer {
 
 static inline tgr_status test_moe_create(tgr_moe **out, tgr_context *context, const char *options, int64_t dim) {
     tgr_config *config = NULL;
-    tgr_status status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = test_config_set_all(config, options);
-    if (status == TGR_OK) status = tgr_moe_create(out, context, config, dim);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(test_config_set_all(config, options));
+    TGR_TRY_DONE(tgr_moe_create(out, context, config, dim));
+done:
     tgr_config_free(config);
     return status;
 }

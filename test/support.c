@@ -151,6 +151,34 @@ tgr_routing_view test_routing_view(const tgr_routing *routing) {
     return view;
 }
 
+tgr_status test_context_create(tgr_context **out, const tgr_allocator *allocator) {
+    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
+    return tgr_context_create(out, &options);
+}
+
+tgr_status test_config_set_all(tgr_config *config, const char *options) {
+    while (*options != '\0') {
+        char text[256], *equals;
+        size_t length = strcspn(options, " ");
+        assert_true(length < sizeof text);
+        memcpy(text, options, length);
+        text[length] = '\0';
+        equals = strchr(text, '=');
+        assert_non_null(equals);
+        *equals = '\0';
+        TGR_TRY(tgr_config_set(config, text, equals + 1));
+        options += length + strspn(options + length, " ");
+    }
+    return TGR_OK;
+}
+
+tgr_config *test_config(tgr_context *context, const char *options) {
+    tgr_config *config = NULL;
+    assert_status(TGR_OK, tgr_config_create(&config, context));
+    assert_status(TGR_OK, test_config_set_all(config, options));
+    return config;
+}
+
 /* Before every piece: its size and a mark; after it: the mark again. */
 typedef struct guard {
     size_t bytes;

@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include "base/status.h"
 #include "tgrmoe/context.h"
+#include "tgrmoe/options.h"
 #include "tgrmoe/routing.h"
 
 /* Checks. Each may be used on the test's main thread only, and ends the test when it does not hold.
@@ -60,6 +62,13 @@ float *test_random_floats(test_random *random, int64_t count);
 #define FOR_THREADS(threads) for (int threads = 1; threads <= 2; threads++)
 /* A new context, or the test fails. */
 tgr_context *test_context(int threads, uint64_t seed);
+/* A context of one thread with memory of this allocator. */
+tgr_status test_context_create(tgr_context **out, const tgr_allocator *allocator);
+
+/* Sets "key=value key=value …". */
+tgr_status test_config_set_all(tgr_config *config, const char *options);
+/* A new config with these options, or the test fails. */
+tgr_config *test_config(tgr_context *context, const char *options);
 
 /* What was decided, or the test fails. */
 tgr_routing_view test_routing_view(const tgr_routing *routing);

@@ -408,10 +408,11 @@ static tgr_status make_and_copy(const tgr_allocator *allocator, void *user) {
     (void)user;
     tgr_context *scarce = NULL;
     tgr_config *config = NULL, *copy = NULL;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&scarce, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, scarce);
-    if (status == TGR_OK) status = tgr_config_copy(&copy, config);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&scarce, allocator));
+    TGR_TRY_DONE(tgr_config_create(&config, scarce));
+    TGR_TRY_DONE(tgr_config_copy(&copy, config));
+done:
     tgr_context_free(scarce);
     tgr_config_free(config);
     tgr_config_free(copy);

@@ -192,13 +192,15 @@ static tgr_status exchange(const tgr_allocator *allocator, void *user) {
     char again[4096];
     const tgr_export_options small = {.struct_size = sizeof small, .element = TGR_ELEMENT_BF16};
     snprintf(again, sizeof again, "%s.again", (const char *)user);
-    tgr_status status = tgr_context_create(&context, &with);
-    if (status == TGR_OK) status = tgr_safetensors_open(&file, context, user);
-    if (status == TGR_OK) status = tgr_config_import(&config, context, file);
-    if (status == TGR_OK) status = tgr_config_set(config, "image_size", "16");
-    if (status == TGR_OK) status = tgr_model_create(&model, context, config);
-    if (status == TGR_OK) status = tgr_model_import(model, file, &resample);
-    if (status == TGR_OK) status = tgr_model_export(model, again, &small);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_context_create(&context, &with));
+    TGR_TRY_DONE(tgr_safetensors_open(&file, context, user));
+    TGR_TRY_DONE(tgr_config_import(&config, context, file));
+    TGR_TRY_DONE(tgr_config_set(config, "image_size", "16"));
+    TGR_TRY_DONE(tgr_model_create(&model, context, config));
+    TGR_TRY_DONE(tgr_model_import(model, file, &resample));
+    TGR_TRY_DONE(tgr_model_export(model, again, &small));
+done:
     tgr_model_free(model);
     tgr_config_free(config);
     tgr_safetensors_close(file);

@@ -19,9 +19,9 @@ static double distill_total(test_scene *s) {
 }
 
 static tgr_status set_window(tgr_config *config, double start, double end, int64_t total) {
-    tgr_status status = tgr_config_set_f64(config, TGR_OPTION_GUIDANCE_START, start);
-    if (status == TGR_OK) status = tgr_config_set_f64(config, TGR_OPTION_GUIDANCE_END, end);
-    return status == TGR_OK ? tgr_config_set_i64(config, TGR_OPTION_TOTAL_STEPS, total) : status;
+    TGR_TRY(tgr_config_set_f64(config, TGR_OPTION_GUIDANCE_START, start));
+    TGR_TRY(tgr_config_set_f64(config, TGR_OPTION_GUIDANCE_END, end));
+    return tgr_config_set_i64(config, TGR_OPTION_TOTAL_STEPS, total);
 }
 
 static void test_window_edges(void **unused) {

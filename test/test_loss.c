@@ -449,26 +449,24 @@ static tgr_status create_and_train(const tgr_allocator *allocator, void *user) {
     tgr_context *context = NULL;
     tgr_model *model = NULL;
     tgr_loss *loss = NULL;
-    int64_t before = 0, after = 0;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = test_model_create(&model, context, SIZES SPARSE "method=vmoe");
-    if (status == TGR_OK) status = tgr_loss_create(&loss, model, NULL);
-    for (int64_t batch = 1; status == TGR_OK && batch <= BATCH; batch++) {
-        status = tgr_model_forward(model, TGR_TRAIN, images, batch);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(test_model_create(&model, context, SIZES SPARSE "method=vmoe"));
+    TGR_TRY_DONE(tgr_loss_create(&loss, model, NULL));
+    for (int64_t batch = 1; batch <= BATCH; batch++) {
+        TGR_TRY_DONE(tgr_model_forward(model, TGR_TRAIN, images, batch));
         double total = 42;
-        if (status == TGR_OK) status = tgr_loss_compute(loss, labels, &total);
+        status = tgr_loss_compute(loss, labels, &total);
         if (status != TGR_OK) assert_true(total == 42);
-        if (status == TGR_OK) status = tgr_loss_backward(loss);
+        TGR_TRY_DONE(status);
+        TGR_TRY_DONE(tgr_loss_backward(loss));
     }
-    if (status == TGR_OK) { /* no more memory is needed */
-        before = tgr_context_allocation_count(context);
-        status = tgr_model_forward(model, TGR_TRAIN, images, BATCH);
-        if (status == TGR_OK) status = tgr_loss_compute(loss, labels, NULL);
-        if (status == TGR_OK) status = tgr_loss_backward(loss);
-        after = tgr_context_allocation_count(context);
-        assert_int_equal(before, after);
-    }
+    const int64_t before = tgr_context_allocation_count(context);
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_TRAIN, images, BATCH));
+    TGR_TRY_DONE(tgr_loss_compute(loss, labels, NULL));
+    TGR_TRY_DONE(tgr_loss_backward(loss));
+    assert_int_equal(tgr_context_allocation_count(context), before); /* no more memory is needed */
+done:
     tgr_loss_free(loss);
     tgr_model_free(model);
     tgr_context_free(context);

@@ -85,11 +85,12 @@ static tgr_status scarce(const tgr_allocator *allocator, void *user) {
     const choice *chosen = user;
     tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .seed = 7, .allocator = allocator};
     tgr_context *context = NULL;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status != TGR_OK) return status;
+    tgr_status status = TGR_OK;
     training t;
-    status = training_start(&t, context, chosen->method, chosen->more);
-    if (status == TGR_OK) status = train(&t, 0);
+    TGR_TRY(tgr_context_create(&context, &options));
+    TGR_TRY_DONE(training_start(&t, context, chosen->method, chosen->more));
+    TGR_TRY_DONE(train(&t, 0));
+done:
     training_end(&t);
     return status;
 }

@@ -573,18 +573,23 @@ static tgr_status life_of_a_model(const tgr_allocator *allocator, void *user) {
     tgr_model *model = NULL;
     uint64_t bytes = 0;
     tgr_context_options options = {.struct_size = sizeof options, .threads = 2, .allocator = allocator};
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = test_config_set_all(config, user);
-    if (status == TGR_OK) status = tgr_model_estimate(context, config, 2, &bytes);
-    if (status == TGR_OK) status = tgr_model_create(&model, context, config);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_context_create(&context, &options));
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(test_config_set_all(config, user));
+    TGR_TRY_DONE(tgr_model_estimate(context, config, 2, &bytes));
+    TGR_TRY_DONE(tgr_model_create(&model, context, config));
+    tgr_config_free(config); /* the model keeps them alive */
+    tgr_context_free(context);
+    config = NULL, context = NULL;
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_EVAL, images, 2));
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_TRAIN, images, 2));
+    TGR_TRY_DONE(tgr_model_backward(model, gradient, NULL));
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_TRAIN, images, 3));
+done:
+    tgr_model_free(model);
     tgr_config_free(config);
     tgr_context_free(context);
-    if (status == TGR_OK) status = tgr_model_forward(model, TGR_EVAL, images, 2);
-    if (status == TGR_OK) status = tgr_model_forward(model, TGR_TRAIN, images, 2);
-    if (status == TGR_OK) status = tgr_model_backward(model, gradient, NULL);
-    if (status == TGR_OK) status = tgr_model_forward(model, TGR_TRAIN, images, 3);
-    tgr_model_free(model);
     return status;
 }
 

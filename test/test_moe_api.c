@@ -208,30 +208,30 @@ static void test_unused_options(void **state) {
 }
 
 static tgr_status use_all(const tgr_allocator *allocator, void *user) {
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_config *config = NULL;
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     float x[40 * DIM] = {0}, y[40 * DIM];
     (void)user;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = tgr_config_set(config, "method", "vmoe");
-    if (status == TGR_OK) status = tgr_config_set(config, "router_noise", "0");
-    if (status == TGR_OK) status = tgr_moe_create(&moe, context, config, DIM);
-    if (status == TGR_OK) status = tgr_router_create(&router, context, config, DIM);
-    if (status == TGR_OK) status = tgr_moe_forward(moe, TGR_TRAIN, x, 5, y);
-    if (status == TGR_OK) {
-        const tgr_routing *routing = routing_of(moe);
-        status = tgr_moe_forward(moe, TGR_EVAL, x, 40, y);
-        if (status != TGR_OK) { /* nothing has happened to the batch before */
-            assert_int_equal(routing->tokens, 5);
-            assert_int_equal(routing->slots.load[0], 5);
-            assert_status(TGR_OK, tgr_moe_backward(moe, x, y));
-        }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(tgr_config_set(config, "method", "vmoe"));
+    TGR_TRY_DONE(tgr_config_set(config, "router_noise", "0"));
+    TGR_TRY_DONE(tgr_moe_create(&moe, context, config, DIM));
+    TGR_TRY_DONE(tgr_router_create(&router, context, config, DIM));
+    TGR_TRY_DONE(tgr_moe_forward(moe, TGR_TRAIN, x, 5, y));
+    const tgr_routing *routing = routing_of(moe);
+    status = tgr_moe_forward(moe, TGR_EVAL, x, 40, y);
+    if (status != TGR_OK) { /* nothing has happened to the batch before */
+        assert_int_equal(routing->tokens, 5);
+        assert_int_equal(routing->slots.load[0], 5);
+        assert_status(TGR_OK, tgr_moe_backward(moe, x, y));
     }
-    if (status == TGR_OK) status = tgr_router_forward(router, TGR_TRAIN, x, 40);
+    TGR_TRY_DONE(status);
+    TGR_TRY_DONE(tgr_router_forward(router, TGR_TRAIN, x, 40));
+done:
     tgr_config_free(config);
     tgr_context_free(context);
     tgr_router_free(router);

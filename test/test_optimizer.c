@@ -22,18 +22,17 @@ static const struct {
 
 static tgr_status try_parameters(tgr_parameters **out, tgr_context *context) {
     tgr_parameters *parameters = NULL;
-    tgr_status status = tgr_parameters_create(&parameters, context);
-    for (int i = 0; status == TGR_OK && i < TENSORS; i++) {
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_parameters_create(&parameters, context));
+    for (int i = 0; i < TENSORS; i++) {
         int64_t index;
-        status = tgr_parameters_add(parameters, &index, tensors[i].name, tensors[i].flags, 1, &tensors[i].count);
+        TGR_TRY_DONE(tgr_parameters_add(parameters, &index, tensors[i].name, tensors[i].flags, 1, &tensors[i].count));
     }
-    if (status == TGR_OK) status = tgr_parameters_seal(parameters);
-    if (status != TGR_OK) {
-        tgr_parameters_release(parameters);
-        return status;
-    }
+    TGR_TRY_DONE(tgr_parameters_seal(parameters));
     *out = parameters;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_parameters_release(parameters);
+    return status;
 }
 
 static tgr_parameters *make_parameters(tgr_context *context) {
@@ -433,16 +432,15 @@ static tgr_status create_and_step(const tgr_allocator *allocator, void *user) {
     tgr_config *config = NULL;
     tgr_parameters *parameters = NULL;
     tgr_optimizer *optimizer = NULL;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = tgr_config_set(config, "optimizer", kind);
-    if (status == TGR_OK) status = try_parameters(&parameters, context);
-    if (status == TGR_OK) status = tgr_optimizer_create(&optimizer, config, parameters);
-    if (status == TGR_OK) {
-        parameters->micro = 1;
-        status = tgr_optimizer_step(optimizer);
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(tgr_config_set(config, "optimizer", kind));
+    TGR_TRY_DONE(try_parameters(&parameters, context));
+    TGR_TRY_DONE(tgr_optimizer_create(&optimizer, config, parameters));
+    parameters->micro = 1;
+    TGR_TRY_DONE(tgr_optimizer_step(optimizer));
+done:
     tgr_optimizer_free(optimizer);
     tgr_parameters_release(parameters);
     tgr_config_free(config);

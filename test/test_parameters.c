@@ -212,12 +212,12 @@ static void test_bad_arguments(void **state) {
 /* Builds a table of 40 tensors. A failing call must leave the table as it was, so that it can be tried again. */
 static tgr_status build(const tgr_allocator *allocator, void *user) {
     (void)user;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_parameters *parameters = NULL;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_parameters_create(&parameters, context);
-    for (int i = 0; i < 40 && status == TGR_OK; i++) {
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_parameters_create(&parameters, context));
+    for (int i = 0; i < 40; i++) {
         char name[TGR_NAME_BYTES];
         int64_t index = -1;
         snprintf(name, sizeof name, "t%d", i);
@@ -228,14 +228,14 @@ static tgr_status build(const tgr_allocator *allocator, void *user) {
             assert_status(TGR_OK, tgr_parameters_add(parameters, &index, name, 0, 1, FIVE));
         }
         assert_int_equal(index, i);
+        TGR_TRY_DONE(status);
     }
-    if (status == TGR_OK) {
-        status = tgr_parameters_seal(parameters);
-        if (status != TGR_OK) {
-            assert_null(parameters->values);
-            assert_status(TGR_OK, tgr_parameters_seal(parameters));
-        }
+    status = tgr_parameters_seal(parameters);
+    if (status != TGR_OK) {
+        assert_null(parameters->values);
+        assert_status(TGR_OK, tgr_parameters_seal(parameters));
     }
+done:
     tgr_context_free(context);
     tgr_parameters_release(parameters);
     return status;

@@ -344,19 +344,21 @@ static void test_wrong_calls(void **state) {
 
 static tgr_status probe_with_little_memory(const tgr_allocator *allocator, void *user) {
     const float *images = user;
-    const tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_model *model = NULL;
     tgr_probe *probe = NULL;
     int64_t runs = 0;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = test_model_create(&model, context, OPTIONS);
-    if (status == TGR_OK) status = tgr_probe_create(&probe, model, images, IMAGES, BATCH);
-    for (int i = 0; i < 3 && status == TGR_OK; i++) {
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(test_model_create(&model, context, OPTIONS));
+    TGR_TRY_DONE(tgr_probe_create(&probe, model, images, IMAGES, BATCH));
+    for (int i = 0; i < 3; i++) {
         status = tgr_probe_run(probe);
         runs = tgr_probe_run_count(probe);
         assert_int_equal(runs, status == TGR_OK ? i + 1 : i);
+        TGR_TRY_DONE(status);
     }
+done:
     tgr_probe_free(probe);
     tgr_model_free(model);
     tgr_context_free(context);

@@ -367,16 +367,15 @@ static void test_a_hundred_thousand_tensors(void **state) {
 static tgr_status open_with(const tgr_allocator *allocator, void *user) {
     const char *json = "{\"__metadata__\":{\"k\":\"v\"}," TENSOR("a", "F32", "1", "0,4") "}";
     test_file bytes = craft(json, strlen(json), 4);
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_safetensors *file = NULL;
     float numbers[3];
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK && user == NULL)
-        status = tgr_safetensors_open_memory(&file, context, bytes.bytes, bytes.size);
-    else if (status == TGR_OK)
-        status = tgr_safetensors_open(&file, context, user);
-    if (status == TGR_OK) status = tgr_safetensors_read(file, 0, numbers);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(user == NULL ? tgr_safetensors_open_memory(&file, context, bytes.bytes, bytes.size)
+                              : tgr_safetensors_open(&file, context, user));
+    TGR_TRY_DONE(tgr_safetensors_read(file, 0, numbers));
+done:
     tgr_context_free(context); /* the file keeps it alive */
     tgr_safetensors_close(file);
     free(bytes.bytes);

@@ -254,22 +254,21 @@ typedef struct scarcity {
 
 static tgr_status scarce(const tgr_allocator *allocator, void *user) {
     const scarcity *s = user;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_session *session = NULL;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_session_create(&session, s->model, context);
-    if (status == TGR_OK) status = tgr_session_forward(session, s->images, 1);
-    if (status == TGR_OK) {
-        const float *logits, *kept;
-        float first[CLASSES];
-        assert_status(TGR_OK, tgr_session_logits(session, &logits));
-        memcpy(first, logits, sizeof first);
-        status = tgr_session_forward(session, s->images, BATCH);
-        /* When it fails, the last results are still there. */
-        assert_status(TGR_OK, tgr_session_logits(session, &kept));
-        if (status != TGR_OK) assert_same_bytes(kept, first, sizeof first);
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_session_create(&session, s->model, context));
+    TGR_TRY_DONE(tgr_session_forward(session, s->images, 1));
+    const float *logits, *kept;
+    float first[CLASSES];
+    assert_status(TGR_OK, tgr_session_logits(session, &logits));
+    memcpy(first, logits, sizeof first);
+    status = tgr_session_forward(session, s->images, BATCH);
+    /* When it fails, the last results are still there. */
+    assert_status(TGR_OK, tgr_session_logits(session, &kept));
+    if (status != TGR_OK) assert_same_bytes(kept, first, sizeof first);
+done:
     tgr_session_free(session);
     tgr_context_free(context);
     return status;

@@ -359,20 +359,20 @@ static tgr_status create_and_train(const tgr_allocator *allocator, void *user) {
     test_scene s = {.images = user};
     const int64_t ids[3] = {3, 1, 2};
     const int32_t labels[3] = {0, 1, 2};
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&s.context, &options);
-    if (status == TGR_OK) status = test_model_create(&s.backbone, s.context, BACKBONE);
-    if (status == TGR_OK)
-        status = test_model_create(&s.student, s.context, STUDENT "teacher_cache_mb=1 distillation_token=1");
-    if (status == TGR_OK) status = tgr_teacher_create(&s.teacher, s.backbone, s.student);
-    if (status == TGR_OK) status = tgr_loss_create(&s.loss, s.student, s.teacher);
-    for (int64_t batch = 1; status == TGR_OK && batch <= 3; batch++) {
-        status = tgr_model_forward(s.student, TGR_TRAIN, s.images, batch);
-        if (status == TGR_OK) status = forward_or_leave(s.teacher, s.images, batch == 2 ? ids : NULL, batch);
-        if (status == TGR_OK) status = tgr_loss_compute(s.loss, labels, NULL);
-        if (status == TGR_OK) status = tgr_loss_backward(s.loss);
-        if (status == TGR_OK) status = tgr_teacher_step(s.teacher);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&s.context, allocator));
+    TGR_TRY_DONE(test_model_create(&s.backbone, s.context, BACKBONE));
+    TGR_TRY_DONE(test_model_create(&s.student, s.context, STUDENT "teacher_cache_mb=1 distillation_token=1"));
+    TGR_TRY_DONE(tgr_teacher_create(&s.teacher, s.backbone, s.student));
+    TGR_TRY_DONE(tgr_loss_create(&s.loss, s.student, s.teacher));
+    for (int64_t batch = 1; batch <= 3; batch++) {
+        TGR_TRY_DONE(tgr_model_forward(s.student, TGR_TRAIN, s.images, batch));
+        TGR_TRY_DONE(forward_or_leave(s.teacher, s.images, batch == 2 ? ids : NULL, batch));
+        TGR_TRY_DONE(tgr_loss_compute(s.loss, labels, NULL));
+        TGR_TRY_DONE(tgr_loss_backward(s.loss));
+        TGR_TRY_DONE(tgr_teacher_step(s.teacher));
     }
+done:
     tgr_loss_free(s.loss);
     tgr_teacher_free(s.teacher);
     tgr_model_free(s.student);

@@ -12,10 +12,12 @@
 
 static tgr_status try_router(tgr_teacher_router **out, tgr_context *context, int64_t dim, int64_t experts) {
     tgr_config *config = NULL;
-    tgr_status status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = tgr_config_set(config, "teacher_load_weight", "0.7");
-    if (status == TGR_OK) status = tgr_config_set(config, "teacher_entropy_weight", "0.3");
-    if (status == TGR_OK) status = tgr_teacher_router_create(out, context, config, dim, experts);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(tgr_config_set(config, "teacher_load_weight", "0.7"));
+    TGR_TRY_DONE(tgr_config_set(config, "teacher_entropy_weight", "0.3"));
+    TGR_TRY_DONE(tgr_teacher_router_create(out, context, config, dim, experts));
+done:
     tgr_config_free(config);
     return status;
 }
@@ -246,13 +248,14 @@ static void test_misuse(void **unused) {
 static tgr_status create_and_run(const tgr_allocator *allocator, void *user) {
     tgr_context *context = NULL;
     tgr_teacher_router *router = NULL;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = try_router(&router, context, 3, 4);
-    for (int64_t tokens = 1; status == TGR_OK && tokens < 3; tokens++) {
-        status = tgr_teacher_router_forward(router, user, tokens, NULL);
-        if (status == TGR_OK) status = tgr_teacher_router_backward(router);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(try_router(&router, context, 3, 4));
+    for (int64_t tokens = 1; tokens < 3; tokens++) {
+        TGR_TRY_DONE(tgr_teacher_router_forward(router, user, tokens, NULL));
+        TGR_TRY_DONE(tgr_teacher_router_backward(router));
     }
+done:
     tgr_teacher_router_free(router);
     tgr_context_free(context);
     return status;

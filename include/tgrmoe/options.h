@@ -14,10 +14,10 @@ extern "C" {
 #endif
 
 /*
- * Tables of choices. Each begins with the columns X(index, NAME, word, "name", at least one more): `index` is the value of the option,
- * counted from 0, NAME makes it an enumerator, `word` names in C what belongs to it, "name" is its text. The enums, the
- * choices of the option table, and what the library looks up by index are derived from these rows: to add a choice is
- * to add a row at the end.
+ * Tables of choices. Each begins with the columns X(index, NAME, word, "name", at least one more): `index` is the value
+ * of the option, counted from 0, NAME makes it an enumerator, `word` names in C what belongs to it, "name" is its text.
+ * The enums, the choices of the option table, and what the library looks up by index are derived from these rows: to
+ * add a choice is to add a row at the end.
  */
 
 /** The traits of V-MoE's gate. */
@@ -94,7 +94,7 @@ typedef enum tgr_optimizer_index {
 } tgr_optimizer_index;
 
 /** Every schedule of the learning rate after warm-up: X(index, NAME, word, "name", "what it is"). */
-#define TGR_SCHEDULE_MAP(X)        \
+#define TGR_SCHEDULE_MAP(X)                                                        \
     X(0, COSINE, cosine, "cosine", "half a cosine, down to min_lr at total_steps") \
     X(1, CONSTANT, constant, "constant", "it stays")
 
@@ -106,9 +106,9 @@ typedef enum tgr_schedule {
 } tgr_schedule;
 
 /** What training computes again in backward; the same columns. */
-#define TGR_RECOMPUTE_MAP(X)          \
-    X(0, NONE, none, "none", "nothing: all that backward needs is kept")\
-    X(1, EXPERTS, experts, "experts", "the experts of MoE layers") \
+#define TGR_RECOMPUTE_MAP(X)                                             \
+    X(0, NONE, none, "none", "nothing: all that backward needs is kept") \
+    X(1, EXPERTS, experts, "experts", "the experts of MoE layers")       \
     X(2, BLOCKS, blocks, "blocks", "whole blocks, from their inputs")
 
 /** The values of option `recompute`. */
@@ -119,7 +119,7 @@ typedef enum tgr_recompute {
 } tgr_recompute;
 
 /** What the operands of matrix products are rounded to; the same columns. */
-#define TGR_PRECISION_MAP(X)          \
+#define TGR_PRECISION_MAP(X)                          \
     X(0, FLOAT32, float32, "float32", "nothing else") \
     X(1, BFLOAT16, bfloat16, "bfloat16", "the nearest bfloat16, ties to even")
 
@@ -131,7 +131,7 @@ typedef enum tgr_precision {
 } tgr_precision;
 
 /** What a teacher router reads of a teacher's block; the same columns. */
-#define TGR_FEATURE_MAP(X)                  \
+#define TGR_FEATURE_MAP(X)                                        \
     X(0, FFN_INPUT, ffn_input, "ffn_input", "what its FFN reads") \
     X(1, BLOCK_OUTPUT, block_output, "block_output", "what comes out of it")
 
@@ -143,8 +143,8 @@ typedef enum tgr_feature {
 } tgr_feature;
 
 /** How a teacher router trains; the same columns. */
-#define TGR_TEACHER_ROUTER_MAP(X) \
-    X(0, JOINT, joint, "joint", "next to the student")  \
+#define TGR_TEACHER_ROUTER_MAP(X)                      \
+    X(0, JOINT, joint, "joint", "next to the student") \
     X(1, FROZEN, frozen, "frozen", "not at all: its first weights stay")
 
 /** The values of option `teacher_router`. */

@@ -101,7 +101,7 @@ static int remove_folder(void **state) {
     return system(command) == 0 ? 0 : -1;
 }
 
-static void idx_plain_and_packed(void **state) {
+static void test_idx_plain_and_packed(void **state) {
     (void)state;
     write_idx();
     for (int packed = 0; packed < 2; packed++) {
@@ -130,7 +130,7 @@ static void idx_plain_and_packed(void **state) {
     }
 }
 
-static void idx_missing(void **state) {
+static void test_idx_missing(void **state) {
     (void)state;
     assert_load_fails(NULL, folder, "neither", "train-images-idx3-ubyte");
     assert_load_fails("idx", "t10k-images-idx3-ubyte", "No such file", "");
@@ -159,7 +159,7 @@ static void damage(int file, size_t offset, const void *bytes, size_t count, lon
     write_file(idx_names[file], whole, length);
 }
 
-static void idx_damaged(void **state) {
+static void test_idx_damaged(void **state) {
     (void)state;
     for (int file = 0; file < 4; file++) {
         const int images = file % 2 == 0;
@@ -189,7 +189,7 @@ static void idx_damaged(void **state) {
     assert_load_fails(NULL, idx_names[1], "expected 20 labels", "found 19");
 }
 
-static void idx_labels_out_of_range(void **state) {
+static void test_idx_labels_out_of_range(void **state) {
     (void)state;
     damage(1, 8 + 7, "\xC8", 1, 0);
     assert_load_fails(NULL, "label 200 of training image 7", "byte 15", "no image has label 10");
@@ -197,7 +197,7 @@ static void idx_labels_out_of_range(void **state) {
     assert_load_fails(NULL, "label 10 of test image 3", "0 to 9", "");
 }
 
-static void idx_damaged_packing(void **state) {
+static void test_idx_damaged_packing(void **state) {
     (void)state;
     uint8_t bytes[2048], packed[2048];
     write_idx();
@@ -242,7 +242,7 @@ static void write_cifar10(const char *prefix) {
     write_cifar(name, 4, 1, 10, 0, -1, 0);
 }
 
-static void cifar_good(void **state) {
+static void test_cifar_good(void **state) {
     (void)state;
     dataset data;
     assert_int_equal(mkdir(path_of("cifar-10-batches-bin"), 0700), 0);
@@ -266,7 +266,7 @@ static void cifar_good(void **state) {
     dataset_free(&data);
 }
 
-static void cifar_damaged(void **state) {
+static void test_cifar_damaged(void **state) {
     (void)state;
     write_cifar10("");
     remove(path_of("data_batch_3.bin"));
@@ -286,7 +286,7 @@ static void cifar_damaged(void **state) {
     assert_load_fails("cifar100", "train.bin", "byte 3075", "0 to 99");
 }
 
-static void batch_normalises(void **state) {
+static void test_batch_normalises(void **state) {
     (void)state;
     uint8_t pixels[2 * 3 * 4];
     int32_t labels[2] = {7, 3};
@@ -306,7 +306,7 @@ static void batch_normalises(void **state) {
     batch_free(&batch);
 }
 
-static void shuffle_is_a_permutation(void **state) {
+static void test_shuffle_is_a_permutation(void **state) {
     (void)state;
     enum { COUNT = 1000 };
     int64_t order[COUNT], again[COUNT], other[COUNT];
@@ -341,15 +341,15 @@ static void shuffle_is_a_permutation(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(idx_plain_and_packed, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_missing, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_damaged, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_labels_out_of_range, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_damaged_packing, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(cifar_good, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(cifar_damaged, make_folder, remove_folder),
-        cmocka_unit_test(batch_normalises),
-        cmocka_unit_test(shuffle_is_a_permutation),
+        cmocka_unit_test_setup_teardown(test_idx_plain_and_packed, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_idx_missing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_idx_damaged, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_idx_labels_out_of_range, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_idx_damaged_packing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_cifar_good, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_cifar_damaged, make_folder, remove_folder),
+        cmocka_unit_test(test_batch_normalises),
+        cmocka_unit_test(test_shuffle_is_a_permutation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

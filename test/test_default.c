@@ -10,8 +10,6 @@
 #include "routing/routing.h"
 #include "tgrmoe/optimizer.h"
 
-#define FOR(i, count) for (int64_t i = 0; i < (count); i++)
-
 enum { MOST_TOKENS = 150, MOST_EXPERTS = 9, MOST_DIM = 70, MOST_HIDDEN = 70 };
 
 /* The layer as its formulas say, one number at a time. The weights [of each tensor, in the order of the parameters] are
@@ -70,12 +68,13 @@ static void begin_step(void) {
 
 /* Ê = β · Ê as of the step's start + (1 - β) · the mean over the step so far. */
 static void update(void) {
-    FOR(t, r.tokens) FOR(e, r.experts) {
-        if (!r.chosen[t][e]) continue;
-        double weight = r.weighted ? r.p[t][e] : 1;
-        FOR(i, r.dim) r.sum[e][i] += weight * r.given[t][e][i];
-        r.weight[e] += weight;
-    }
+    FOR(t, r.tokens)
+        FOR(e, r.experts) {
+            if (!r.chosen[t][e]) continue;
+            double weight = r.weighted ? r.p[t][e] : 1;
+            FOR(i, r.dim) r.sum[e][i] += weight * r.given[t][e][i];
+            r.weight[e] += weight;
+        }
     FOR(e, r.experts) {
         if (r.weight[e] == 0) continue;
         FOR(i, r.dim) r.value[e][i] = r.beta * r.start[e][i] + (1 - r.beta) * r.sum[e][i] / r.weight[e];
@@ -87,14 +86,16 @@ static double run(int train, const float *y_gradient) {
     double task = 0;
     FOR(t, r.tokens) {
         route_token(t);
-        FOR(e, r.experts) if (r.chosen[t][e]) run_expert(e, r.x + t * r.dim, r.given[t][e]);
+        FOR(e, r.experts)
+            if (r.chosen[t][e]) run_expert(e, r.x + t * r.dim, r.given[t][e]);
     }
     if (train && !r.frozen) update();
-    FOR(t, r.tokens) FOR(i, r.dim) {
-        r.y[t][i] = 0;
-        FOR(e, r.experts) r.y[t][i] += r.p[t][e] * (r.chosen[t][e] ? r.given[t][e][i] : r.value[e][i]);
-        if (y_gradient != NULL) task += r.y[t][i] * y_gradient[t * r.dim + i];
-    }
+    FOR(t, r.tokens)
+        FOR(i, r.dim) {
+            r.y[t][i] = 0;
+            FOR(e, r.experts) r.y[t][i] += r.p[t][e] * (r.chosen[t][e] ? r.given[t][e][i] : r.value[e][i]);
+            if (y_gradient != NULL) task += r.y[t][i] * y_gradient[t * r.dim + i];
+        }
     return task;
 }
 
@@ -159,7 +160,8 @@ static fixture start(int threads, uint64_t seed) {
     r.bias2 = take(&at, tensor(&f, "experts.fc2.bias"), r.experts * r.dim);
     r.x = at;
     const float *value = tensor(&f, "router.default");
-    FOR(e, r.experts) FOR(i, r.dim) r.value[e][i] = value[e * r.dim + i];
+    FOR(e, r.experts)
+        FOR(i, r.dim) r.value[e][i] = value[e * r.dim + i];
     r.frozen = 0;
     return f;
 }
@@ -180,11 +182,13 @@ static float *new_input(fixture *f, int64_t tokens) {
 
 static void check_value(const fixture *f, double tolerance) {
     const float *value = tensor(f, "router.default");
-    FOR(e, r.experts) FOR(i, r.dim) assert_close(value[e * r.dim + i], r.value[e][i], tolerance);
+    FOR(e, r.experts)
+        FOR(i, r.dim) assert_close(value[e * r.dim + i], r.value[e][i], tolerance);
 }
 
 static void check_output(const float *y) {
-    FOR(t, r.tokens) FOR(i, r.dim) assert_close(y[t * r.dim + i], r.y[t][i], 2e-5);
+    FOR(t, r.tokens)
+        FOR(i, r.dim) assert_close(y[t * r.dim + i], r.y[t][i], 2e-5);
 }
 
 /* One pass through both. In training, backward with y_gradient. */
@@ -210,7 +214,7 @@ static void any_shape(fixture *f, test_random *random, int round) {
 }
 
 /* Steps of one to three micro-batches of any size, with evaluation between. */
-static void passes_follow_the_formulas(void **state) {
+static void test_passes_follow_the_formulas(void **state) {
     (void)state;
     test_random random = test_random_start(1);
     FOR(round, 30) {
@@ -246,7 +250,7 @@ static void check_slopes(const float *actual, double *numbers, int64_t count, co
     }
 }
 
-static void gradients_are_the_slopes(void **state) {
+static void test_gradients_are_the_slopes(void **state) {
     (void)state;
     for (int top_k = 1; top_k <= 4; top_k++) {
         r = (reference){.dim = 5, .hidden = 7, .experts = 4, .top_k = top_k, .beta = 0.6, .weighted = top_k != 2};
@@ -271,7 +275,7 @@ static void gradients_are_the_slopes(void **state) {
 }
 
 /* Logits of experts that were not selected have the gradient that Ê gives them; Ê has none. */
-static void unselected_logits_have_a_gradient(void **state) {
+static void test_unselected_logits_have_a_gradient(void **state) {
     (void)state;
     enum { TOKENS = 40, EXPERTS = 6, DIM = 8 };
     r = (reference){.dim = DIM, .hidden = 8, .experts = EXPERTS, .top_k = 1, .beta = 0.5};
@@ -295,13 +299,14 @@ static void unselected_logits_have_a_gradient(void **state) {
         assert_close(sum, 0, 1e-6);
     }
     const char *states[] = {"router.default", "router.default_mean", "router.default_weight"};
-    FOR(s, 3) FOR(i, EXPERTS) assert_true(gradient(&f, states[s])[i] == 0);
+    FOR(s, 3)
+        FOR(i, EXPERTS) assert_true(gradient(&f, states[s])[i] == 0);
     free(x), free(dy);
     finish(&f);
 }
 
 /* Ê starts at zero, so that the first pass adds (1 - β) · mean for the rest: it is updated before it is used. */
-static void first_pass_uses_the_update(void **state) {
+static void test_first_pass_uses_the_update(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 2);
     tgr_config *config = make_config(context,
@@ -333,7 +338,7 @@ static void first_pass_uses_the_update(void **state) {
 }
 
 /* Experts that nobody chose keep Ê to the bit, evaluation all of it. */
-static void what_is_not_updated_is_kept(void **state) {
+static void test_what_is_not_updated_is_kept(void **state) {
     (void)state;
     r = (reference){.dim = 6, .hidden = 6, .experts = 9, .top_k = 2, .beta = 0.9, .weighted = 1};
     fixture f = start(2, 6);
@@ -383,7 +388,7 @@ static void train_in_cuts(int64_t cuts, int weighted, float *value) {
     finish(&f);
 }
 
-static void cuts_do_not_matter_to_the_update(void **state) {
+static void test_cuts_do_not_matter_to_the_update(void **state) {
     (void)state;
     for (int weighted = 0; weighted < 2; weighted++) {
         float whole[30], cut[30];
@@ -396,7 +401,7 @@ static void cuts_do_not_matter_to_the_update(void **state) {
 }
 
 /* Gradients thrown away: the next pass begins a step, from Ê as it is. */
-static void thrown_away_gradients_begin_anew(void **state) {
+static void test_thrown_away_gradients_begin_anew(void **state) {
     (void)state;
     r = (reference){.dim = 4, .hidden = 4, .experts = 2, .top_k = 1, .beta = 0.5};
     fixture f = start(1, 9);
@@ -408,7 +413,7 @@ static void thrown_away_gradients_begin_anew(void **state) {
     finish(&f);
 }
 
-static void beta_at_its_ends(void **state) {
+static void test_beta_at_its_ends(void **state) {
     (void)state;
     for (int beta = 0; beta < 2; beta++) {
         r = (reference){.dim = 4, .hidden = 4, .experts = 3, .top_k = 3, .beta = beta};
@@ -427,7 +432,7 @@ static void beta_at_its_ends(void **state) {
 }
 
 /* An input that overflows spoils the means of the experts that got it; their Ê stays, the others' moves. */
-static void overflow_is_not_remembered(void **state) {
+static void test_overflow_is_not_remembered(void **state) {
     (void)state;
     r = (reference){.dim = 4, .hidden = 4, .experts = 4, .top_k = 1, .beta = 0.5};
     const float awkward[] = {INFINITY, NAN, -INFINITY};
@@ -452,7 +457,7 @@ static void overflow_is_not_remembered(void **state) {
 }
 
 /* State is not trained: it does not count, has no moments, and is in the way of no option. */
-static void defaults_are_state(void **state) {
+static void test_defaults_are_state(void **state) {
     (void)state;
     r = (reference){.dim = 8, .hidden = 8, .experts = 3, .top_k = 1, .beta = 0.9, .weighted = 1};
     fixture f = start(1, 13);
@@ -467,7 +472,7 @@ static void defaults_are_state(void **state) {
 }
 
 /* Without experts there are no defaults: the gradient is that of the chosen gates, batch after batch. */
-static void router_alone_learns_from_its_gates(void **state) {
+static void test_router_alone_learns_from_its_gates(void **state) {
     (void)state;
     enum { TOKENS = 50, DIM = 6, EXPERTS = 4 };
     tgr_context *context = test_context(1, 2);
@@ -496,7 +501,7 @@ static void router_alone_learns_from_its_gates(void **state) {
 }
 
 /* A teacher guides it as any softmax router, on top of the dense gradient. */
-static void a_teacher_may_guide(void **state) {
+static void test_a_teacher_may_guide(void **state) {
     (void)state;
     enum { TOKENS = 20, EXPERTS = 3, DIM = 4 };
     r = (reference){.dim = DIM, .hidden = 4, .experts = EXPERTS, .top_k = 1, .beta = 0.9, .weighted = 1};
@@ -508,19 +513,25 @@ static void a_teacher_may_guide(void **state) {
     assert_status(TGR_OK, tgr_moe_guide(f.moe, teacher, 2, NULL));
     assert_status(TGR_OK, tgr_moe_backward(f.moe, zero, NULL));
     FOR(i, TOKENS * EXPERTS)
-    assert_close(routing->losses.dlogits[i], 2 * (routing->scores.probabilities[i] - teacher[i]) / TOKENS, 1e-7);
+        assert_close(routing->losses.dlogits[i], 2 * (routing->scores.probabilities[i] - teacher[i]) / TOKENS, 1e-7);
     free(x);
     finish(&f);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(passes_follow_the_formulas),         cmocka_unit_test(gradients_are_the_slopes),
-        cmocka_unit_test(unselected_logits_have_a_gradient),  cmocka_unit_test(first_pass_uses_the_update),
-        cmocka_unit_test(what_is_not_updated_is_kept),        cmocka_unit_test(cuts_do_not_matter_to_the_update),
-        cmocka_unit_test(thrown_away_gradients_begin_anew),   cmocka_unit_test(beta_at_its_ends),
-        cmocka_unit_test(overflow_is_not_remembered),         cmocka_unit_test(defaults_are_state),
-        cmocka_unit_test(router_alone_learns_from_its_gates), cmocka_unit_test(a_teacher_may_guide),
+        cmocka_unit_test(test_passes_follow_the_formulas),
+        cmocka_unit_test(test_gradients_are_the_slopes),
+        cmocka_unit_test(test_unselected_logits_have_a_gradient),
+        cmocka_unit_test(test_first_pass_uses_the_update),
+        cmocka_unit_test(test_what_is_not_updated_is_kept),
+        cmocka_unit_test(test_cuts_do_not_matter_to_the_update),
+        cmocka_unit_test(test_thrown_away_gradients_begin_anew),
+        cmocka_unit_test(test_beta_at_its_ends),
+        cmocka_unit_test(test_overflow_is_not_remembered),
+        cmocka_unit_test(test_defaults_are_state),
+        cmocka_unit_test(test_router_alone_learns_from_its_gates),
+        cmocka_unit_test(test_a_teacher_may_guide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,7 +102,7 @@ static void run_evaluate(bench *with, const char *line) {
     assert_same(line, &with->out, expected, 0);
 }
 
-static void goldens(void **state) {
+static void test_goldens(void **state) {
     (void)state;
     static const struct {
         const char *name;
@@ -132,7 +132,7 @@ static void goldens(void **state) {
 }
 
 /* A window of a resized image is what the whole one has there. */
-static void windows(void **state) {
+static void test_windows(void **state) {
     (void)state;
     bench with = {0};
     image window = {0};
@@ -157,7 +157,7 @@ static void windows(void **state) {
 }
 
 /* Wherever a file is cut, it is refused; only bytes after its end may be missing. */
-static void every_cut(void **state) {
+static void test_every_cut(void **state) {
     (void)state;
     static const char *const names[] = {"jpeg_420.jpg", "jpeg_progressive.jpg", "png_2_8.png",
                                         "png_3_4_interlaced.png"};
@@ -187,7 +187,7 @@ static void refuses(const void *content, size_t size, int64_t pixels_most, const
     image_free(&out);
 }
 
-static void refused_with_reason(void **state) {
+static void test_refused_with_reason(void **state) {
     (void)state;
     refuses("", 0, DECODE_PIXELS_MOST, "is empty");
     refuses("hello, world", 12, DECODE_PIXELS_MOST, "neither JPEG nor PNG");
@@ -206,7 +206,7 @@ static void refused_with_reason(void **state) {
     refuses(bytes, size, DECODE_PIXELS_MOST, "65");
 }
 
-static void texts_and_back(void **state) {
+static void test_texts_and_back(void **state) {
     (void)state;
     preprocessing given, read;
     preprocessing_text texts[PREPROCESSING_TEXTS];
@@ -236,7 +236,7 @@ static void texts_and_back(void **state) {
     }
 }
 
-static void checked(void **state) {
+static void test_checked(void **state) {
     (void)state;
     preprocessing good, wrong;
     preprocessing_defaults(&good);
@@ -259,8 +259,9 @@ static void checked(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(goldens),        cmocka_unit_test(windows),
-                                       cmocka_unit_test(every_cut),      cmocka_unit_test(refused_with_reason),
-                                       cmocka_unit_test(texts_and_back), cmocka_unit_test(checked)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_goldens),        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_every_cut),      cmocka_unit_test(test_refused_with_reason),
+        cmocka_unit_test(test_texts_and_back), cmocka_unit_test(test_checked)};
     return cmocka_run_group_tests_name("images", tests, NULL, NULL);
 }

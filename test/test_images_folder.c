@@ -79,7 +79,7 @@ static void assert_files(const image_set *set, const char *const *names, const i
 }
 
 /* Classes and files come in the order of torchvision's ImageFolder. */
-static void order_of_image_folder(void **state) {
+static void test_order_of_image_folder(void **state) {
     (void)state;
     static const char *const folders[] = {"train",       "train/b",     "train/B", "train/a", "train/a/z",
                                           "train/a/z-1", "train/a/z/q", "val",     "val/b"};
@@ -120,7 +120,7 @@ static void order_of_image_folder(void **state) {
     assert_load_fails(NULL, "train/c", "holds no .jpg");
 }
 
-static void odd_names_and_kinds(void **state) {
+static void test_odd_names_and_kinds(void **state) {
     (void)state;
     folder_options how = defaults();
     dataset data;
@@ -154,7 +154,7 @@ static void odd_names_and_kinds(void **state) {
     assert_load_fails(&how, "line\\x0Abreak/3\\x0A.jpg", "is empty");
 }
 
-static void unreadable(void **state) {
+static void test_unreadable(void **state) {
     (void)state;
     const folder_options how = defaults();
     make_folder("a");
@@ -170,7 +170,7 @@ static void unreadable(void **state) {
     assert_load_fails(&how, "/a", "Permission denied");
 }
 
-static void nothing_there(void **state) {
+static void test_nothing_there(void **state) {
     (void)state;
     const folder_options how = defaults();
     assert_load_fails(&how, root, "no folders");
@@ -183,7 +183,7 @@ static void nothing_there(void **state) {
 }
 
 /* Each class gives its share; the same files whatever else is there; a larger share holds a smaller one. */
-static void held_out(void **state) {
+static void test_held_out(void **state) {
     (void)state;
     enum { IMAGES = 40 };
     char name[PATH_SIZE];
@@ -203,19 +203,19 @@ static void held_out(void **state) {
     assert_int_equal(few.test.count, 4 + 4 + 1);
     assert_int_equal(few.train.count, 36 + 36 + 1);
     assert_int_equal(many.test.count, 10 + 10 + 1);
-    for (int64_t i = 0; i < few.test.count; i++) {
+    FOR(i, few.test.count) {
         int found = 0;
-        for (int64_t k = 0; k < many.test.count; k++) {
+        FOR(k, many.test.count) {
             found += strcmp(few.test.files.files[i].name, many.test.files.files[k].name) == 0;
         }
-        for (int64_t k = 0; k < few.train.count; k++) {
+        FOR(k, few.train.count) {
             assert_string_not_equal(few.test.files.files[i].name, few.train.files.files[k].name);
         }
         assert_int_equal(found, 1);
     }
     assert_int_equal(image_set_mix(&many.test), 0);
     int changes = 0;
-    for (int64_t i = 0; i < many.test.count; i++) {
+    FOR(i, many.test.count) {
         assert_int_equal(many.test.labels[i], many.test.files.files[i].name[5] - '0');
         changes += i > 0 && many.test.labels[i] != many.test.labels[i - 1];
     }
@@ -226,7 +226,7 @@ static void held_out(void **state) {
 }
 
 /* A model's labels stay what they were, whichever classes there are to test with. */
-static void classes_of_the_model(void **state) {
+static void test_classes_of_the_model(void **state) {
     (void)state;
     name_list trained = {0};
     folder_options how = defaults();
@@ -255,11 +255,11 @@ static void classes_of_the_model(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(order_of_image_folder, start, finish),
-                                       cmocka_unit_test_setup_teardown(odd_names_and_kinds, start, finish),
-                                       cmocka_unit_test_setup_teardown(unreadable, start, finish),
-                                       cmocka_unit_test_setup_teardown(nothing_there, start, finish),
-                                       cmocka_unit_test_setup_teardown(held_out, start, finish),
-                                       cmocka_unit_test_setup_teardown(classes_of_the_model, start, finish)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_order_of_image_folder, start, finish),
+                                       cmocka_unit_test_setup_teardown(test_odd_names_and_kinds, start, finish),
+                                       cmocka_unit_test_setup_teardown(test_unreadable, start, finish),
+                                       cmocka_unit_test_setup_teardown(test_nothing_there, start, finish),
+                                       cmocka_unit_test_setup_teardown(test_held_out, start, finish),
+                                       cmocka_unit_test_setup_teardown(test_classes_of_the_model, start, finish)};
     return cmocka_run_group_tests_name("folders of images", tests, NULL, NULL);
 }

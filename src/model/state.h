@@ -36,7 +36,6 @@ struct tgr_model {
 
 /* Makes the context's scratch large enough for the model's attention. */
 tgr_status tgr_model_reserve(tgr_model *model);
-
 /* Bytes of activations for such a pass. Afterwards no buffer has an address, until tgr_plan_prepare. */
 tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes);
 /* Cuts the arena for such a pass, growing it when it is too small. On failure the model is as before. */

@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "base/status.h"
 #include "exchange/entry.h"
+#include "safetensors/element.h"
 
 /* One file beside one model. */
 typedef struct match_pair {
@@ -89,10 +90,9 @@ static tgr_status check_tensor(const match_pair *pair, const tgr_tensor *tensor)
                            tensor->name, tgr_shape_write(shape, tensor->ndim, tensor->dims));
     }
     TGR_TRY(check_shape(pair, tensor, &entry));
-    if (entry.element == TGR_ELEMENT_F32 || entry.element == TGR_ELEMENT_F16 || entry.element == TGR_ELEMENT_BF16)
-        return TGR_OK;
-    return tgr_fail_in(pair->function, TGR_ERROR_UNSUPPORTED, "'%s' is neither F32, F16 nor BF16 in the file",
-                       tensor->name);
+    if (tgr_element_is_read(entry.element)) return TGR_OK;
+    return tgr_fail_in(pair->function, TGR_ERROR_UNSUPPORTED, "'%s' is %s in the file; F32, F16, BF16 and F64 are read",
+                       tensor->name, tgr_element_name(entry.element));
 }
 
 static int has_tensor(const tgr_parameters *parameters, const char *name) {

@@ -28,16 +28,19 @@ TGR_API tgr_status tgr_config_import(tgr_config **out, tgr_context *context, con
 
 /** What to do where file and model differ. Zeroed means: they must agree. */
 typedef struct tgr_import_options {
-    size_t struct_size;     /**< sizeof(tgr_import_options) */
-    int32_t resample;       /**< 1: position embeddings of another grid are resampled (bicubic, no antialias: timm's) */
-    int32_t fresh_head;     /**< 1: head and head_dist stay as the model has them */
-    int32_t ignore_unknown; /**< 1: tensors that the model has no place for are skipped */
+    size_t struct_size; /**< sizeof(tgr_import_options) */
+    int32_t resample;   /**< 1: position embeddings of another grid are resampled, as timm does (bicubic, antialias) */
+    int32_t fresh_head; /**< 1: head and head_dist stay as the model has them */
+    int32_t ignore_unknown; /**< 1: tensors that are no part of a vision transformer are skipped (an optimizer's, a
+                             *   decoder's); those that are stay an error: without them the answers would be others */
 } tgr_import_options;
 
 /** Fills a model's weights and state from a file. Everything is checked first; on failure nothing has changed, and the
  *  message names a tensor that is missing, extra or of another shape, with both shapes. Shapes that differ by sizes of
- *  1 alone mean the same, and so does the patch embedding's kernel as a matrix. Gradients summed so far are thrown
- *  away, a forward pass before does not count; the step stays, so that a schedule is the new run's own.
+ *  1 alone mean the same, and so does the patch embedding's kernel as a matrix. "module.", "model." and "_orig_mod." in
+ *  front of all names are passed over, and gamma_1 and gamma_2 are LayerScale's ls1.gamma and ls2.gamma. Gradients
+ * summed so far are thrown away, a forward pass before does not count; the step stays, so that a schedule is the new
+ * run's own.
  *  @param options NULL is zeroed. */
 TGR_API tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options);
 

@@ -8,21 +8,19 @@
 #include "exchange/texts.h"
 
 /* A few texts can describe a model of any size. Refuses what is not in the file, before memory is taken for it. */
-static tgr_status check_plan(tgr_context *context, const tgr_config *config, const tgr_safetensors *file) {
+static tgr_status check_plan(tgr_context *context, const tgr_config *config, const tgr_source *source) {
     const tgr_import_options strict = {.struct_size = sizeof strict, .ignore_unknown = 1};
     const int64_t depth = tgr_option_i64(config, TGR_OPTION_DEPTH);
     tgr_model *plan = NULL;
-    int64_t count;
-    TGR_TRY(tgr_safetensors_count(file, &count));
-    TGR_REQUIRE(depth <= count, TGR_ERROR_FILE_MISMATCH,
-                "the file's %lld tensors are too few for the %lld blocks that its texts describe", (long long)count,
-                (long long)depth);
+    TGR_REQUIRE(depth <= source->count, TGR_ERROR_FILE_MISMATCH,
+                "the file's %lld tensors are too few for the %lld blocks that its texts describe",
+                (long long)source->count, (long long)depth);
     tgr_status status = tgr_model_assemble(&plan, context, config);
     if (status == TGR_ERROR_MEMORY) return status;
     if (status != TGR_OK)
         return tgr_fail_in("tgr_config_import", TGR_ERROR_FILE_MISMATCH, "the file describes no model that can be: %s",
                            tgr_last_error());
-    status = tgr_match_check("tgr_config_import", plan, file, &strict);
+    status = tgr_match_check("tgr_config_import", plan, source, &strict);
     tgr_model_free(plan);
     return status;
 }
@@ -32,11 +30,13 @@ tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_s
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(file);
     tgr_config *config = NULL;
+    tgr_source source;
     int own;
+    TGR_TRY(tgr_source_open(&source, file));
     TGR_TRY(tgr_texts_present(file, &own));
     TGR_TRY(tgr_config_create(&config, context));
-    tgr_status status = own ? tgr_texts_read(config, file) : tgr_sizes_read(config, file);
-    if (status == TGR_OK) status = check_plan(context, config, file);
+    tgr_status status = own ? tgr_texts_read(config, file) : tgr_sizes_read(config, &source);
+    if (status == TGR_OK) status = check_plan(context, config, &source);
     if (status == TGR_OK)
         *out = config;
     else

@@ -4,9 +4,9 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/struct.h"
-#include "exchange/entry.h"
 #include "exchange/match.h"
 #include "exchange/resample.h"
+#include "exchange/source.h"
 #include "exchange/texts.h"
 
 /* Position embeddings as they are in the file, where they are of another grid. */
@@ -16,20 +16,20 @@ typedef struct import_positions {
 } import_positions;
 
 static tgr_status read_positions(import_positions *positions, tgr_context *context, const tgr_parameters *parameters,
-                                 const tgr_safetensors *file) {
+                                 const tgr_source *source) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const tgr_tensor *tensor = &parameters->tensors[i];
         tgr_safetensors_entry entry;
         int64_t index;
         int found;
         if (!tgr_match_is_positions(tensor->name)) continue;
-        TGR_TRY(tgr_entry_find(file, tensor->name, &found, &index, &entry));
+        TGR_TRY(tgr_source_find(source, tensor->name, &found, &index, &entry));
         if (entry.count == tensor->count) continue;
         void *memory;
         TGR_TRY(tgr_allocate(context, &memory, (size_t)entry.count, sizeof(float)));
         positions->count = entry.count;
         positions->values = memory;
-        TGR_TRY(tgr_safetensors_read(file, index, positions->values));
+        TGR_TRY(tgr_safetensors_read(source->file, index, positions->values));
     }
     return TGR_OK;
 }
@@ -41,18 +41,20 @@ static void resample(const tgr_model *model, const import_positions *positions, 
     tgr_resample_positions(d->dim, prefix, grid, positions->values, d->grid, to);
 }
 
-static tgr_status fill(tgr_model *model, tgr_parameters *parameters, const tgr_safetensors *file,
+static tgr_status fill(tgr_model *model, tgr_parameters *parameters, const tgr_source *source,
                        const tgr_import_options *options, const import_positions *positions) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const char *name = parameters->tensors[i].name;
+        tgr_safetensors_entry entry;
         int64_t index;
+        int found;
         if (tgr_match_keeps(name, options)) continue;
         if (tgr_match_is_positions(name) && positions->count > 0) {
             resample(model, positions, tgr_value(parameters, i));
             continue;
         }
-        TGR_TRY(tgr_safetensors_find(file, name, &index));
-        TGR_TRY(tgr_safetensors_read(file, index, tgr_value(parameters, i))); /* cannot fail: it was checked */
+        TGR_TRY(tgr_source_find(source, name, &found, &index, &entry));
+        TGR_TRY(tgr_safetensors_read(source->file, index, tgr_value(parameters, i))); /* cannot fail: it was checked */
     }
     return TGR_OK;
 }
@@ -64,14 +66,16 @@ tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const
     tgr_parameters *parameters = NULL;
     const tgr_config *config = NULL;
     import_positions positions = {0};
+    tgr_source source;
     if (options != NULL) TGR_TRY(tgr_struct_copy(&chosen, sizeof chosen, sizeof chosen, options, "options"));
     TGR_TRY(tgr_model_parameters(model, &parameters));
     TGR_TRY(tgr_model_config(model, &config));
-    TGR_TRY(tgr_match_check(__func__, model, file, &chosen));
+    TGR_TRY(tgr_source_open(&source, file));
+    TGR_TRY(tgr_match_check(__func__, model, &source, &chosen));
     TGR_TRY(tgr_texts_check_heads(__func__, config, file));
     tgr_context *context = tgr_model_context(model);
-    tgr_status status = read_positions(&positions, context, parameters, file);
-    if (status == TGR_OK) status = fill(model, parameters, file, &chosen, &positions);
+    tgr_status status = read_positions(&positions, context, parameters, &source);
+    if (status == TGR_OK) status = fill(model, parameters, &source, &chosen, &positions);
     if (status == TGR_OK) tgr_model_forget(model);
     tgr_release(context, positions.values, (size_t)positions.count, sizeof(float));
     return status;

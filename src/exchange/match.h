@@ -3,12 +3,13 @@
 #ifndef TGR_EXCHANGE_MATCH_H
 #define TGR_EXCHANGE_MATCH_H
 
+#include "exchange/source.h"
 #include "model/model.h"
 #include "tgrmoe/exchange.h"
 
 /* Fails with ERROR_FILE_MISMATCH, or ERROR_UNSUPPORTED for elements that are no floating point numbers to read, and
  * names the first tensor that does not fit. `model` may be a mere plan. `function` is the public one that fails. */
-tgr_status tgr_match_check(const char *function, tgr_model *model, const tgr_safetensors *file,
+tgr_status tgr_match_check(const char *function, tgr_model *model, const tgr_source *source,
                            const tgr_import_options *options);
 /* Whether tensor `name` stays as the model has it. */
 int tgr_match_keeps(const char *name, const tgr_import_options *options);

@@ -5,17 +5,17 @@
 #include <stdio.h>
 
 #include "base/status.h"
-#include "exchange/entry.h"
 #include "exchange/match.h"
+#include "exchange/source.h"
 
 #define HEAD_WIDTH 64 /* of every ViT and DeiT by name: 192 / 3, 384 / 6, 768 / 12, 1024 / 16 */
 /* LayerScale where the file has it: the papers' initial value, for what is made anew. */
 #define LAYER_SCALE 1e-6
 
-static tgr_status need(const tgr_safetensors *file, const char *name, int ndim, tgr_safetensors_entry *entry) {
+static tgr_status need(const tgr_source *source, const char *name, int ndim, tgr_safetensors_entry *entry) {
     int64_t index;
     int found;
-    TGR_TRY(tgr_entry_find(file, name, &found, &index, entry));
+    TGR_TRY(tgr_source_find(source, name, &found, &index, entry));
     TGR_REQUIRE(found, TGR_ERROR_FILE_MISMATCH,
                 "the file has no '%s': it holds no vision transformer with the names of timm", name);
     char shape[TGR_SHAPE_BYTES];
@@ -25,11 +25,10 @@ static tgr_status need(const tgr_safetensors *file, const char *name, int ndim, 
     return TGR_OK;
 }
 
-static tgr_status has(const tgr_safetensors *file, const char *name, int *found) {
+static tgr_status has(const tgr_source *source, const char *name, int *found) {
+    tgr_safetensors_entry entry;
     int64_t index;
-    TGR_TRY(tgr_safetensors_find(file, name, &index));
-    *found = index >= 0;
-    return TGR_OK;
+    return tgr_source_find(source, name, found, &index, &entry);
 }
 
 /* From here on an option out of range is the file's fault. */
@@ -38,9 +37,9 @@ static tgr_status set(tgr_config *config, tgr_option option, int64_t value) {
     return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors are of no model that can be: %s", tgr_last_error());
 }
 
-static tgr_status read_patches(tgr_config *config, const tgr_safetensors *file, int64_t *dim, int64_t *side) {
+static tgr_status read_patches(tgr_config *config, const tgr_source *source, int64_t *dim, int64_t *side) {
     tgr_safetensors_entry kernel;
-    TGR_TRY(need(file, "patch_embed.proj.weight", 4, &kernel));
+    TGR_TRY(need(source, "patch_embed.proj.weight", 4, &kernel));
     char shape[TGR_SHAPE_BYTES];
     TGR_REQUIRE(kernel.dims[2] == kernel.dims[3], TGR_ERROR_FILE_MISMATCH,
                 "'patch_embed.proj.weight' is %s; the patches must be square",
@@ -54,11 +53,11 @@ static tgr_status read_patches(tgr_config *config, const tgr_safetensors *file, 
 
 /* Positions are of the patches alone or of the prefix tokens too. Both cannot be: no two squares above 0 are 1 or 2
  * apart. */
-static tgr_status read_tokens(tgr_config *config, const tgr_safetensors *file, int64_t dim, int64_t side) {
+static tgr_status read_tokens(tgr_config *config, const tgr_source *source, int64_t dim, int64_t side) {
     tgr_safetensors_entry positions;
     int distilled;
-    TGR_TRY(need(file, "pos_embed", 3, &positions));
-    TGR_TRY(has(file, "dist_token", &distilled));
+    TGR_TRY(need(source, "pos_embed", 3, &positions));
+    TGR_TRY(has(source, "dist_token", &distilled));
     int64_t tokens = positions.count / dim;
     int64_t patches_alone = tgr_match_square_root(tokens);
     int64_t grid = patches_alone > 0 ? patches_alone : tgr_match_square_root(tokens - 1 - distilled);
@@ -70,39 +69,39 @@ static tgr_status read_tokens(tgr_config *config, const tgr_safetensors *file, i
     return set(config, TGR_OPTION_IMAGE_SIZE, grid * side);
 }
 
-static tgr_status read_blocks(tgr_config *config, const tgr_safetensors *file, int64_t dim) {
+static tgr_status read_blocks(tgr_config *config, const tgr_source *source, int64_t dim) {
     tgr_safetensors_entry hidden;
     int64_t depth = 0;
     int found = 1, scaled;
     while (found) {
         char name[64];
         snprintf(name, sizeof name, "blocks.%lld.norm1.weight", (long long)depth);
-        TGR_TRY(has(file, name, &found));
+        TGR_TRY(has(source, name, &found));
         depth += found;
     }
     TGR_TRY(set(config, TGR_OPTION_DEPTH, depth));
-    TGR_TRY(need(file, "blocks.0.mlp.fc1.weight", 2, &hidden));
+    TGR_TRY(need(source, "blocks.0.mlp.fc1.weight", 2, &hidden));
     if (tgr_config_set_f64(config, TGR_OPTION_MLP_RATIO, (double)hidden.dims[0] / (double)dim) != TGR_OK)
         return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors are of no model that can be: %s",
                         tgr_last_error());
-    TGR_TRY(has(file, "blocks.0.ls1.gamma", &scaled));
+    TGR_TRY(has(source, "blocks.0.ls1.gamma", &scaled));
     return scaled ? tgr_config_set_f64(config, TGR_OPTION_LAYER_SCALE, LAYER_SCALE) : TGR_OK;
 }
 
-static tgr_status read_head(tgr_config *config, const tgr_safetensors *file) {
+static tgr_status read_head(tgr_config *config, const tgr_source *source) {
     tgr_safetensors_entry head;
     int found;
-    TGR_TRY(has(file, "head.weight", &found));
+    TGR_TRY(has(source, "head.weight", &found));
     if (!found) return set(config, TGR_OPTION_CLASSES, 0);
-    TGR_TRY(need(file, "head.weight", 2, &head));
+    TGR_TRY(need(source, "head.weight", 2, &head));
     return set(config, TGR_OPTION_CLASSES, head.dims[0]);
 }
 
-tgr_status tgr_sizes_read(tgr_config *config, const tgr_safetensors *file) {
+tgr_status tgr_sizes_read(tgr_config *config, const tgr_source *source) {
     int64_t dim, side;
-    TGR_TRY(read_patches(config, file, &dim, &side));
-    TGR_TRY(read_tokens(config, file, dim, side));
-    TGR_TRY(read_blocks(config, file, dim));
-    TGR_TRY(read_head(config, file));
+    TGR_TRY(read_patches(config, source, &dim, &side));
+    TGR_TRY(read_tokens(config, source, dim, side));
+    TGR_TRY(read_blocks(config, source, dim));
+    TGR_TRY(read_head(config, source));
     return set(config, TGR_OPTION_HEADS, dim % HEAD_WIDTH == 0 ? dim / HEAD_WIDTH : 1);
 }

@@ -39,8 +39,8 @@ typedef struct tgr_import_options {
  *  message names a tensor that is missing, extra or of another shape, with both shapes. Shapes that differ by sizes of
  *  1 alone mean the same, and so does the patch embedding's kernel as a matrix. "module.", "model." and "_orig_mod." in
  *  front of all names are passed over, and gamma_1 and gamma_2 are LayerScale's ls1.gamma and ls2.gamma. Gradients
- * summed so far are thrown away, a forward pass before does not count; the step stays, so that a schedule is the new
- * run's own.
+ *  summed so far are thrown away, a forward pass before does not count; the step stays, so that a schedule is the new
+ *  run's own.
  *  @param options NULL is zeroed. */
 TGR_API tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A pool of threads that takes one job at a time: its tasks are claimed one by one from a shared counter.
  *
- * The thread that brings the job works on it as worker 0 and ends it: once it finds no task left it closes the job and
- * waits only for the workers that joined, so a worker that was slow to wake costs nothing. */
+ * The thread that posts the job works on it as worker 0 and ends it: once it finds no task left it closes the job and
+ * waits only for the workers that joined, so a worker that is slow to wake costs nothing. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -18,8 +18,8 @@
 
 #define TGR_MAX_WORKERS 1024
 
-/* How often to look before going to sleep: some 100 to 300 microseconds, by processor. To wake a sleeping thread takes
- * up to 50, and the gaps between the jobs of one training step are mostly shorter than this. */
+/* How often to check for a job before sleeping: 100 to 300 microseconds, depending on the processor. Waking a sleeping
+ * thread takes up to 50, and most gaps between the jobs of a training step are shorter than this. */
 #define SPINS 8000
 
 typedef struct worker {
@@ -31,22 +31,22 @@ typedef struct worker {
 struct tgr_pool {
     atomic_int references;
     int workers;
-    tgr_executor executor; /* `run` is NULL when the threads are our own */
+    tgr_executor executor; /* `run` is NULL when the threads are the pool's own */
     pthread_mutex_t turn;  /* held while a job runs */
 
-    /* All below is for own threads only. */
+    /* The rest is for the pool's own threads. */
     int spins;
-    pthread_mutex_t lock; /* guards what follows, but for the atomics */
+    pthread_mutex_t lock; /* guards what follows, except the atomics */
     pthread_cond_t wake, done;
     int sleeping;       /* workers that wait for `wake` */
     int open;           /* workers may join the job */
     int stop;           /* workers must end */
-    atomic_uint posted; /* jobs so far, and the stop; changed under `lock`, watched without */
+    atomic_uint posted; /* jobs so far, plus one for the stop; changed under `lock`, watched without */
     atomic_int joined;  /* workers on the job; changed under `lock`, watched without */
     tgr_task_fn fn;
     void *job;
     int64_t tasks;
-    atomic_llong next; /* the first task that nobody claimed */
+    atomic_llong next; /* the first task that is not claimed */
     worker threads[];  /* [workers - 1] */
 };
 
@@ -106,7 +106,7 @@ static void *worker_main(void *argument) {
     }
 }
 
-/* Starts own thread `index`, with every signal left to the host's threads. */
+/* Starts thread `index`, with all signals blocked: they are for the host's threads. */
 static tgr_status start_worker(tgr_pool *pool, int index) {
     worker *self = &pool->threads[index - 1];
     *self = (worker){.pool = pool, .index = index};
@@ -120,7 +120,7 @@ static tgr_status start_worker(tgr_pool *pool, int index) {
     return TGR_OK;
 }
 
-/* Ends the pool, of whose own threads `started` are running. */
+/* Ends the pool, `started` of whose own threads are running. */
 static void destroy(tgr_pool *pool, int started) {
     pthread_mutex_lock(&pool->lock);
     pool->stop = 1;
@@ -137,12 +137,12 @@ static void destroy(tgr_pool *pool, int started) {
 
 /* A pool without running threads, with room for `threads` of its own. */
 static tgr_status allocate(tgr_pool **out, int workers, int threads) {
-    /* A pool may outlive contexts and be shared by several, so its few bytes come from no context's allocator. */
+    /* A pool may outlive contexts and be shared by several, so its few bytes do not come from a context's allocator. */
     tgr_pool *pool = calloc(1, sizeof *pool + (size_t)threads * sizeof pool->threads[0]);
     TGR_REQUIRE(pool != NULL, TGR_ERROR_MEMORY, "no memory for a pool of %d threads", workers);
     atomic_init(&pool->references, 1);
     pool->workers = workers;
-    /* Without a processor for each, a thread that spins is in the way of one that works. */
+    /* With fewer processors than workers, a spinning thread would hinder a working one. */
     pool->spins = workers <= available_processors() ? SPINS : 0;
     pthread_mutex_init(&pool->turn, NULL);
     pthread_mutex_init(&pool->lock, NULL);
@@ -153,6 +153,7 @@ static tgr_status allocate(tgr_pool **out, int workers, int threads) {
 }
 
 tgr_status tgr_pool_create(tgr_pool **out, int threads) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE(threads >= 0 && threads <= TGR_MAX_WORKERS, TGR_ERROR_RANGE,
                 "argument 'threads' is %d; 1 to %d is allowed, or 0 for all processors", threads, TGR_MAX_WORKERS);
@@ -171,6 +172,7 @@ tgr_status tgr_pool_create(tgr_pool **out, int threads) {
 }
 
 tgr_status tgr_pool_create_from_executor(tgr_pool **out, const tgr_executor *executor) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(executor);
     tgr_executor copy;
@@ -232,6 +234,7 @@ void tgr_pool_run(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, void *job) {
     if (tasks <= 0) return;
     tgr_pool_lock(pool);
     if (pool->executor.run != NULL) {
+        TGR_CALL_HOST;
         pool->executor.run(pool->executor.user, tasks, fn, job);
     } else if (pool->workers == 1 || tasks == 1) {
         for (int64_t task = 0; task < tasks; task++) fn(job, task, 0);

@@ -11,6 +11,7 @@ one step of SGD changes each tensor. All is computed in double precision from th
 logits_float32. timm_resample.golden has resampled position embeddings, which timm computes in float32.
 """
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ import timm
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
-from timm.layers import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from timm.models.deit import VisionTransformerDistilled
 
@@ -96,16 +96,27 @@ def make_case(folder, name, batch=2):
 
 
 def make_resample(folder):
-    """Position embeddings [prefix + from², dim] of one grid made those of another."""
+    """Position embeddings [prefix + from², dim] of one grid made those of another: what a user of timm gets who loads a
+    file into a model for other images. Nothing but sizes is passed."""
+    torch.set_default_dtype(torch.float32)  # as a user of timm has it; make_goldens works in float64
     generator = torch.Generator().manual_seed(3)
     file = File(folder / "timm_resample.golden")
+    names = {0: "deit3_small_patch16_224", 1: "vit_tiny_patch16_224", 2: "deit_tiny_distilled_patch16_224"}
     for case, (prefix, old, new, dim) in enumerate([(1, 4, 7, 5), (2, 7, 4, 3), (0, 3, 8, 4), (1, 14, 24, 2),
-                                                    (2, 1, 3, 2), (1, 24, 14, 2)]):
+                                                    (2, 1, 3, 2), (1, 24, 14, 2), (0, 14, 10, 3), (1, 14, 6, 2)]):
+        sizes = dict(patch_size=2, embed_dim=dim, depth=1, num_heads=1, num_classes=2)
+        model = timm.create_model(names[prefix], img_size=2 * old, **sizes)
         positions = torch.randn(1, prefix + old * old, dim, generator=generator, dtype=torch.float32)
-        resampled = resample_abs_pos_embed(positions, [new, new], num_prefix_tokens=prefix, antialias=False)
+        assert model.pos_embed.shape == positions.shape
+        model.pos_embed.data.copy_(positions)
+        with tempfile.TemporaryDirectory() as temporary:
+            weights = Path(temporary) / "model.safetensors"
+            save_file(model.state_dict(), weights)
+            loaded = timm.create_model(names[prefix], img_size=2 * new, **sizes, pretrained=True,
+                                       pretrained_cfg_overlay=dict(file=str(weights), num_classes=2))
         file.put(f"sizes.{case}", np.array([prefix, old, new, dim], dtype=np.int32))
         file.put(f"from.{case}", positions)
-        file.put(f"to.{case}", resampled)
+        file.put(f"to.{case}", loaded.pos_embed.detach())
 
 
 def check(folder):

@@ -71,7 +71,8 @@ static void sizes_come_from_shapes(void **state) {
                  (long long)test_random_integer(&random, 0, 1), test_random_integer(&random, 0, 1) ? "1e-6" : "0");
         tgr_model *model = test_model(context, options), *again;
         made_file made = make_file(model, (test_edit){0});
-        again = test_import(context, made.file, "");
+        snprintf(options, sizeof options, "heads=%lld", heads);
+        again = test_import(context, made.file, options);
         check_same(model, again, "");
         float *images = test_images(model, 2, 9);
         const int64_t numbers = 2 * tgr_model_dimensions(model)->tokens * tgr_model_dimensions(model)->dim;
@@ -179,7 +180,7 @@ static void names_of_trainers_are_understood(void **state) {
     const tgr_parameters *parameters = test_model_parameters(source);
     for (size_t i = 0; i < 2 * (sizeof prefixes / sizeof *prefixes); i++) {
         made_file made = make_file(source, (test_edit){.prefix = prefixes[i / 2], .gamma = i % 2});
-        tgr_model *model = test_import(context, made.file, "");
+        tgr_model *model = test_import(context, made.file, "heads=1");
         assert_int_equal(test_model_parameters(model)->tensor_count, parameters->tensor_count);
         check_same(model, source, "");
         end_file(&made);
@@ -270,7 +271,7 @@ static void other_precisions_are_read(void **state) {
     for (int e = 0; e < 3; e++) {
         tgr_model *source = test_model(context, distilled);
         made_file made = make_file(source, (test_edit){.element = elements[e]});
-        tgr_model *model = test_import(context, made.file, "");
+        tgr_model *model = test_import(context, made.file, "heads=1");
         const tgr_parameters *one = test_model_parameters(source), *other = test_model_parameters(model);
         assert_all_close(other->values, one->values, one->floats, precision[e] > 0 ? 7e-5 : 0, precision[e]);
         const int same = memcmp(other->values, one->values, (size_t)one->floats * sizeof(float)) == 0;
@@ -389,11 +390,62 @@ static void bad_arguments_are_refused(void **state) {
     tgr_context_free(context);
 }
 
+/* A file of a model's tensors and nothing else: what is asked for, and whether setting it does. */
+static void check_asked(tgr_context *context, const char *options, test_edit edit, const char *option, const char *text,
+                        const char *answer) {
+    tgr_model *source = test_model(context, options), *model = NULL;
+    tgr_config *config = NULL;
+    made_file made = make_file(source, edit);
+    uint64_t bytes;
+    assert_status(TGR_OK, tgr_config_import(&config, context, made.file));
+    assert_fails(TGR_ERROR_OPTION, text, tgr_model_create(&model, context, config));
+    assert_fails(TGR_ERROR_OPTION, option, tgr_model_estimate(context, config, 1, &bytes));
+    assert_status(TGR_OK, tgr_config_set(config, option, answer));
+    assert_status(TGR_OK, tgr_model_create(&model, context, config));
+    assert_status(TGR_OK, tgr_model_import(model, made.file, NULL));
+    check_same(source, model, "");
+    end_file(&made);
+    tgr_config_free(config);
+    tgr_model_free(model);
+    tgr_model_free(source);
+}
+
+/* What no shape tells and timm does not know is asked for, never guessed. */
+static void what_shapes_do_not_tell_is_asked_for(void **state) {
+    (void)state;
+    static const char small[] =
+        "embed_dim=384 depth=12 heads=6 patch_size=16 channels=1 classes=2 image_size=%d position_cls=%d layer_scale=%g";
+    tgr_context *context = test_context(1, 1);
+    char options[256];
+    check_asked(context, "embed_dim=64 depth=1 heads=1 patch_size=4 image_size=4 classes=2", (test_edit){0}, "heads",
+                "timm has no model of width 64, depth 1 and FFN width 256", "1");
+    const struct {
+        int size, cls;
+        double scale;
+        const char *text;
+    } grids[] = {{192, 1, 0, "12 x 12, or 9 x 16 of rectangular images"},
+                 {96, 1, 0, "6 x 6, or 4 x 9 of rectangular"},
+                 {112, 1, 0, "7 x 7, or 1 x 49"},
+                 {240, 0, 0, "15 x 15, or with CLS 14 x 16"},
+                 {224, 0, 0, "14 x 14, or with CLS 13 x 15"},
+                 {32, 1, 0, "2 x 2, or 1 x 4"}};
+    for (size_t i = 0; i < sizeof grids / sizeof *grids; i++) {
+        char answer[32];
+        snprintf(options, sizeof options, small, grids[i].size, grids[i].cls, grids[i].scale);
+        snprintf(answer, sizeof answer, "%d", grids[i].size);
+        check_asked(context, options, (test_edit){0}, "image_size", grids[i].text, answer);
+    }
+    snprintf(options, sizeof options, small, 224, 0, 1e-6);
+    check_asked(context, options, (test_edit){.gamma = 1}, "layer_scale", "vit_*_rope_ape", "1e-6");
+    tgr_context_free(context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(extra_tensors_are_skipped_only_if_idle),
         cmocka_unit_test(names_of_trainers_are_understood),
         cmocka_unit_test(two_names_for_one_tensor_are_refused),
+        cmocka_unit_test(what_shapes_do_not_tell_is_asked_for),
         cmocka_unit_test(sizes_come_from_shapes),
         cmocka_unit_test(misfits_are_named),
         cmocka_unit_test(an_import_is_another_model),

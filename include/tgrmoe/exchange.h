@@ -20,10 +20,12 @@ extern "C" {
 #endif
 
 /** The config of the model in a file. From the texts, if the library wrote it; else from names and shapes: width,
- *  depth, patch size, image size, classes, tokens, LayerScale. No shape tells the heads: they are width / 64, as in
- *  every ViT and DeiT by name, and 1 where that is not whole, so that the host must set `heads`. Other options may be
- *  set too before a model is made of it (see tgr_import_options). ERROR_FILE_MISMATCH when the tensors are of no model
- *  that the library knows. */
+ *  depth, patch size, image size, classes, tokens, LayerScale. What no shape tells is looked up by what timm has of
+ * these sizes: the number of heads, and that the grid of patches is square. Where timm has nothing of the kind, the
+ * option (heads, image_size) has a guess for a value, and tgr_model_create() fails with ERROR_OPTION and the reason
+ * until the host has set it; setting image_size says that the file's model is of square images, too. layer_scale is
+ * asked for where it is named as in models with rotary positions. Other options may be set before a model is made of
+ * the config (see tgr_import_options). ERROR_FILE_MISMATCH when the tensors are of no model that the library knows. */
 TGR_API tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_safetensors *file);
 
 /** What to do where file and model differ. Zeroed means: they must agree. */

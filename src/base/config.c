@@ -22,10 +22,19 @@ typedef struct option_value {
     int64_t list_count;
 } option_value;
 
+/* An option that the host must set. */
+typedef struct asked_option {
+    const tgr_option_row *row; /* NULL for none */
+    char why[TGR_ASK_BYTES];
+} asked_option;
+
+enum { ASKED_MOST = 4 };
+
 struct tgr_config {
     tgr_context *context;
     option_value values[TGR_OPTION_ROWS];
     unsigned char set[TGR_OPTION_ROWS];
+    asked_option asked[ASKED_MOST];
 };
 
 static int row_index(const tgr_option_row *row) {
@@ -137,6 +146,8 @@ static void resolve(tgr_config *config) {
 static void store(tgr_config *config, const tgr_option_row *row, const option_value *value) {
     config->values[row_index(row)] = *value;
     config->set[row_index(row)] = 1;
+    for (int i = 0; i < ASKED_MOST; i++)
+        if (config->asked[i].row == row) config->asked[i].row = NULL;
     resolve(config);
 }
 
@@ -361,6 +372,23 @@ tgr_status tgr_config_check_methods(const tgr_config *config) {
                     "option '%s' is set, and method '%s' does not use it; these do: %s", row->key, method,
                     row->methods);
     }
+    return TGR_OK;
+}
+
+void tgr_config_ask(tgr_config *config, tgr_option option, const char *why) {
+    for (int i = 0; i < ASKED_MOST; i++) {
+        asked_option *asked = &config->asked[i];
+        if (asked->row != NULL) continue;
+        asked->row = tgr_option_find_row(option);
+        snprintf(asked->why, sizeof asked->why, "%s", why);
+        return;
+    }
+}
+
+tgr_status tgr_config_check_asked(const tgr_config *config) {
+    for (int i = 0; i < ASKED_MOST; i++)
+        TGR_REQUIRE(config->asked[i].row == NULL, TGR_ERROR_OPTION, "%s; set option '%s'", config->asked[i].why,
+                    config->asked[i].row->key);
     return TGR_OK;
 }
 

@@ -68,9 +68,13 @@ static tgr_status find_joined(const tgr_source *source, const char *start, size_
     return tgr_safetensors_find(source->file, name, index);
 }
 
+tgr_status tgr_source_find_exactly(const tgr_source *source, const char *name, int64_t *index) {
+    return find_joined(source, name, strlen(name), "", index);
+}
+
 tgr_status tgr_source_find(const tgr_source *source, const char *name, int *found, int64_t *index,
                            tgr_safetensors_entry *entry) {
-    TGR_TRY(find_joined(source, name, strlen(name), "", index));
+    TGR_TRY(tgr_source_find_exactly(source, name, index));
     for (int i = 0; *index < 0 && i < LAYER_SCALES; i++) {
         const size_t length = length_before(name, layer_scales[i].ours);
         if (length > 0) TGR_TRY(find_joined(source, name, length, layer_scales[i].theirs, index));

@@ -22,6 +22,8 @@ tgr_status tgr_source_open(tgr_source *source, const tgr_safetensors *file);
 /* *found tells whether there is a tensor that the model calls `name`; *index and *entry describe it then. */
 tgr_status tgr_source_find(const tgr_source *source, const char *name, int *found, int64_t *index,
                            tgr_safetensors_entry *entry);
+/* The tensor that the file calls so after its prefix; *index -1 without. */
+tgr_status tgr_source_find_exactly(const tgr_source *source, const char *name, int64_t *index);
 /* Tensor `index` under the name that the model has for it, written to `memory` or lent by the file. */
 tgr_status tgr_source_at(const tgr_source *source, int64_t index, char memory[TGR_NAME_BYTES],
                          tgr_safetensors_entry *entry);

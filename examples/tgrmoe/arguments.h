@@ -36,7 +36,7 @@ typedef struct tool_plan {
 /* Texts that were not given are NULL, numbers UNSET, switches 0. */
 typedef struct tool_arguments {
     const char *data, *dataset, *teacher, *init, *save, *resume, *json, *model, *logits, *routing, *oracle, *svg;
-    const char *mean, *deviation, *crop, *interpolation, *held_out, *labels, *methods, *sweep, *sweep_methods,
+    const char *mean, *deviation, *crop, *interpolation, *timm, *held_out, *labels, *methods, *sweep, *sweep_methods,
         *ablation, *out, *finetune_data;
     const char *augment, *randaugment, *jitter, *erase, *mixup, *cutmix;
     int64_t epochs, steps, limit, batch, seed, seeds, threads, readers, save_every, probe;

@@ -53,22 +53,20 @@ done:
     return result;
 }
 
-/* Pixels are normalised as they were in training, unless the command line says otherwise. */
+/* Pixels are normalised as they were in training, unless the command line says otherwise. Images in memory are neither
+ * cropped nor resized, and where nobody says more they are normalised as is usual for them. */
 static int find_statistics(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
-    int known = 0;
-    const image_set *test = &subject->data.test;
-    preprocessing_defaults(&subject->images);
-    TRY(model_file_preprocessing(&subject->images, arguments->model, &known));
-    if (!known) dataset_statistics(subject->data.kind, subject->images.mean, subject->images.deviation);
-    if (test->root) {
-        TRY(preprocessing_from_flags(&subject->images, arguments));
-        goto done;
+    double mean[DATASET_CHANNELS_MAX], deviation[DATASET_CHANNELS_MAX];
+    preprocessing *images = &subject->images;
+    TRY(model_file_preprocessing(images, arguments->model, arguments));
+    if (!subject->data.test.root) {
+        dataset_statistics(subject->data.kind, mean, deviation);
+        if (images->assumed & ASSUMED_MEAN) memcpy(images->mean, mean, sizeof mean);
+        if (images->assumed & ASSUMED_STD) memcpy(images->deviation, deviation, sizeof deviation);
+        images->assumed &= ASSUMED_MEAN | ASSUMED_STD;
     }
-    if (arguments->mean) TRY(arguments_numbers("mean", arguments->mean, test->channels, subject->images.mean));
-    if (arguments->deviation) {
-        TRY(arguments_numbers("std", arguments->deviation, test->channels, subject->images.deviation));
-    }
+    preprocessing_say_assumed(images, arguments->model);
 done:
     return result;
 }
@@ -96,7 +94,7 @@ static int open_subject(tool_subject *subject, const tool_arguments *arguments) 
                                                     : threads > INT32_MAX ? INT32_MAX
                                                                           : (int)threads};
     LIBRARY(tgr_context_create(&subject->context, &options));
-    TRY(model_file_open(&subject->model, subject->context, arguments->model));
+    TRY(model_file_open_set(&subject->model, subject->context, arguments->model, arguments));
     TRY(session_load_data(&subject->data, arguments, 0, arguments->model));
     if (limit != UNSET) image_set_limit(&subject->data.test, limit);
     TRY(fit_data(subject));

@@ -8,27 +8,6 @@
 #include "models/class_names.h"
 #include "models/file.h"
 
-/* What the file says of images, else DeiT's preprocessing; the command line has the last word. */
-static int find_preprocessing(preprocessing *out, const char *path, const tool_arguments *arguments, int *known) {
-    int result = 0;
-    const struct {
-        const char *key, *text;
-    } given[] = {{"mean", arguments->mean},
-                 {"std", arguments->deviation},
-                 {"crop_pct", arguments->crop},
-                 {"interpolation", arguments->interpolation}};
-    preprocessing_defaults(out);
-    TRY(model_file_preprocessing(out, path, known));
-    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
-        if (!given[i].text) continue;
-        TRY(preprocessing_read(out, given[i].key, given[i].text));
-        *known = 1;
-    }
-    TRY(preprocessing_check(out, path));
-done:
-    return result;
-}
-
 /* Names of other classes than those of the model, whose head is new then, are no use. */
 static int find_names(name_list *out, const char *path, tgr_model *model) {
     int result = 0;
@@ -88,7 +67,7 @@ done:
 }
 
 int command_import(const tool_arguments *arguments) {
-    int result = 0, known = 0, safetensors = 0;
+    int result = 0, safetensors = 0;
     tgr_context *context = NULL;
     tgr_model *model = NULL;
     name_list names = {0};
@@ -99,7 +78,8 @@ int command_import(const tool_arguments *arguments) {
     if (!safetensors) TRY(fail_with("%s is no safetensors file", from));
     TRY(open_context(&context, arguments));
     TRY(model_file_import(&model, context, from, arguments->settings, arguments->setting_count));
-    TRY(find_preprocessing(&images, from, arguments, &known));
+    TRY(model_file_preprocessing(&images, from, arguments));
+    preprocessing_say_assumed(&images, from);
     TRY(find_names(&names, from, model));
     TRY(save_checkpoint(context, model, &images, &names, to));
     TRY(print_summary(to, model));
@@ -116,7 +96,7 @@ static void cut_channels(preprocessing_text texts[PREPROCESSING_TEXTS], int64_t 
 }
 
 int command_export(const tool_arguments *arguments) {
-    int result = 0, known = 0, count = 0;
+    int result = 0, count = 0;
     int64_t channels = 0;
     tgr_context *context = NULL;
     tgr_model *model = NULL;
@@ -132,10 +112,13 @@ int command_export(const tool_arguments *arguments) {
     TRY(model_file_open(&model, context, from));
     LIBRARY(tgr_model_config(model, &config));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
-    TRY(find_preprocessing(&images, from, arguments, &known));
+    TRY(model_file_preprocessing(&images, from, arguments));
     preprocessing_write(&images, written);
     cut_channels(written, channels);
-    for (int i = 0; known && i < PREPROCESSING_TEXTS; i++) texts[count++] = (tgr_text){written[i].key, written[i].text};
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        if (!written[i].assumed) texts[count++] = (tgr_text){written[i].key, written[i].text};
+    }
+    if (images.assumed != 0) fprintf(stderr, "%s: what nobody said of its images is left out of %s\n", from, to);
     TRY(find_names(&names, from, model));
     TRY(class_names_text(&label_names, &names));
     if (label_names) texts[count++] = (tgr_text){"label_names", label_names};

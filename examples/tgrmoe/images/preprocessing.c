@@ -15,6 +15,9 @@ static const struct {
 } interpolations[] = {{INTERPOLATION_BILINEAR, "bilinear"}, {INTERPOLATION_BICUBIC, "bicubic"}};
 enum { INTERPOLATIONS = sizeof interpolations / sizeof *interpolations };
 
+/* The bit ASSUMED_… of keys[i] is 1 << i. */
+static const char *const keys[PREPROCESSING_TEXTS] = {"mean", "std", "crop_pct", "interpolation"};
+
 static const char *name_of(int64_t value) {
     for (int i = 0; i < INTERPOLATIONS; i++) {
         if ((int64_t)interpolations[i].value == value) return interpolations[i].name;
@@ -23,7 +26,7 @@ static const char *name_of(int64_t value) {
 }
 
 void preprocessing_defaults(preprocessing *out) {
-    *out = (preprocessing){{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, 0.9, INTERPOLATION_BICUBIC};
+    *out = (preprocessing){{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, 0.9, INTERPOLATION_BICUBIC, ASSUMED_ALL};
 }
 
 int preprocessing_check(const preprocessing *wanted, const char *where) {
@@ -37,6 +40,7 @@ int preprocessing_check(const preprocessing *wanted, const char *where) {
         return fail_with("%s: crop_pct is %g; it must be from 0.01 to 1", where, wanted->crop_pct);
     }
     if (!name_of(wanted->interpolation)) return fail_with("%s: interpolation is of an unknown kind", where);
+    if (wanted->assumed & ~(int64_t)ASSUMED_ALL) return fail_with("%s: what is assumed is of an unknown kind", where);
     return 0;
 }
 
@@ -66,12 +70,24 @@ static void write_channels(char *to, const double numbers[IMAGE_CHANNELS]) {
 }
 
 void preprocessing_write(const preprocessing *from, preprocessing_text texts[PREPROCESSING_TEXTS]) {
-    const char *const keys[PREPROCESSING_TEXTS] = {"mean", "std", "crop_pct", "interpolation"};
-    for (int i = 0; i < PREPROCESSING_TEXTS; i++) texts[i] = (preprocessing_text){.key = keys[i]};
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        texts[i] = (preprocessing_text){.key = keys[i], .assumed = from->assumed >> i & 1};
+    }
     write_channels(texts[0].text, from->mean);
     write_channels(texts[1].text, from->deviation);
     write_number(texts[2].text, PREPROCESSING_TEXT_SIZE, from->crop_pct);
     snprintf(texts[3].text, PREPROCESSING_TEXT_SIZE, "%s", name_of(from->interpolation));
+}
+
+void preprocessing_say_assumed(const preprocessing *how, const char *path) {
+    preprocessing_text texts[PREPROCESSING_TEXTS];
+    if (how->assumed == 0) return;
+    preprocessing_write(how, texts);
+    fprintf(stderr, "%s: does not say how images were prepared; assumed", path);
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        if (texts[i].assumed) fprintf(stderr, " %s %s", texts[i].key, texts[i].text);
+    }
+    fprintf(stderr, " (--timm NAME, or --mean, --std, --crop and --interpolation, say it)\n");
 }
 
 /* One number, or `most` between commas. */
@@ -108,6 +124,9 @@ int preprocessing_read(preprocessing *to, const char *key, const char *text) {
             if (strcmp(interpolations[i].name, text) == 0) read.interpolation = interpolations[i].value;
         }
         if (read.interpolation == 0) TRY(fail_with("interpolation is '%s'; allowed are bilinear, bicubic", text));
+    }
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        if (strcmp(key, keys[i]) == 0) read.assumed &= ~(int64_t)(1 << i);
     }
     *to = read;
 done:

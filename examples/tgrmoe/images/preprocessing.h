@@ -6,14 +6,18 @@
 
 #include "images/resize.h"
 
+/* What of it nobody said: neither a file nor the user. Such values are DeiT's, and stay marked wherever they go. */
+enum { ASSUMED_MEAN = 1, ASSUMED_STD = 2, ASSUMED_CROP = 4, ASSUMED_INTERPOLATION = 8, ASSUMED_ALL = 15 };
+
 /* All fields have 8 bytes: no padding. */
 typedef struct preprocessing {
     double mean[IMAGE_CHANNELS], deviation[IMAGE_CHANNELS]; /* of pixel/255, by channel */
     double crop_pct;       /* the image's side, as a share of the shorter side that photographs are resized to */
     int64_t interpolation; /* an `interpolation` */
+    int64_t assumed;       /* a set of ASSUMED_… */
 } preprocessing;
 
-/* timm's for DeiT: ImageNet's mean and deviation, crop_pct 0.9, bicubic. */
+/* timm's for DeiT: ImageNet's mean and deviation, crop_pct 0.9, bicubic; all of it assumed. */
 void preprocessing_defaults(preprocessing *out);
 /* Fails unless deviations are above 0, crop_pct is from 0.01 to 1, and so on; `where` begins the message. */
 int preprocessing_check(const preprocessing *wanted, const char *where);
@@ -25,11 +29,15 @@ enum { PREPROCESSING_TEXTS = 4, PREPROCESSING_TEXT_SIZE = 96 };
 typedef struct preprocessing_text {
     const char *key; /* mean, std, crop_pct, interpolation */
     char text[PREPROCESSING_TEXT_SIZE];
+    int assumed; /* 1: nobody said so */
 } preprocessing_text;
 void preprocessing_write(const preprocessing *from, preprocessing_text texts[PREPROCESSING_TEXTS]);
-/* Takes one text; `to` keeps what other texts said. A key that is none of them is left alone; one number for mean or
- * std stands for all channels. */
+/* Takes one text, which is no assumption then; `to` keeps what other texts said. A key that is none of them is left
+ * alone; one number for mean or std stands for all channels. */
 int preprocessing_read(preprocessing *to, const char *key, const char *text);
+
+/* Says on standard error what is assumed of the images of the model in `path`, if anything is. */
+void preprocessing_say_assumed(const preprocessing *how, const char *path);
 
 /* From the checkpoint in `path`. *found 0, and `out` as it was, when the file has no such part. */
 int preprocessing_load(preprocessing *out, const char *path, int *found);

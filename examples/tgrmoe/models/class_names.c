@@ -106,7 +106,8 @@ static int load_part(name_list *out, tgr_context *context, const char *path) {
     uint64_t size = 0;
     char *bytes = NULL;
     tgr_checkpoint *file = NULL;
-    if (tgr_checkpoint_list(context, path, find_size, &size) != TGR_OK || size == 0) goto done;
+    LIBRARY(tgr_checkpoint_list(context, path, find_size, &size));
+    if (size == 0) goto done;
     if (size > BYTES_MOST) TRY(fail_with("%s: the names of its classes are too long", path));
     bytes = malloc(size);
     if (!bytes) TRY(fail_with("no memory for the names of classes"));

@@ -8,16 +8,20 @@
 #include "arguments.h"
 #include "images/preprocessing.h"
 
-/* Of a head, in every ViT and DeiT by name; elsewhere the number of heads is in no file but the library's own. */
-enum { HEAD_WIDTH = 64 };
+enum { MODEL_FILE_SETTINGS = 3 };
 
 /* Whether the file begins as safetensors do. */
 int model_file_is_safetensors(const char *path, int *yes);
 
-/* The options of the model in the file. */
-int model_file_config(tgr_config **out, tgr_context *context, const char *path);
+/* Of the command line's settings, those that may describe a model in safetensors: what its shapes do not tell. */
+int model_file_settings(tool_setting out[MODEL_FILE_SETTINGS], const tool_arguments *arguments);
+/* The options of the model in the file; `settings` describe one in safetensors. */
+int model_file_config(tgr_config **out, tgr_context *context, const char *path, const tool_setting *settings,
+                      int count);
 /* The model as the file has it. */
 int model_file_open(tgr_model **out, tgr_context *context, const char *path);
+/* The same with settings of the user's, which a checkpoint does not need: there they are an error. */
+int model_file_open_set(tgr_model **out, tgr_context *context, const char *path, const tool_arguments *arguments);
 /* The same, but with the images and the classes of `like`: positions are resampled and heads are fresh
  * where they differ. Says so on standard error. */
 int model_file_open_like(tgr_model **out, tgr_context *context, const char *path, const tgr_model *like);
@@ -27,7 +31,8 @@ int model_file_make(tgr_model **out, tgr_context *context, const tgr_safetensors
 /* The same by the file's name alone. */
 int model_file_import(tgr_model **out, tgr_context *context, const char *path, const tool_setting *settings, int count);
 
-/* What was done to the images that the model learned from, if the file says it. `out` is as it was if not. */
-int model_file_preprocessing(preprocessing *out, const char *path, int *found);
+/* What was done to the images that the model learned from: the file's own word, else that of timm's model by the name
+ * --timm, else an assumption; flags have the last word. A file that cannot be read is an error. */
+int model_file_preprocessing(preprocessing *out, const char *path, const tool_arguments *arguments);
 
 #endif

@@ -45,15 +45,39 @@ done:
     return result;
 }
 
-int session_find_preprocessing(tool_session *session) {
-    int result = 0, found = 0;
-    const tool_arguments *arguments = session->arguments;
-    const char *const sources[] = {arguments->init, arguments->teacher};
-    preprocessing_defaults(&session->images);
-    for (int i = 0; i < 2 && !found; i++) {
-        if (sources[i]) TRY(model_file_preprocessing(&session->images, sources[i], &found));
+/* Two models that learned from images prepared otherwise cannot both be right about one image. */
+static int compare_teacher(const preprocessing *how, const tool_arguments *arguments) {
+    int result = 0;
+    preprocessing others;
+    preprocessing_text own[PREPROCESSING_TEXTS], theirs[PREPROCESSING_TEXTS];
+    if (!arguments->teacher) goto done;
+    TRY(model_file_preprocessing(&others, arguments->teacher, arguments));
+    preprocessing_write(how, own);
+    preprocessing_write(&others, theirs);
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        if (theirs[i].assumed || strcmp(own[i].text, theirs[i].text) == 0) continue;
+        fprintf(stderr, "--teacher %s: learned from images of %s %s; here it sees them with %s\n", arguments->teacher,
+                theirs[i].key, theirs[i].text, own[i].text);
     }
-    TRY(preprocessing_from_flags(&session->images, arguments));
+done:
+    return result;
+}
+
+int session_find_preprocessing(tool_session *session) {
+    int result = 0;
+    const tool_arguments *arguments = session->arguments;
+    const char *source = arguments->init ? arguments->init : arguments->teacher;
+    preprocessing *how = &session->images;
+    preprocessing_defaults(how);
+    if (source) TRY(model_file_preprocessing(how, source, arguments));
+    if (source && how->assumed == ASSUMED_ALL && arguments->teacher) {
+        source = arguments->teacher;
+        TRY(model_file_preprocessing(how, source, arguments));
+    }
+    TRY(preprocessing_from_flags(how, arguments));
+    if (source) preprocessing_say_assumed(how, source);
+    how->assumed = 0; /* of the model that this run makes it will be true */
+    TRY(compare_teacher(how, arguments));
 done:
     return result;
 }

@@ -83,6 +83,8 @@ int session_take_teacher(tool_session *session, const char *path);
 int state_save(tool_session *session, const char *path);
 /* Reads "host" alone. */
 int state_peek(run_state *state, const char *path);
+/* The same; *found 0 for a file that has no such part. One that cannot be read is an error. */
+int state_find(run_state *state, const char *path, int *found);
 /* Fills model, optimizer, teacher routers, state and probe. */
 int state_load(tool_session *session, const char *path);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A run as a file. */
+#include <string.h>
+
 #include "failure.h"
 #include "run/augmentation.h"
 #include "run/run.h"
@@ -54,6 +56,25 @@ int state_peek(run_state *state, const char *path) {
     *state = found;
 done:
     tgr_checkpoint_free(file);
+    tgr_context_free(context);
+    return result;
+}
+
+static int is_host(void *user, const tgr_section *part) {
+    int *found = user;
+    *found = *found || strcmp(part->name, "host") == 0;
+    return *found;
+}
+
+int state_find(run_state *state, const char *path, int *found) {
+    int result = 0;
+    tgr_context *context = NULL;
+    const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
+    *found = 0;
+    LIBRARY(tgr_context_create(&context, &options));
+    LIBRARY(tgr_checkpoint_list(context, path, is_host, found));
+    if (*found) TRY(state_peek(state, path));
+done:
     tgr_context_free(context);
     return result;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether a run goes on with the settings, the data and the teacher that it was started with. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -62,6 +63,31 @@ done:
     return result;
 }
 
+/* What the file says of the run is as good as the file: each number that is used is checked against the data. */
+static int check_state(const tool_session *session) {
+    int result = 0;
+    const run_state *saved = &session->state;
+    const dataset *data = &session->data;
+    const char *path = session->arguments->resume;
+    int64_t classes = 0;
+    const tgr_config *config = NULL;
+    LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
+    TRY(dataset_check_labels(&data->train, "training", classes));
+    TRY(dataset_check_labels(&data->test, "test", classes));
+    if (saved->probe < 1 || saved->probe > data->test.count) {
+        TRY(fail_with("%s: its probe is of %" PRId64 " images; there are %" PRId64 " test images", path, saved->probe,
+                      data->test.count));
+    }
+    for (int64_t i = 0; i < data->train.channels; i++) {
+        if (isfinite(saved->mean[i]) && isfinite(saved->deviation[i]) && saved->deviation[i] > 0) continue;
+        TRY(fail_with("%s: its mean and std of channel %" PRId64 " are %g and %g", path, i, saved->mean[i],
+                      saved->deviation[i]));
+    }
+done:
+    return result;
+}
+
 int state_check(const tool_session *session) {
     int result = 0;
     const tool_arguments *arguments = session->arguments;
@@ -69,6 +95,7 @@ int state_check(const tool_session *session) {
     const dataset *data = &session->data;
     const int64_t channels = data->train.channels;
     int64_t teacher = 0;
+    TRY(check_state(session));
     TRY(check_options(session));
     TRY(check_augmentation(session));
     TRY(check_number("--seed", arguments->seed, saved->seed));

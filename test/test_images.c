@@ -216,7 +216,7 @@ static void texts_and_back(void **state) {
     assert_string_equal(texts[1].text, "0.229,0.224,0.225");
     assert_string_equal(texts[2].text, "0.9");
     assert_string_equal(texts[3].text, "bicubic");
-    given = (preprocessing){{1.0 / 3, -1e-300, 2.0 / 7}, {1e300, 0.1 + 0.2, 1.0 / 9}, 0.123456789012345678, 2};
+    given = (preprocessing){{1.0 / 3, -1e-300, 2.0 / 7}, {1e300, 0.1 + 0.2, 1.0 / 9}, 0.123456789012345678, 2, 0};
     preprocessing_write(&given, texts);
     memset(&read, 0, sizeof read);
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {

@@ -11,8 +11,9 @@
 #include "failure.h"
 #include "model_support.h"
 #include "models/class_names.h"
-#include "models/file.h"
-#include "run/run.h"
+#include "models/run_state.h"
+#include "models/saved_preprocessing.h"
+#include "tgrmoe/checkpoint.h"
 
 static const char sizes[] = "image_size=8 patch_size=4 channels=1 classes=2 embed_dim=8 depth=1 heads=1";
 
@@ -103,16 +104,13 @@ static void unreadable_is_an_error(void **state) {
     static int descriptors[4096];
     struct rlimit before, few;
     preprocessing how;
-    run_state read;
     name_list names;
-    int found;
     char *path = make_checkpoint("host", &run, sizeof run);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     few = (struct rlimit){64, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
     const int count = exhaust(descriptors, 4096);
-    const int results[] = {model_file_preprocessing(&how, path, &none), class_names_load(&names, path),
-                           state_find(&read, path, &found)};
+    const int results[] = {model_file_preprocessing(&how, path, &none), class_names_load(&names, path)};
     for (int i = 0; i < count; i++) close(descriptors[i]);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     for (size_t i = 0; i < sizeof results / sizeof *results; i++) assert_int_equal(results[i], FAILURE);

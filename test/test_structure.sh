@@ -1,21 +1,31 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Dependencies point the way that docs/architecture.md says: which folder of src/ may include from which.
-number=0
-check() {
-    number=$((number + 1))
-    if [ -z "$1" ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; echo "$1" | sed 's/^/# /'; fi
-}
+# Dependencies point the way that docs/architecture.md says: which folder may include from which.
+. "$(dirname "$0")/structure_support.sh"
 
 # may FOLDER "FOLDER|FOLDER…": its files, at any depth, include from these and from include/tgrmoe only.
 may() {
     check "$(grep -rn --include='*.[ch]' '#include "' "src/$1" | grep -vE "#include \"(tgrmoe|$2)/")" "src/$1 knows $2"
 }
 
-# One look upward: the context picks the kernels.
-check "$(grep -n '#include "' src/base/*.[ch] | grep -vE '#include "(tgrmoe|base)/' |
-    grep -v '^src/base/context.c:.*"kernels/kernels.h"')" "src/base knows itself"
+may base "base"
 may kernels "base|kernels"
+# within FOLDER "FOLDER|FOLDER…": a part of the kernels includes its interface and these parts.
+within() {
+    check "$(grep -rn --include='*.[ch]' '#include "' "src/kernels/$1" |
+        grep -vE "#include \"(tgrmoe/|base/|kernels/[a-z_]+\.h|kernels/($1|$2)/)")" "src/kernels/$1 knows the interface ${2:+and $2}"
+}
+check "$(grep -n '#include "kernels/[a-z0-9_]*/' src/kernels/*.[ch])" "the kernels' interface knows no architecture"
+within portable
+within vector
+within blocked
+within blis "vector"
+within avx2 "blocked|vector"
+within avx512 "blocked|vector"
+within avx512bf16 "blocked|avx512"
+within amx "avx512"
+check "$(cd src/kernels && for name in */; do echo "${name%/}"; done | grep -vxE 'portable|vector|blocked|blis|avx2|avx512|avx512bf16|amx')" \
+    "no other folder of kernels"
 may layers "base|kernels|layers"
 may routing "base|kernels|layers|routing"
 may model "base|kernels|layers|routing|model"
@@ -31,7 +41,19 @@ for file in section section_reader section_writer atomic_file name_set deflate_m
         "checkpoint format: $file knows tensors and names only"
 done
 check "$(grep -n '#include "[a-z]*/' examples/*.* | grep -v '"tgrmoe/')" "examples see the public headers only"
-check "$(grep -rnE '#include "(tgrmoe|base|kernels|layers|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange)/' \
-    examples/tgrmoe)" "the tool sees the public headers only, in angle brackets"
-check "$(ls src | grep -vxE 'base|kernels|layers|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange')" "no other folder"
+check "$(find src -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -vxE 'base|kernels|layers|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange')" "no other folder"
+
+# The tool.
+tool=examples/tgrmoe
+check "$(check_picture $tool docs/architecture.md)" "the tool is as its picture in docs/architecture.md"
+check "$(check_circles $tool)" "the tool's files include each other in no circle"
+check "$(check_outside $tool '^$')" "the tool's files include each other and, in angle brackets, the public headers"
+check "$(check_own_first $tool)" "the tool's files include their own headers first"
+check "$(check_declarations $tool)" "the tool's headers declare what their own files define"
+# What a host may take over.
+check "$(check_borders $tool images "failure")" "images/ stands alone"
+check "$(check_borders $tool augment "images failure")" "augment/ stands on images/"
+check "$(check_borders $tool data "images failure")" "data/ stands on images/"
+check "$(check_namesakes include src test $tool)" "each header's path is its own, whatever the order of -I"
+
 echo "1..$number"

@@ -26,7 +26,7 @@ static tgr_status need(const tgr_source *source, const char *name, int ndim, tgr
     int found;
     TGR_TRY(tgr_source_find(source, name, &found, &index, entry));
     TGR_REQUIRE(found, TGR_ERROR_FILE_MISMATCH,
-                "the file has no '%s': it holds no vision transformer with the names of timm", name);
+                "the file has no '%s': it does not hold a vision transformer with timm's names", name);
     char shape[TGR_SHAPE_BYTES];
     TGR_REQUIRE(entry->ndim == ndim && entry->count > 0, TGR_ERROR_FILE_MISMATCH,
                 "'%s' is %s; %d dimensions are needed, none of them 0", name,
@@ -43,7 +43,7 @@ static tgr_status has(const tgr_source *source, const char *name, int *found) {
 /* An option out of range is the file's fault here. */
 static tgr_status set(tgr_config *config, tgr_option option, int64_t value) {
     if (tgr_config_set_i64(config, option, value) == TGR_OK) return TGR_OK;
-    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors are of no model that can be: %s", tgr_last_reason());
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors do not form a valid model: %s", tgr_last_reason());
 }
 
 static tgr_status read_patches(tgr_config *config, const tgr_source *source, file_sizes *sizes) {
@@ -95,8 +95,7 @@ static tgr_status read_blocks(tgr_config *config, const tgr_source *source, file
     sizes->depth = depth;
     sizes->hidden = hidden.dims[0];
     if (tgr_config_set_f64(config, TGR_OPTION_MLP_RATIO, (double)sizes->hidden / (double)sizes->dim) != TGR_OK)
-        return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors are of no model that can be: %s",
-                        tgr_last_reason());
+        return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors do not form a valid model: %s", tgr_last_reason());
     TGR_TRY(has(source, "blocks.0.ls1.gamma", &sizes->layer_scale));
     return sizes->layer_scale ? tgr_config_set_f64(config, TGR_OPTION_LAYER_SCALE, LAYER_SCALE) : TGR_OK;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* LayerScale and stochastic depth on the way of a branch into the residual stream. */
+/* LayerScale and stochastic depth, applied where a branch joins the residual stream. */
 #include "layers/residual.h"
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/initialise.h"
 #include "base/random.h"
 #include "kernels/copy.h"
@@ -29,7 +30,7 @@ void tgr_residual_plan_kept(tgr_residual *residual, tgr_mode mode, tgr_arena *ar
     residual->kept_branch = train && residual->gamma >= 0 ? tgr_arena_floats(arena, rows, residual->dim) : NULL;
 }
 
-/* An image keeps its branch with probability 1 - drop_rate, scaled so that the mean stays. */
+/* An image keeps its branch with probability 1 - drop_rate, scaled so that the mean is unchanged. */
 static void draw_row_scale(const tgr_residual *residual, int64_t batch) {
     tgr_random random = {
         .seed = residual->parameters->seed,
@@ -56,7 +57,9 @@ float *tgr_residual_branch(const tgr_residual *residual, const float *x, float *
 void tgr_residual_forward(const tgr_residual *residual, int64_t batch, const float *branch, const float *x, float *y) {
     const tgr_compute *compute = tgr_parameters_compute(residual->parameters);
     int64_t rows = batch * residual->tokens, count = rows * residual->dim;
+    TGR_ASSERT(residual->kept_branch == NULL || branch == residual->kept_branch);
     if (is_plain(residual)) {
+        TGR_ASSERT(branch != x);
         tgr_add_into(compute, count, branch == y ? x : branch, y);
         return;
     }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 
 tgr_status tgr_self_attention_declare(tgr_self_attention *attention, tgr_parameters *parameters, const char *prefix,
@@ -11,7 +12,6 @@ tgr_status tgr_self_attention_declare(tgr_self_attention *attention, tgr_paramet
     char name[TGR_NAME_BYTES];
     attention->tokens = tokens;
     attention->heads = heads;
-    attention->mask = TGR_MASK_NONE;
     snprintf(name, sizeof name, "%s.qkv", prefix);
     TGR_TRY(tgr_linear_declare(&attention->qkv, parameters, name, 0, dim, 3 * dim, precision));
     snprintf(name, sizeof name, "%s.proj", prefix);
@@ -38,7 +38,6 @@ static tgr_attention heads_of(const tgr_self_attention *attention, int64_t batch
                            .tokens = attention->tokens,
                            .heads = attention->heads,
                            .head_dim = attention->proj.inputs / attention->heads,
-                           .mask = attention->mask,
                            .precision = attention->qkv.precision,
                            .qkv = attention->packed,
                            .out = attention->attended,
@@ -57,7 +56,8 @@ void tgr_self_attention_backward(const tgr_self_attention *attention, int64_t ba
                                  float *dx, float *partial) {
     int64_t rows = batch * attention->tokens;
     tgr_attention heads = heads_of(attention, batch);
-    float *dattended = dx; /* [rows, dim]; dx is written last */
+    TGR_ASSERT(attention->dpacked != NULL); /* planned for TGR_TRAIN */
+    float *dattended = dx;                  /* [rows, dim]; dx is written last */
     tgr_linear_backward(&attention->proj, rows, attention->attended, dy, dattended, 0, partial);
     tgr_attention_backward(tgr_parameters_compute(attention->qkv.parameters), &heads, dattended, attention->dpacked);
     tgr_linear_backward(&attention->qkv, rows, x, attention->dpacked, dx, 0, partial);

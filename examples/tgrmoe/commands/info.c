@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe info: what a file holds, a checkpoint or safetensors. */
+/* A checkpoint's parts, or a safetensors file's tensors; then the model, if there is one. */
+#include "commands/info.h"
+
 #include <string.h>
 
-#include "commands/commands.h"
-#include "commands/info.h"
+#include "commands/info_safetensors.h"
 #include "failure.h"
 #include "models/file.h"
-#include "run/run.h"
+#include "models/part.h"
+#include "models/run_state.h"
+#include "models/saved_preprocessing.h"
 
 typedef struct tool_listing {
     int has_model, has_host; /* parts that this tool writes */
@@ -22,8 +25,8 @@ static int print_part(void *user, const tgr_section *part) {
     }
     printf("  %-44s %-3s [%s]  %llu bytes, %llu stored\n", part->name, part->type, shape,
            (unsigned long long)part->bytes, (unsigned long long)part->stored_bytes);
-    if (strncmp(part->name, "model/", strlen("model/")) == 0) listing->has_model = 1;
-    if (strncmp(part->name, "host", strlen("host")) == 0) listing->has_host = 1;
+    if (strncmp(part->name, PART_MODEL "/", strlen(PART_MODEL "/")) == 0) listing->has_model = 1;
+    if (strncmp(part->name, PART_RUN, strlen(PART_RUN)) == 0) listing->has_host = 1;
     listing->parts++;
     listing->bytes += part->bytes;
     listing->stored_bytes += part->stored_bytes;
@@ -74,7 +77,7 @@ done:
 static int print_run(const char *path) {
     int result = 0;
     run_state state = {0};
-    TRY(state_peek(&state, path));
+    TRY(run_state_read(&state, path));
     const int64_t per_epoch = state.images >= state.batch ? state.images / state.batch : 1;
     printf(
         "run: step %lld (%lld epochs of %lld steps done, %lld into the next), seed %lld, batch %lld, %lld training "

@@ -15,15 +15,14 @@ static const struct {
 } interpolations[] = {{INTERPOLATION_BILINEAR, "bilinear"}, {INTERPOLATION_BICUBIC, "bicubic"}};
 enum { INTERPOLATIONS = sizeof interpolations / sizeof *interpolations };
 
-/* The bit ASSUMED_… of keys[i] is 1 << i. */
-static const char *const keys[PREPROCESSING_TEXTS] = {"mean", "std", "crop_pct", "interpolation"};
-
 static const char *name_of(int64_t value) {
     for (int i = 0; i < INTERPOLATIONS; i++) {
         if ((int64_t)interpolations[i].value == value) return interpolations[i].name;
     }
     return NULL;
 }
+
+const char *const preprocessing_keys[PREPROCESSING_TEXTS] = {"mean", "std", "crop_pct", "interpolation"};
 
 void preprocessing_defaults(preprocessing *out) {
     *out = (preprocessing){{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, 0.9, INTERPOLATION_BICUBIC, ASSUMED_ALL};
@@ -71,7 +70,7 @@ static void write_channels(char *to, const double numbers[IMAGE_CHANNELS]) {
 
 void preprocessing_write(const preprocessing *from, preprocessing_text texts[PREPROCESSING_TEXTS]) {
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
-        texts[i] = (preprocessing_text){.key = keys[i], .assumed = from->assumed >> i & 1};
+        texts[i] = (preprocessing_text){.key = preprocessing_keys[i], .assumed = from->assumed >> i & 1};
     }
     write_channels(texts[0].text, from->mean);
     write_channels(texts[1].text, from->deviation);
@@ -126,7 +125,7 @@ int preprocessing_read(preprocessing *to, const char *key, const char *text) {
         if (read.interpolation == 0) TRY(fail_with("interpolation is '%s'; allowed are bilinear, bicubic", text));
     }
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
-        if (strcmp(key, keys[i]) == 0) read.assumed &= ~(int64_t)(1 << i);
+        if (strcmp(key, preprocessing_keys[i]) == 0) read.assumed &= ~(int64_t)(1 << i);
     }
     *to = read;
 done:

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What is done to an image before a model sees it. It goes with the weights: into the tool's checkpoints as the part
- * "preprocessing", into safetensors files as texts. */
+/* What is done to an image before a model sees it. It goes with the weights, into files of either kind. */
 #ifndef TOOL_IMAGES_PREPROCESSING_H
 #define TOOL_IMAGES_PREPROCESSING_H
 
 #include "images/resize.h"
 
-/* What of it nobody said: neither a file nor the user. Such values are DeiT's, and stay marked wherever they go. */
+/* What of it nobody said: neither a file nor the user. Such values are DeiT's, and stay marked wherever they go. The
+ * bit of preprocessing_keys[i] is 1 << i. */
 enum { ASSUMED_MEAN = 1, ASSUMED_STD = 2, ASSUMED_CROP = 4, ASSUMED_INTERPOLATION = 8, ASSUMED_ALL = 15 };
 
 /* All fields have 8 bytes: no padding. */
@@ -26,8 +26,9 @@ int preprocessing_equal(const preprocessing *a, const preprocessing *b);
 
 /* As texts, under the keys that timm's configurations use. */
 enum { PREPROCESSING_TEXTS = 4, PREPROCESSING_TEXT_SIZE = 96 };
+extern const char *const preprocessing_keys[PREPROCESSING_TEXTS]; /* mean, std, crop_pct, interpolation */
 typedef struct preprocessing_text {
-    const char *key; /* mean, std, crop_pct, interpolation */
+    const char *key;
     char text[PREPROCESSING_TEXT_SIZE];
     int assumed; /* 1: nobody said so */
 } preprocessing_text;
@@ -38,9 +39,6 @@ int preprocessing_read(preprocessing *to, const char *key, const char *text);
 
 /* Says on standard error what is assumed of the images of the model in `path`, if anything is. */
 void preprocessing_say_assumed(const preprocessing *how, const char *path);
-
-/* From the checkpoint in `path`. *found 0, and `out` as it was, when the file has no such part. */
-int preprocessing_load(preprocessing *out, const char *path, int *found);
 
 /* timm's transform for evaluation: the shorter side is resized to floor(size / crop_pct), the middle is kept. */
 int preprocess_image(resizer *memory, const preprocessing *how, const image *in, int size, image *out);

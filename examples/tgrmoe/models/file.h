@@ -6,14 +6,14 @@
 #include <tgrmoe/tgrmoe.h>
 
 #include "arguments.h"
-#include "images/preprocessing.h"
 
 enum { MODEL_FILE_SETTINGS = 3 };
 
 /* Whether the file begins as safetensors do. */
 int model_file_is_safetensors(const char *path, int *yes);
 
-/* Of the command line's settings, those that may describe a model in safetensors: what its shapes do not tell. */
+/* Of the command line's settings, those that may describe a model in safetensors: what its shapes do not tell. How many
+ * there are. */
 int model_file_settings(tool_setting out[MODEL_FILE_SETTINGS], const tool_arguments *arguments);
 /* The options of the model in the file; `settings` describe one in safetensors. */
 int model_file_config(tgr_config **out, tgr_context *context, const char *path, const tool_setting *settings,
@@ -22,17 +22,10 @@ int model_file_config(tgr_config **out, tgr_context *context, const char *path, 
 int model_file_open(tgr_model **out, tgr_context *context, const char *path);
 /* The same with settings of the user's, which a checkpoint does not need: there they are an error. */
 int model_file_open_set(tgr_model **out, tgr_context *context, const char *path, const tool_arguments *arguments);
-/* The same, but with the images and the classes of `like`: positions are resampled and heads are fresh
- * where they differ. Says so on standard error. */
-int model_file_open_like(tgr_model **out, tgr_context *context, const char *path, const tgr_model *like);
 /* The model of a safetensors file, with options of the caller's own. */
 int model_file_make(tgr_model **out, tgr_context *context, const tgr_safetensors *file, const char *path,
                     const tool_setting *settings, int count);
 /* The same by the file's name alone. */
 int model_file_import(tgr_model **out, tgr_context *context, const char *path, const tool_setting *settings, int count);
-
-/* What was done to the images that the model learned from: the file's own word, else that of timm's model by the name
- * --timm, else an assumption; flags have the last word. A file that cannot be read is an error. */
-int model_file_preprocessing(preprocessing *out, const char *path, const tool_arguments *arguments);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Models from files, brought to the images and classes of another model. Safetensors are what can be brought there, so
- * a checkpoint becomes such a file on the way. */
+/* Safetensors are what can be brought to other images and classes, so a checkpoint becomes such a file first. */
+#include "models/fitted.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "failure.h"
 #include "models/file.h"
+#include "models/part.h"
 
 enum { SETTINGS = 4 };
 
@@ -43,7 +45,7 @@ static int export_unnamed(tgr_safetensors **out, tgr_context *context, const cha
     char place[4096] = "";
     const char *folder = getenv("TMPDIR");
     tgr_model *model = NULL;
-    LIBRARY(tgr_model_load(&model, context, path, "model"));
+    LIBRARY(tgr_model_load(&model, context, path, PART_MODEL));
     snprintf(place, sizeof place, "%s/tgrmoe-XXXXXX", folder && *folder ? folder : "/tmp");
     file = mkstemp(place);
     if (file < 0) TRY(fail_with("%s: %s", place, strerror(errno)));
@@ -96,11 +98,11 @@ int model_file_open_like(tgr_model **out, tgr_context *context, const char *path
     TRY(model_file_is_safetensors(path, &safetensors));
     LIBRARY(tgr_model_config(like, &config));
     if (!safetensors) {
-        LIBRARY(tgr_config_load(&own, context, path, "model"));
+        LIBRARY(tgr_config_load(&own, context, path, PART_MODEL));
         TRY(must_change(own, config, &changes));
     }
     if (!changes) {
-        LIBRARY(tgr_model_load(out, context, path, "model"));
+        LIBRARY(tgr_model_load(out, context, path, PART_MODEL));
         goto done;
     }
     TRY(open_as_safetensors(&file, context, path));

@@ -111,6 +111,42 @@ refuse 2 "no pretrained model of timm" "a name that is none" "$tool" import "$vi
 check "eval takes what shapes do not tell" "$tool" eval --model "$vit" --data photos $sizes_of_vit --mean 0.5 --std 0.5
 refuse 2 "says itself what it is" "eval: a checkpoint knows" "$tool" eval --model named.tgr --data photos --set heads=1
 
+# Which class has which number: the file's word, else the user's.
+for class in class1 class2 class10; do
+    mkdir -p classes/$class
+    for i in 1 2 3; do cp "$goldens/images/evaluated_$i.png" classes/$class/; done
+done
+prepared="--mean 0.5 --std 0.5 --crop 1 --interpolation bicubic"
+# shellcheck disable=SC2086
+"$tool" import "$vit" unnamed.tgr $sizes_of_vit $prepared --set classes=3 >/dev/null 2>&1
+refuse 2 "unnamed.tgr does not name its classes, .* --class-order natural" "eval asks for the order" \
+    "$tool" eval --model unnamed.tgr --data classes
+refuse 2 "does not name its classes" "and so does training that keeps a head" \
+    "$tool" finetune unnamed.tgr --data classes --method dense --steps 1 --batch 2 --save x.tgr
+for order in natural bytes; do
+    "$tool" eval --model unnamed.tgr --data classes --class-order $order --logits logits.$order >said.$order 2>&1
+done
+check "eval says which order it took" grep -q "^classes: in the order of --class-order natural" said.natural
+check "images come in the order of their labels" sh -c "! cmp -s logits.natural logits.bytes"
+printf 'class1\nclass2\nclass10\n' >list
+# shellcheck disable=SC2086
+"$tool" import "$vit" listed.tgr $sizes_of_vit $prepared --set classes=3 --class-order list >/dev/null 2>&1
+"$tool" eval --model listed.tgr --data classes --logits logits.listed >said.listed 2>&1
+check "names of a list go into the file" sh -c "grep -q '^classes: as listed.tgr names them' said.listed &&
+    cmp logits.listed logits.natural"
+"$tool" export listed.tgr listed.safetensors >/dev/null 2>&1
+"$tool" eval --model listed.safetensors --data classes --logits logits.exported >said 2>&1
+check "and travel" cmp logits.exported logits.natural
+refuse 2 "listed.tgr names its classes itself" "they cannot be renumbered" \
+    "$tool" eval --model listed.tgr --data classes --class-order bytes
+check "training that keeps the head keeps the order" "$tool" train --init listed.tgr --data classes --method dense \
+    --set image_size=32 --set patch_size=8 --set embed_dim=24 --set depth=2 --set heads=3 --steps 1 --batch 2 --save kept.tgr
+"$tool" export kept.tgr kept.safetensors >/dev/null 2>&1
+check "in the file, too" sh -c "$tool info kept.safetensors | tr '\n' ' ' | grep -q 'class1.*class2.*class10'"
+# shellcheck disable=SC2086
+refuse 2 "names 3 classes; the model has 5" "a list of other classes" "$tool" import "$vit" x.tgr $sizes_of_vit \
+    --class-order list
+
 refuse 1 "timm_vit.safetensors: .*no shape tells the number of heads, .*set option 'heads'" "heads are asked for" \
     "$tool" import "$vit" x.tgr
 refuse 1 "4 x 4, or 2 x 8 of rectangular images, .*set option 'image_size'" "square images are asked for" \

@@ -48,6 +48,10 @@ enum {
       "idx, cifar10, cifar100 or folder; by the files there if not given")                                             \
     X(TEXT, held_out, "held-out", "X", DATA_COMMANDS, 0, 13,                                                           \
       "folder without val: the share of each class that is kept from training to test with; 0.1 if not given")         \
+    X(TEXT, class_order, "class-order", "ORDER", DATA_COMMANDS | COMMAND_IMPORT, 0, 25,                                \
+      "how classes are numbered where no file says it: bytes, as torchvision does; natural, as timm does; or a file "  \
+      "with "                                                                                                          \
+      "a name in each line (import: such a file)")                                                                     \
     X(SWITCH, skip_damaged, "skip-damaged", NULL, DATA_COMMANDS, 0, 14,                                                \
       "folder: decode every image first, name those that are damaged and go on without them")                          \
     X(NUMBER, readers, "readers", "N", DATA_COMMANDS, 1, 0,                                                            \

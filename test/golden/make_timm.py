@@ -5,7 +5,7 @@
     python3 make_timm.py FOLDER --full      the models by name at 224 x 224, for the slow tests
     python3 make_timm.py FOLDER --check     timm takes what the library exported: NAME.exported.safetensors
 
-Needs torch, timm and safetensors. NAME.safetensors holds the weights as timm keeps them; NAME.golden (records as in
+Needs torch, torchvision, timm 1.0.31, safetensors and Pillow 13. NAME.safetensors holds the weights as timm keeps them; NAME.golden (records as in
 make_goldens.py) the options that shapes do not tell, images, labels, logits, the output of every block, and how much
 one step of SGD changes each tensor. All is computed in double precision from the float32 weights, but for
 logits_float32. timm_resample.golden has resampled position embeddings, which timm computes in float32.
@@ -19,8 +19,11 @@ import timm
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
+from PIL import Image
+from timm.data.readers.reader_image_folder import ReaderImageFolder
 from timm.models.vision_transformer import VisionTransformer
 from timm.models.deit import VisionTransformerDistilled
+from torchvision.datasets import ImageFolder
 
 sys.dont_write_bytecode = True
 from make_goldens import File
@@ -119,6 +122,21 @@ def make_resample(folder):
         file.put(f"to.{case}", loaded.pos_embed.detach())
 
 
+def make_class_order(folder):
+    """How timm and torchvision number the same folders: a line for each, in the order of the labels."""
+    names = ["apple", "class1", "class2", "class10", "Zebra", "0", "1", "2", "10", "11", "007", "x1y2", "x1y10", "x01z", "X2",
+             "a b", "a-b", "a_b", "A.b", "n01440764", "n1440765", "b12c", "b12", "b", "b9999999999999999999999", "b1e3",
+             "~tilde", "_low", "123abc", "12abc"]
+    with tempfile.TemporaryDirectory() as root:
+        for name in names:
+            (Path(root) / name).mkdir()
+            Image.new("RGB", (1, 1)).save(Path(root) / name / "0.png")
+        orders = {"natural": ReaderImageFolder(root).class_to_idx, "bytes": ImageFolder(root).class_to_idx}
+    for order, labels in orders.items():
+        assert sorted(labels) == sorted(names)
+        (folder / f"class_order_{order}.txt").write_text("".join(f"{name}\n" for name in sorted(labels, key=labels.get)))
+
+
 def check(folder):
     """What the library exported after an import is what it imported, and timm takes it."""
     paths = sorted(folder.glob("*.exported.safetensors"))
@@ -142,6 +160,7 @@ def main(folder, mode=None):
         make_case(folder, name)
     if mode is None:
         make_resample(folder)
+        make_class_order(folder)
 
 
 if __name__ == "__main__":

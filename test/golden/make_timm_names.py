@@ -116,7 +116,7 @@ def write_preprocessing(path, models):
     with open(path, "w") as out:
         out.write("/* SPDX-License-Identifier: MIT */\n"
                   "/* Written by test/golden/make_timm_names.py from timm %s. */\n" % timm.__version__ +
-                  '#include "models/timm.h"\n\n'
+                  '#include "models/timm_names.h"\n\n'
                   "const timm_name timm_names[] = {\n")
         for full in sorted(list_pretrained()):
             cfg = get_pretrained_cfg(full)

@@ -10,6 +10,7 @@
 #include "batches/reader.h"
 #include "data/load.h"
 #include "failure.h"
+#include "models/class_names.h"
 #include "models/file.h"
 #include "models/part.h"
 #include "models/saved_preprocessing.h"
@@ -91,6 +92,25 @@ done:
     return result;
 }
 
+/* The same images can have other labels. */
+static int say_order(const tool_subject *subject, const tool_arguments *arguments) {
+    int result = 0, matters = 0;
+    const name_list *names = &subject->data.names;
+    name_list own = {0};
+    if (!subject->data.test.root) goto done;
+    TRY(class_names_load(&own, arguments->model));
+    TRY(class_order_matters(names, &matters));
+    if (own.count > 0)
+        fprintf(stderr, "classes: as %s names them\n", arguments->model);
+    else if (arguments->class_order)
+        fprintf(stderr, "classes: in the order of --class-order %s\n", arguments->class_order);
+    else if (!matters)
+        fprintf(stderr, "classes: in the order of their names, which timm and torchvision share\n");
+done:
+    name_list_free(&own);
+    return result;
+}
+
 static int open_subject(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
     const int64_t limit = arguments->limit;
@@ -98,6 +118,7 @@ static int open_subject(tool_subject *subject, const tool_arguments *arguments) 
     LIBRARY(tgr_context_create(&subject->context, &options));
     TRY(model_file_open_set(&subject->model, subject->context, arguments->model, arguments));
     TRY(dataset_from_flags(&subject->data, arguments, 0, arguments->model));
+    TRY(say_order(subject, arguments));
     if (limit != UNSET) image_set_limit(&subject->data.test, limit);
     TRY(fit_data(subject));
     TRY(find_statistics(subject, arguments));

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "data/class_order.h"
 #include "failure.h"
 #include "models/class_names.h"
 
@@ -16,13 +17,18 @@ done:
     return result;
 }
 
-int exchange_names(name_list *out, const char *path, tgr_model *model) {
+int exchange_names(name_list *out, const char *path, tgr_model *model, const char *list) {
     int result = 0;
     int64_t classes = 0;
     const tgr_config *config = NULL;
-    TRY(class_names_load(out, path));
+    if (list) TRY(class_order_read(out, list));
+    if (!list) TRY(class_names_load(out, path));
     LIBRARY(tgr_model_config(model, &config));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
+    if (list && out->count != classes) {
+        TRY(fail_usage("--class-order %s: names %lld classes; the model has %lld", list, (long long)out->count,
+                       (long long)classes));
+    }
     if (out->count != classes) name_list_free(out);
 done:
     return result;

@@ -41,7 +41,7 @@ int command_export(const tool_arguments *arguments) {
         if (!written[i].assumed) texts[count++] = (tgr_text){written[i].key, written[i].text};
     }
     if (images.assumed != 0) fprintf(stderr, "%s: what nobody said of its images is left out of %s\n", from, to);
-    TRY(exchange_names(&names, from, model));
+    TRY(exchange_names(&names, from, model, NULL));
     TRY(class_names_text(&label_names, &names));
     if (label_names) texts[count++] = (tgr_text){"label_names", label_names};
     LIBRARY(tgr_model_export(model, to, arguments->bf16 ? TGR_ELEMENT_BF16 : TGR_ELEMENT_F32, texts, count));

@@ -43,7 +43,7 @@ int command_import(const tool_arguments *arguments) {
     TRY(model_file_import(&model, context, from, arguments->settings, arguments->setting_count));
     TRY(model_file_preprocessing(&images, from, arguments));
     preprocessing_say_assumed(&images, from);
-    TRY(exchange_names(&names, from, model));
+    TRY(exchange_names(&names, from, model, arguments->class_order));
     TRY(save_checkpoint(context, model, &images, &names, to));
     TRY(exchange_summary(to, model));
 done:

@@ -95,7 +95,12 @@ done:
 
 /* Those of training, or what the model was trained with. */
 static int find_classes(name_list *out, const char *path, const folder_options *how) {
-    return how->classes ? name_list_copy(out, how->classes) : folder_classes(out, path);
+    int result = 0;
+    if (how->classes) TRY(name_list_copy(out, how->classes));
+    if (!how->classes) TRY(folder_classes(out, path));
+    if (!how->classes) TRY(class_order_sort(out, how->order));
+done:
+    return result;
 }
 
 /* One folder for both: some images of each class are held out. */

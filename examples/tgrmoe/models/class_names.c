@@ -60,17 +60,15 @@ done:
     return result;
 }
 
-/* Names come sorted, each once: their places are their labels. */
+/* In any order, each once: their places are their labels. */
 static int unpack(name_list *out, const char *bytes, uint64_t size, const char *path) {
     int result = 0;
     name_list names = {0};
     if (bytes[size - 1] != '\0') TRY(fail_with("%s: the names of its classes are cut off", path));
     for (uint64_t at = 0; at < size; at += strlen(bytes + at) + 1) {
-        if (names.count > 0 && strcmp(names.names[names.count - 1], bytes + at) >= 0) {
-            TRY(fail_with("%s: the names of its classes are not sorted", path));
-        }
         TRY(name_list_add(&names, bytes + at));
     }
+    TRY(name_list_check_single(&names, path));
     *out = names;
     names = (name_list){0};
 done:

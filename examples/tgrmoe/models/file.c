@@ -102,24 +102,7 @@ int model_file_settings(tool_setting out[MODEL_FILE_SETTINGS], const tool_argume
     return count;
 }
 
-/* Fails where the host is asked for more than the settings say. */
-static int read_config(tgr_config **out, tgr_context *context, const tgr_safetensors *file, const char *path,
-                       const tool_setting *settings, int count) {
-    int result = 0;
-    uint64_t bytes = 0;
-    tgr_config *config = NULL;
-    LIBRARY_IN(path, tgr_config_import(&config, context, file));
-    for (int i = 0; i < count; i++) LIBRARY(tgr_config_set(config, settings[i].key, settings[i].value));
-    LIBRARY_IN(path, tgr_model_estimate(context, config, 1, &bytes));
-    *out = config;
-    config = NULL;
-done:
-    tgr_config_free(config);
-    return result;
-}
-
-int model_file_config(tgr_config **out, tgr_context *context, const char *path, const tool_setting *settings,
-                      int count) {
+int model_file_any_config(tgr_config **out, tgr_context *context, const char *path) {
     int result = 0, safetensors = 0;
     tgr_safetensors *file = NULL;
     TRY(model_file_is_safetensors(path, &safetensors));
@@ -128,9 +111,28 @@ int model_file_config(tgr_config **out, tgr_context *context, const char *path, 
         goto done;
     }
     LIBRARY(tgr_safetensors_open(&file, context, path));
-    TRY(read_config(out, context, file, path, settings, count));
+    LIBRARY_IN(path, tgr_config_import(out, context, file));
 done:
     tgr_safetensors_close(file);
+    return result;
+}
+
+/* Fails where the library asks for more than the settings say. */
+int model_file_config(tgr_config **out, tgr_context *context, const char *path, const tool_setting *settings,
+                      int count) {
+    int result = 0, safetensors = 0;
+    uint64_t bytes = 0;
+    tgr_config *config = NULL;
+    TRY(model_file_is_safetensors(path, &safetensors));
+    TRY(model_file_any_config(&config, context, path));
+    for (int i = 0; safetensors && i < count; i++) {
+        LIBRARY(tgr_config_set(config, settings[i].key, settings[i].value));
+    }
+    LIBRARY_IN(path, tgr_model_estimate(context, config, 1, &bytes));
+    *out = config;
+    config = NULL;
+done:
+    tgr_config_free(config);
     return result;
 }
 

@@ -18,6 +18,8 @@ int model_file_settings(tool_setting out[MODEL_FILE_SETTINGS], const tool_argume
 /* The options of the model in the file; `settings` describe one in safetensors. */
 int model_file_config(tgr_config **out, tgr_context *context, const char *path, const tool_setting *settings,
                       int count);
+/* The same, where nobody cares for what shapes do not tell. */
+int model_file_any_config(tgr_config **out, tgr_context *context, const char *path);
 /* The model as the file has it. */
 int model_file_open(tgr_model **out, tgr_context *context, const char *path);
 /* The same with settings of the user's, which a checkpoint does not need: there they are an error. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "failure.h"
+#include "models/timm_names.h"
 
 enum { TAGS_SIZE = 512 };
 

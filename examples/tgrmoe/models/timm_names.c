@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Written by test/golden/make_timm_names.py from timm 1.0.31. */
-#include "models/timm.h"
+#include "models/timm_names.h"
 
 const timm_name timm_names[] = {
     {"deit3_base_patch16_224.fb_in1k", {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, 0.9, INTERPOLATION_BICUBIC, 0}},

@@ -9,6 +9,7 @@
 
 #include "failure.h"
 #include "images/decode.h"
+#include "images/orientation.h"
 #include "images/preprocessing.h"
 
 enum { BYTES_MOST = 1 << 16, NAME_SIZE = 64, LINE_SIZE = 512 };
@@ -69,6 +70,15 @@ static void run_decode(bench *with, const char *line) {
     assert_same(line, &with->in, expected, tolerance);
 }
 
+static void run_upright(bench *with, const char *line) {
+    char name[NAME_SIZE], expected[NAME_SIZE];
+    assert_int_equal(sscanf(line, "upright %63s %63s", name, expected), 2);
+    decode_golden(name, &with->in);
+    const size_t size = read_golden(name);
+    assert_int_equal(orientation_apply(&with->in, orientation_find(bytes, size), &with->out), 0);
+    assert_same(line, &with->out, expected, 0);
+}
+
 static void run_broken(bench *with, const char *line) {
     char name[NAME_SIZE];
     assert_int_equal(sscanf(line, "broken %63s", name), 1);
@@ -108,8 +118,9 @@ static void goldens(void **state) {
         const char *name;
         void (*run)(bench *, const char *);
         int least;
-    } kinds[] = {{"decode", run_decode, 39},
-                 {"broken", run_broken, 6},
+    } kinds[] = {{"decode", run_decode, 57},
+                 {"broken", run_broken, 12},
+                 {"upright", run_upright, 17},
                  {"resize", run_resize, 30},
                  {"evaluate", run_evaluate, 12}};
     int counts[4] = {0};
@@ -156,26 +167,34 @@ static void windows(void **state) {
     resizer_free(&with.memory);
 }
 
-/* Wherever a file is cut, it is refused; only bytes after its end may be missing. */
+/* Wherever a file is cut, it is refused; only what follows the pixels may be missing: of a PNG the checksums of pixels
+ * and the last chunk, 20 bytes, and of the byte before them the bits that end the data. */
 static void every_cut(void **state) {
     (void)state;
+    enum { TAIL = 21 };
     static const char *const names[] = {"jpeg_420.jpg", "jpeg_progressive.jpg", "png_2_8.png",
                                         "png_3_4_interlaced.png"};
-    image out = {0};
+    image out = {0}, whole = {0};
     for (int i = 0; i < 4; i++) {
-        const size_t size = read_golden(names[i]);
+        const size_t size = read_golden(names[i]), tail = strncmp(names[i], "png", 3) == 0 ? TAIL : 0;
+        assert_int_equal(image_decode(bytes, size, "whole", DECODE_PIXELS_MOST, &whole), 0);
         for (size_t cut = 0; cut < size; cut++) {
             uint8_t *copy = malloc(cut + 1); /* of its own, so that reading past its end is seen */
             assert_non_null(copy);
             memcpy(copy, bytes, cut);
-            if (image_decode(copy, cut, "cut", DECODE_PIXELS_MOST, &out) == 0) {
-                fail_msg("%s: %zu of %zu bytes were enough", names[i], cut, size);
+            const int failed = image_decode(copy, cut, "cut", DECODE_PIXELS_MOST, &out) != 0;
+            if (!failed && cut + tail < size) fail_msg("%s: %zu of %zu bytes were enough", names[i], cut, size);
+            if (failed && cut + tail > size) fail_msg("%s: %zu of %zu bytes were not enough", names[i], cut, size);
+            if (failed) assert_non_null(strstr(failure_message(), "cut: "));
+            if (!failed) {
+                assert_memory_equal(out.pixels, whole.pixels,
+                                    (size_t)whole.width * (size_t)whole.height * IMAGE_CHANNELS);
             }
-            assert_non_null(strstr(failure_message(), "cut: "));
             free(copy);
         }
     }
     image_free(&out);
+    image_free(&whole);
 }
 
 static void refuses(const void *content, size_t size, int64_t pixels_most, const char *wanted) {
@@ -216,7 +235,7 @@ static void texts_and_back(void **state) {
     assert_string_equal(texts[1].text, "0.229,0.224,0.225");
     assert_string_equal(texts[2].text, "0.9");
     assert_string_equal(texts[3].text, "bicubic");
-    given = (preprocessing){{1.0 / 3, -1e-300, 2.0 / 7}, {1e300, 0.1 + 0.2, 1.0 / 9}, 0.123456789012345678, 2, 0};
+    given = (preprocessing){{1.0 / 3, -1e-300, 2.0 / 7}, {1e300, 0.1 + 0.2, 1.0 / 9}, 0.123456789012345678, 2, 0, 0};
     preprocessing_write(&given, texts);
     memset(&read, 0, sizeof read);
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {

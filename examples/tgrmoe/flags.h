@@ -82,6 +82,9 @@ enum {
       "what of a resized photograph's shorter side the model sees, 0.01 to 1; 0.9 for DeiT")                           \
     X(TEXT, interpolation, "interpolation", "NAME", IMAGE_COMMANDS, 0, 12,                                             \
       "how photographs are resized: bilinear or bicubic")                                                              \
+    X(TEXT, orientation, "orientation", "NAME", IMAGE_COMMANDS, 0, 26,                                                 \
+      "exif: photographs are turned upright, as EXIF says they were taken; stored: they are not, as in timm and "      \
+      "torchvision")                                                                                                   \
     X(TEXT, timm, "timm", "NAME", IMAGE_COMMANDS, 0, 24,                                                               \
       "the model is timm's of this name, such as vit_small_patch16_224.augreg_in1k: mean, std, crop and "              \
       "interpolation "                                                                                                 \

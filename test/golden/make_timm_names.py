@@ -125,7 +125,7 @@ def write_preprocessing(path, models):
             if cfg.interpolation not in INTERPOLATIONS or cfg.crop_mode not in (None, "center"):
                 print(f"{full}: {cfg.interpolation}, {cfg.crop_mode}: left out", file=sys.stderr)
                 continue
-            out.write('    {"%s", {%s, %s, %r, INTERPOLATION_%s, 0}},\n'
+            out.write('    {"%s", {%s, %s, %r, INTERPOLATION_%s, 0, 1}},\n'
                       % (full, numbers(cfg.mean), numbers(cfg.std), float(cfg.crop_pct), cfg.interpolation.upper()))
         out.write("};\nconst int timm_name_count = sizeof timm_names / sizeof *timm_names;\n")
 

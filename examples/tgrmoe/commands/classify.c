@@ -94,7 +94,7 @@ static int classify(const classification *all, classifier *own, int64_t index) {
     int result = 0;
     const float *logits = NULL;
     const char *file = all->files[index];
-    TRY(image_file_decode(&own->loader, file[0] == '/' ? "" : ".", file));
+    TRY(image_file_decode(&own->loader, file[0] == '/' ? "" : ".", file, all->how.upright));
     TRY(preprocess_image(&own->loader.memory, &all->how, &own->loader.decoded, (int)all->size, &own->cropped));
     normalise(all, &own->cropped, own->input);
     LIBRARY(tgr_session_forward(own->session, own->input, 1));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* JPEG and PNG to RGB with 8 bits, as Pillow's Image.open(...).convert("RGB") gives it: transparency is dropped, grey
- * of 16 bits is cut off at 255, colour profiles and gamma are not applied, and neither is the orientation in EXIF. */
+ * of 16 bits is cut off at 255, colour profiles and gamma are not applied, and neither is the orientation in EXIF
+ * (orientation.h). */
 #ifndef TOOL_IMAGES_DECODE_H
 #define TOOL_IMAGES_DECODE_H
 

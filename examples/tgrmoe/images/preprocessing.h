@@ -15,9 +15,11 @@ typedef struct preprocessing {
     double crop_pct;       /* the image's side, as a share of the shorter side that photographs are resized to */
     int64_t interpolation; /* an `interpolation` */
     int64_t assumed;       /* a set of ASSUMED_… */
+    int64_t upright;       /* 1: photographs are turned as EXIF says; 0: taken as they are stored */
 } preprocessing;
 
-/* timm's for DeiT: ImageNet's mean and deviation, crop_pct 0.9, bicubic; all of it assumed. */
+/* timm's for DeiT: ImageNet's mean and deviation, crop_pct 0.9, bicubic; all of it assumed. Photographs are turned
+ * upright, which timm and torchvision do not do. */
 void preprocessing_defaults(preprocessing *out);
 /* Fails unless deviations are above 0, crop_pct is from 0.01 to 1, and so on; `where` begins the message. */
 int preprocessing_check(const preprocessing *wanted, const char *where);
@@ -25,8 +27,8 @@ int preprocessing_check(const preprocessing *wanted, const char *where);
 int preprocessing_equal(const preprocessing *a, const preprocessing *b);
 
 /* As texts, under the keys that timm's configurations use. */
-enum { PREPROCESSING_TEXTS = 4, PREPROCESSING_TEXT_SIZE = 96 };
-extern const char *const preprocessing_keys[PREPROCESSING_TEXTS]; /* mean, std, crop_pct, interpolation */
+enum { PREPROCESSING_TEXTS = 5, PREPROCESSING_TEXT_SIZE = 96 };
+extern const char *const preprocessing_keys[PREPROCESSING_TEXTS]; /* mean, std, crop_pct, interpolation, orientation */
 typedef struct preprocessing_text {
     const char *key;
     char text[PREPROCESSING_TEXT_SIZE];

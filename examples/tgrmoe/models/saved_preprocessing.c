@@ -74,7 +74,7 @@ done:
     return result;
 }
 
-const char *const preprocessing_flags[PREPROCESSING_TEXTS] = {"mean", "std", "crop", "interpolation"};
+const char *const preprocessing_flags[PREPROCESSING_TEXTS] = {"mean", "std", "crop", "interpolation", "orientation"};
 
 int preprocessing_from_flags(preprocessing *io, const tool_arguments *arguments) {
     int result = 0;

@@ -34,6 +34,8 @@ int timm_preprocessing(preprocessing *out, const char *name) {
     }
     if (!found) return fail_usage("--timm: '%s' is no pretrained model of timm that can be imported", name);
     if (differ) return fail_usage("--timm: '%s' is prepared for in several ways; give one of %s", name, tags);
+    const int64_t upright = out->upright; /* timm leaves photographs as they are stored, whatever they are of */
     *out = found->how;
+    out->upright = upright;
     return 0;
 }

@@ -5,7 +5,8 @@
 
 #include "images/preprocessing.h"
 
-/* Of the model called `name`; the tag may be left out where it makes no difference. */
+/* Of the model called `name`, all but the orientation, which stays; the tag may be left out where it makes no
+ * difference. */
 int timm_preprocessing(preprocessing *out, const char *name);
 
 #endif

@@ -124,7 +124,8 @@ static int compare_teacher(const preprocessing *how, const tool_arguments *argum
     preprocessing_write(how, own);
     preprocessing_write(&others, theirs);
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
-        if (theirs[i].assumed || strcmp(own[i].text, theirs[i].text) == 0) continue;
+        if (theirs[i].assumed || strcmp(own[i].key, "orientation") == 0 || strcmp(own[i].text, theirs[i].text) == 0)
+            continue;
         fprintf(stderr, "--teacher %s: learned from images of %s %s; here it sees them with %s\n", arguments->teacher,
                 theirs[i].key, theirs[i].text, own[i].text);
     }
@@ -164,7 +165,8 @@ int run_saved_preprocessing(tool_run *run) {
     given = run->images;
     TRY(preprocessing_from_flags(&given, run->arguments));
     if (!preprocessing_equal(&given, &run->images)) {
-        TRY(fail_with("--mean, --std, --crop or --interpolation is new; it must be as the run to resume had it"));
+        TRY(fail_with(
+            "--mean, --std, --crop, --interpolation or --orientation is new; it must be as the run to resume had it"));
     }
 done:
     return result;

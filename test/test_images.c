@@ -9,6 +9,7 @@
 
 #include "failure.h"
 #include "images/decode.h"
+#include "images/decode_jpeg.h"
 #include "images/orientation.h"
 #include "images/preprocessing.h"
 
@@ -225,6 +226,43 @@ static void refused_with_reason(void **state) {
     refuses(bytes, size, DECODE_PIXELS_MOST, "65");
 }
 
+/* Frame headers of other processes than are decoded: such files are whole, and nobody should look for damage. */
+static void other_kinds_of_jpeg_are_named(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t marker, bits;
+        const char *wanted;
+    } kinds[] = {{0xC3, 8, ": is a lossless JPEG"},
+                 {0xC7, 8, ": is a lossless JPEG"},
+                 {0xC5, 8, ": is a hierarchical JPEG"},
+                 {0xC0, 12, ": is a JPEG of more than 8"},
+                 {0xCB, 8, ": is a lossless JPEG"}};
+    const size_t size = read_golden("jpeg_420.jpg");
+    size_t frame = 2;
+    while (bytes[frame + 1] != 0xC0) frame += 2 + (size_t)bytes[frame + 2] * 256 + bytes[frame + 3];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        bytes[frame + 1] = kinds[i].marker;
+        bytes[frame + 4] = kinds[i].bits;
+        refuses(bytes, size, DECODE_PIXELS_MOST, kinds[i].wanted);
+        assert_null(strstr(failure_message(), "damaged"));
+    }
+}
+
+/* Without its last scans a progressive image is still one, and decoders differ about it. */
+static void missing_scans_are_said(void **state) {
+    (void)state;
+    char message[DECODE_MESSAGE] = "";
+    image out = {0};
+    size_t size = read_golden("jpeg_progressive.jpg"), scan = size - 2;
+    assert_null(decode_jpeg(bytes, size, DECODE_PIXELS_MOST, message, &out));
+    assert_string_equal(message, "");
+    while (bytes[scan] != 0xFF || bytes[scan + 1] != 0xDA) scan--;
+    memcpy(bytes + scan, "\xFF\xD9", 2);
+    assert_null(decode_jpeg(bytes, scan + 2, DECODE_PIXELS_MOST, message, &out));
+    assert_non_null(strstr(message, "lacks its last scans"));
+    image_free(&out);
+}
+
 static void texts_and_back(void **state) {
     (void)state;
     preprocessing given, read;
@@ -278,8 +316,13 @@ static void checked(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(goldens),        cmocka_unit_test(windows),
-                                       cmocka_unit_test(every_cut),      cmocka_unit_test(refused_with_reason),
-                                       cmocka_unit_test(texts_and_back), cmocka_unit_test(checked)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(goldens),
+                                       cmocka_unit_test(windows),
+                                       cmocka_unit_test(every_cut),
+                                       cmocka_unit_test(refused_with_reason),
+                                       cmocka_unit_test(other_kinds_of_jpeg_are_named),
+                                       cmocka_unit_test(missing_scans_are_said),
+                                       cmocka_unit_test(texts_and_back),
+                                       cmocka_unit_test(checked)};
     return cmocka_run_group_tests_name("images", tests, NULL, NULL);
 }

@@ -10,6 +10,10 @@
 
 #include "data/name_list.h"
 
+enum { FOLDER_UNREAD = 14 };
+/* Endings of images that other programs read. */
+extern const char *const folder_unread[FOLDER_UNREAD];
+
 typedef struct folder_file {
     char *name;     /* below the root */
     size_t folder;  /* how much of the name is its folder */
@@ -20,11 +24,14 @@ typedef struct folder_file {
 typedef struct folder_files {
     folder_file *files; /* [count] */
     int64_t count, capacity;
-    int64_t others; /* files that are not images by their names */
+    int64_t unread[FOLDER_UNREAD]; /* images of kinds that are not read, by their names: of folder_unread[i] so many */
 } folder_files;
 
 /* The names of the folders in `root`, sorted by their bytes. */
 int folder_classes(name_list *out, const char *root);
+/* Whether there is a folder `path` with files right in it that are images by their names, or with folders. */
+typedef enum folder_content { FOLDER_IMAGES, FOLDER_FOLDERS } folder_content;
+int folder_holds(const char *path, folder_content what);
 /* All images of these classes. A class without images, or without a folder, is an error unless `sparse`. A folder of
  * another name is an error always: its images would have no label. */
 int folder_scan(folder_files *out, const char *root, const name_list *classes, int sparse);

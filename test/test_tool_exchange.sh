@@ -102,7 +102,7 @@ for name in vit_small_patch16_224.augreg_in1k deit3_small_patch16_224; do
     # shellcheck disable=SC2086
     "$tool" import "$vit" named.tgr $sizes_of_vit --timm $name >said.$name 2>&1
 done
-check "known by its name" sh -c "$tool info named.tgr | grep -q 'mean=0.5,0.5,0.5 std=0.5,0.5,0.5 crop_pct=0.9 .*=bicubic$'"
+check "known by its name" sh -c "$tool info named.tgr | grep -q 'mean=0.5,0.5,0.5 std=0.5,0.5,0.5 crop_pct=0.9 interpolation=bicubic orientation=exif$'"
 check "a name with several ways" grep -q "give one of deit3_small_patch16_224.fb_in1k, " said.deit3_small_patch16_224
 check "nothing to say then" sh -c "! grep -q assumed said.vit_small_patch16_224.augreg_in1k"
 # shellcheck disable=SC2086

@@ -101,8 +101,10 @@ static void misfits_are_named(void **state) {
     tgr_model *source = test_model(context, distilled), *model = test_model(context, distilled);
     const tgr_parameters *parameters = test_model_parameters(model);
     test_random random = test_random_start(2);
-    test_random_fill(&random, test_model_parameters(model)->values, parameters->floats, -1, 1);
-    test_random_fill(&random, test_model_parameters(model)->gradients, parameters->floats, -1, 1);
+    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+        test_random_fill(&random, tgr_value(parameters, i), parameters->tensors[i].count, -1, 1);
+        test_random_fill(&random, tgr_gradient(parameters, i), parameters->tensors[i].count, -1, 1);
+    }
     float *images = test_images(model, 1, 5);
     assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, 1));
     for (int64_t i = 0; i < parameters->tensor_count; i++) {

@@ -46,8 +46,10 @@ static tgr_parameters *new_parameters(int threads) {
 static void seal(tgr_parameters *parameters) {
     test_random random = test_random_start(5);
     assert_status(TGR_OK, tgr_parameters_seal(parameters));
-    test_random_fill(&random, parameters->values, parameters->floats, -1, 1);
-    test_random_fill(&random, parameters->gradients, parameters->floats, -1, 1);
+    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+        test_random_fill(&random, tgr_value(parameters, i), parameters->tensors[i].count, -1, 1);
+        test_random_fill(&random, tgr_gradient(parameters, i), parameters->tensors[i].count, -1, 1);
+    }
 }
 
 static float *copy_of(const float *x, int64_t count) {

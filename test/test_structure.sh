@@ -28,6 +28,19 @@ check "$(cd src/kernels && for name in */; do echo "${name%/}"; done | grep -vxE
     "no other folder of kernels"
 may layers "base|kernels|layers"
 may routing "base|kernels|layers|routing"
+# part FOLDER "FOLDER|FOLDER…": a folder of routing includes its headers and these folders.
+part() {
+    check "$(grep -rn --include='*.[ch]' '#include "routing/' "src/routing/$1" |
+        grep -vE "#include \"routing/([a-z_]+\.h|($1|$2)/)")" "src/routing/$1 knows the layer's headers ${2:+and $2}"
+}
+part slots
+part gates "slots"
+part losses "slots|gates"
+part methods "slots|gates|losses"
+part handles "gates"
+check "$(grep -n '#include "routing/[a-z]*/' src/routing/*.[ch] | grep -vE '"routing/losses/')" "the layer knows losses alone"
+check "$(cd src/routing && for name in */; do echo "${name%/}"; done | grep -vxE 'slots|gates|losses|methods|handles')" \
+    "no other folder of routing"
 may model "base|kernels|layers|routing|model"
 may optimizer "base|kernels|optimizer"
 may teacher "base|kernels|layers|routing|model|optimizer|teacher"

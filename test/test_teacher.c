@@ -225,6 +225,8 @@ static void test_cache_is_no_cache(void **unused) {
         check_cached_pass(&s, &plain, ids, 20, 20); /* too late */
         for (int64_t i = 0; i < 20; i++) ids[i] = 1000 + capacity - known - 10 + i;
         check_cached_pass(&s, &plain, ids, 20, 10); /* the last ten that found room, and ten that did not */
+        assert_status(TGR_OK, tgr_model_forward(s.student, TGR_TRAIN, images, 4));
+        assert_status(TGR_OK, tgr_model_forward(plain.student, TGR_TRAIN, images, 4));
         check_cached_pass(&s, &plain, (const int64_t[]){0, 5, 1000, 1001}, 4, 0);
         uint64_t before = 0, after = 0;
         assert_status(TGR_OK, tgr_context_allocations(s.context, &before));

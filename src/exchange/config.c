@@ -35,11 +35,11 @@ tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_s
     TGR_TRY(tgr_source_open(&source, file));
     TGR_TRY(tgr_texts_present(file, &own));
     TGR_TRY(tgr_config_create(&config, context));
-    tgr_status status = own ? tgr_texts_read(config, file) : tgr_sizes_read(config, &source);
-    if (status == TGR_OK) status = check_plan(context, config, &source);
-    if (status == TGR_OK)
-        *out = config;
-    else
-        tgr_config_free(config);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(own ? tgr_texts_read(config, file) : tgr_sizes_read(config, &source));
+    TGR_TRY_DONE(check_plan(context, config, &source));
+    *out = config;
+done:
+    if (status != TGR_OK) tgr_config_free(config);
     return status;
 }

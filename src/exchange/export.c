@@ -52,10 +52,12 @@ tgr_status tgr_model_export(tgr_model *model, const char *path, tgr_element elem
     TGR_TRY(tgr_model_parameters(model, &parameters));
     TGR_TRY(tgr_model_config(model, &config));
     TGR_TRY(tgr_safetensors_writer_create(&writer, tgr_model_context(model)));
-    tgr_status status = add_tensors(writer, parameters, element);
-    if (status == TGR_OK) status = tgr_texts_write(writer, config);
-    if (status == TGR_OK) status = add_texts(writer, texts, text_count);
-    if (status == TGR_OK) status = tgr_safetensors_writer_save(writer, path);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(add_tensors(writer, parameters, element));
+    TGR_TRY_DONE(tgr_texts_write(writer, config));
+    TGR_TRY_DONE(add_texts(writer, texts, text_count));
+    TGR_TRY_DONE(tgr_safetensors_writer_save(writer, path));
+done:
     tgr_safetensors_writer_free(writer);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights and state of a model from a file: everything is checked and all memory allocated before the first number
  * changes. */
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/struct.h"
@@ -38,6 +39,7 @@ static void resample(const tgr_model *model, const import_positions *positions, 
     const tgr_dimensions *d = tgr_model_dimensions(model);
     int64_t prefix = tgr_match_position_prefix(model);
     int64_t grid = tgr_match_square_root(positions->count / d->dim - prefix);
+    TGR_ASSERT(grid > 0);
     tgr_resample_positions(d->dim, prefix, grid, positions->values, d->grid, to);
 }
 
@@ -54,7 +56,8 @@ static tgr_status fill(tgr_model *model, tgr_parameters *parameters, const tgr_s
             continue;
         }
         TGR_TRY(tgr_source_find(source, name, &found, &index, &entry));
-        TGR_TRY(tgr_safetensors_read(source->file, index, tgr_value(parameters, i))); /* cannot fail: it was checked */
+        TGR_ASSERT(found); /* tgr_match_check has seen it, so that reading it cannot fail either */
+        TGR_TRY(tgr_safetensors_read(source->file, index, tgr_value(parameters, i)));
     }
     return TGR_OK;
 }
@@ -75,9 +78,11 @@ tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const
     TGR_TRY(tgr_match_check(model, &source, &chosen));
     TGR_TRY(tgr_texts_check_heads(config, file));
     tgr_context *context = tgr_model_context(model);
-    tgr_status status = read_positions(&positions, context, parameters, &source);
-    if (status == TGR_OK) status = fill(model, parameters, &source, &chosen, &positions);
-    if (status == TGR_OK) tgr_model_forget(model);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(read_positions(&positions, context, parameters, &source));
+    TGR_TRY_DONE(fill(model, parameters, &source, &chosen, &positions));
+    tgr_model_forget(model);
+done:
     tgr_release(context, positions.values, (size_t)positions.count, sizeof(float));
     return status;
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/status.h"
 #include "exchange/foreign.h"
@@ -32,7 +33,8 @@ int tgr_match_is_positions(const char *name) {
 
 int64_t tgr_match_position_prefix(const tgr_model *model) {
     const tgr_config *config = NULL;
-    (void)tgr_model_config(model, &config); /* cannot fail: neither is NULL */
+    const tgr_status status = tgr_model_config(model, &config);
+    TGR_ASSERT(status == TGR_OK); /* neither is NULL */
     return tgr_option_i64(config, TGR_OPTION_POSITION_CLS) ? tgr_model_dimensions(model)->prefix_tokens : 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/status.h"
 #include "exchange/match.h"
@@ -60,8 +61,7 @@ static tgr_status read_patches(tgr_config *config, const tgr_source *source, fil
     return set(config, TGR_OPTION_PATCH_SIZE, sizes->patch);
 }
 
-/* Positions cover only the patches, or the prefix tokens as well. It cannot be ambiguous: no two squares above 0 are 1
- * or 2 apart. */
+/* Positions cover only the patches, or the prefix tokens as well. */
 static tgr_status read_tokens(tgr_config *config, const tgr_source *source, file_sizes *sizes) {
     tgr_safetensors_entry positions;
     int distilled;
@@ -70,6 +70,8 @@ static tgr_status read_tokens(tgr_config *config, const tgr_source *source, file
     int64_t tokens = positions.count / sizes->dim;
     int64_t patches_alone = tgr_match_square_root(tokens);
     const int64_t grid = patches_alone > 0 ? patches_alone : tgr_match_square_root(tokens - 1 - distilled);
+    /* It cannot be ambiguous: no two squares above 0 are 1 or 2 apart. */
+    TGR_ASSERT(patches_alone == 0 || tgr_match_square_root(tokens - 1 - distilled) == 0);
     char shape[TGR_SHAPE_BYTES];
     TGR_REQUIRE(grid > 0, TGR_ERROR_FILE_MISMATCH, "'pos_embed' is %s; the grid of patches must be square",
                 tgr_shape_write(shape, positions.ndim, positions.dims));

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 
 static const char *const wrappers[] = {"module.", "model.", "_orig_mod."};
@@ -103,6 +104,7 @@ const char *tgr_shape_write(char text[TGR_SHAPE_BYTES], int ndim, const int64_t 
     int used = snprintf(text, TGR_SHAPE_BYTES, "[");
     for (int i = 0; i < ndim; i++)
         used += snprintf(text + used, TGR_SHAPE_BYTES - (size_t)used, i ? ", %lld" : "%lld", (long long)dims[i]);
+    TGR_ASSERT(used + 1 < TGR_SHAPE_BYTES);
     snprintf(text + used, TGR_SHAPE_BYTES - (size_t)used, "]");
     return text;
 }

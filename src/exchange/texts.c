@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/options.h"
 #include "base/status.h"
@@ -13,7 +14,8 @@
 #define KEY_BYTES   128
 
 static void write_key(char text[KEY_BYTES], const char *key) {
-    snprintf(text, KEY_BYTES, TGR_TEXT_PREFIX "%s", key);
+    const int length = snprintf(text, KEY_BYTES, TGR_TEXT_PREFIX "%s", key);
+    TGR_ASSERT(length < KEY_BYTES);
 }
 
 static tgr_status find_text(const tgr_safetensors *file, const char *key, const char **value) {

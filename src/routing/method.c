@@ -2,15 +2,15 @@
 /* The methods of TGR_METHOD_MAP by index. */
 #include "routing/method.h"
 
-const tgr_method tgr_method_dense = {0}; /* a method without a router, and so without steps */
+#define ONE(...) +1
+enum { METHODS = 0 TGR_METHOD_MAP(ONE) };
 
-static const tgr_method *const methods[] = {
+static const tgr_method *const methods[METHODS] = {
 #define ROW(index, NAME, word, ...) [index] = &tgr_method_##word,
     TGR_METHOD_MAP(ROW)
 #undef ROW
 };
 
 const tgr_method *tgr_method_find(int index) {
-    int there = index >= 0 && index < (int)(sizeof methods / sizeof *methods) && methods[index] != NULL;
-    return there && methods[index]->score != NULL ? methods[index] : NULL;
+    return index >= 0 && index < METHODS && methods[index]->score != NULL ? methods[index] : NULL;
 }

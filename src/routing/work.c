@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the record and the working memory of a router live. */
+/* Planning the record and the working memory of a router. */
 #include "routing/work.h"
 
 #include "routing/each.h"

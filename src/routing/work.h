@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The working memory of one layer's router: what no value of routing.h holds. */
+/* The working memory of one layer's router: everything that is not a value of routing.h. */
 #ifndef TGR_ROUTING_WORK_H
 #define TGR_ROUTING_WORK_H
 
@@ -7,7 +7,7 @@
 #include "routing/router.h"
 
 typedef struct tgr_routing_work {
-    /* From one step to a later one: */
+    /* Kept from one function to a later one: */
     float *noisy_logits, *noisy_probabilities; /* [T, E], where there is noise */
     float *dgates;                             /* [T, K], or [most slots] where the method weighs_slots */
     void *own;                                 /* the method's: see method.h */
@@ -20,7 +20,7 @@ typedef struct tgr_routing_work {
 } tgr_routing_work;
 
 /* Takes the record's buffers and the working memory for up to `tokens` tokens from the arena: for passes in TGR_EVAL,
- * or in either mode for TGR_TRAIN. All but the method's own. */
+ * or in either mode for TGR_TRAIN. Everything but the method's own. */
 void tgr_routing_plan(const tgr_layer_router *router, tgr_mode mode, tgr_arena *arena, int64_t tokens,
                       tgr_routing *routing, tgr_routing_work *work);
 

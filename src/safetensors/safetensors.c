@@ -122,9 +122,11 @@ tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, con
     TGR_REQUIRE_ARGUMENT(path);
     tgr_safetensors *file = NULL;
     TGR_TRY(create(&file, context));
-    tgr_status status = tgr_file_bytes_open(&file->file, context, path, 1);
-    if (status == TGR_OK) status = read_file(file, path);
-    if (status == TGR_OK) *out = file;
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_file_bytes_open(&file->file, context, path, 1));
+    TGR_TRY_DONE(read_file(file, path));
+    *out = file;
+done:
     if (status != TGR_OK) tgr_safetensors_close(file);
     return status;
 }
@@ -140,8 +142,10 @@ tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *conte
     TGR_TRY(create(&file, context));
     file->file.bytes = bytes;
     file->file.size = size;
-    const tgr_status status = read_file(file, "memory");
-    if (status == TGR_OK) *out = file;
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(read_file(file, "memory"));
+    *out = file;
+done:
     if (status != TGR_OK) tgr_safetensors_close(file);
     return status;
 }

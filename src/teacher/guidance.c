@@ -8,6 +8,8 @@
  * the second has a gradient for every expert's logit of the student, chosen or not. */
 #include "teacher/inside.h"
 
+#include "base/assert.h"
+
 tgr_moe_layer *tgr_teacher_student_layer(const tgr_teacher *teacher, int64_t layer) {
     return tgr_model_layer(teacher->student, layer);
 }
@@ -22,7 +24,13 @@ static double layer_weight(const tgr_teacher *teacher) {
     return teacher->distill_weight / (double)teacher->match.layers;
 }
 
+/* A forward that ran, on the batch of the student's last forward. */
+__attribute__((unused)) static int has_seen_batch(const tgr_teacher *teacher) {
+    return teacher->batch > 0 && teacher->batch == tgr_model_batch(teacher->student);
+}
+
 double tgr_teacher_distill(const tgr_teacher *teacher) {
+    TGR_ASSERT(has_seen_batch(teacher));
     double sum = 0;
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         const float *p = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch).probabilities;
@@ -32,6 +40,7 @@ double tgr_teacher_distill(const tgr_teacher *teacher) {
 }
 
 double tgr_teacher_objective(const tgr_teacher *teacher) {
+    TGR_ASSERT(has_seen_batch(teacher));
     double sum = 0;
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         double balance, entropy;
@@ -54,6 +63,7 @@ static void train_routers(tgr_teacher *teacher) {
 }
 
 void tgr_teacher_backward(tgr_teacher *teacher) {
+    TGR_ASSERT(has_seen_batch(teacher) && teacher->can_backward);
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         const float *p = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch).probabilities;
         tgr_moe_layer_guide(tgr_teacher_student_layer(teacher, i), p, layer_weight(teacher));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <zlib.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/initialise.h"
 #include "base/status.h"
@@ -45,6 +46,7 @@ static tgr_status make_routers(tgr_teacher *teacher, const tgr_config *config) {
         snprintf(name, sizeof name, "layers.%lld.router.weight", (long long)i);
         TGR_TRY(tgr_parameters_add(teacher->parameters, &index, name, 0, 2,
                                    (const int64_t[]){teacher->experts, teacher->dim}));
+        TGR_ASSERT(index == i); /* tensor i is R_i */
     }
     TGR_TRY(tgr_parameters_seal(teacher->parameters));
     for (int64_t i = 0; i < teacher->match.layers; i++)
@@ -54,11 +56,13 @@ static tgr_status make_routers(tgr_teacher *teacher, const tgr_config *config) {
 
 /* The student's optimizer options, but with the learning rate of teacher_lr. */
 static tgr_status make_optimizer(tgr_teacher *teacher, const tgr_config *config) {
+    tgr_status status = TGR_OK;
     tgr_config *own = NULL;
     double rate = tgr_option_f64(config, TGR_OPTION_TEACHER_LR);
     TGR_TRY(tgr_config_copy(&own, config));
-    tgr_status status = rate > 0 ? tgr_config_set_f64(own, TGR_OPTION_LR, rate) : TGR_OK;
-    if (status == TGR_OK) status = tgr_optimizer_create(&teacher->optimizer, own, teacher->parameters);
+    if (rate > 0) TGR_TRY_DONE(tgr_config_set_f64(own, TGR_OPTION_LR, rate));
+    TGR_TRY_DONE(tgr_optimizer_create(&teacher->optimizer, own, teacher->parameters));
+done:
     tgr_config_free(own);
     return status;
 }
@@ -114,17 +118,17 @@ tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model 
     teacher->backbone = backbone;
     tgr_model_retain(student);
     teacher->student = student;
-    tgr_status status = set_up(teacher);
-    if (status != TGR_OK) {
-        tgr_teacher_free(teacher);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(set_up(teacher));
     *out = teacher;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_teacher_free(teacher);
+    return status;
 }
 
 void tgr_teacher_retain(tgr_teacher *teacher) {
-    atomic_fetch_add(&teacher->references, 1);
+    int before = atomic_fetch_add(&teacher->references, 1);
+    TGR_ASSERT(before > 0);
 }
 
 void tgr_teacher_free(tgr_teacher *teacher) {

@@ -2,6 +2,7 @@
 /* The standalone teacher router, on a host's features. */
 #include "tgrmoe/teacher.h"
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/context.h"
 #include "base/initialise.h"
@@ -51,13 +52,12 @@ tgr_status tgr_teacher_router_create(tgr_teacher_router **out, tgr_context *cont
     TGR_TRY(tgr_allocate(context, (void **)&router, 1, sizeof *router));
     tgr_context_retain(context);
     router->context = context;
-    tgr_status status = set_up(router, config, dim, experts);
-    if (status != TGR_OK) {
-        tgr_teacher_router_free(router);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(set_up(router, config, dim, experts));
     *out = router;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_teacher_router_free(router);
+    return status;
 }
 
 void tgr_teacher_router_free(tgr_teacher_router *router) {
@@ -91,6 +91,7 @@ static tgr_status reserve(tgr_teacher_router *router, int64_t tokens) {
     router->capacity = tokens;
     arena = (tgr_arena){.base = memory, .capacity = arena.used};
     plan(&router->batch, &arena, tokens);
+    TGR_ASSERT(!arena.overflow && arena.used == router->memory_bytes);
     return TGR_OK;
 }
 

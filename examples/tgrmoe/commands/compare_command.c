@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A run whose command line has changed must not go on. */
+/* A run must not be continued with a different command line. */
 #include "commands/compare_command.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "commands/options.h"
 #include "failure.h"
 
-/* The method, what the user set of its options, and what the row sets. */
+/* The method, those of the user's settings that it uses, and the row's own settings. */
 static int add_settings(tool_arguments *out, const tool_arguments *given, const compare_subject *subject) {
     int result = 0;
     out->setting_count = 0;
@@ -53,7 +53,7 @@ int compare_command(tool_arguments *out, run_paths *paths, const compare_plan *p
     return add_settings(out, from, subject);
 }
 
-/* What decides the outcome, as a command line. */
+/* What determines the outcome, as a command line. */
 static char *command_line(const tool_arguments *arguments) {
     char *text = NULL;
     size_t size = 0;
@@ -75,10 +75,10 @@ int compare_command_keep(const compare_plan *plan, int index, const tool_argumen
     if (!text) TRY(fail_with("no memory for a command line"));
     if (file && getline(&before, &room, file) > 0) {
         if (strcmp(before, text) != 0) {
-            TRY(
-                fail_with("--out %s holds this run with other settings; choose another folder or delete it. Then: %s"
-                          "now: %s",
-                          plan->compared.out, before, text));
+            TRY(fail_with(
+                "--out %s already has this run with other settings; choose another folder or delete it. Then: %s"
+                "now: %s",
+                plan->compared.out, before, text));
         }
         goto done;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* All test images at once: top-1, routing, and what files are asked for. */
+/* Prints top-1 and routing, and writes the files that are asked for. */
 #include "commands/eval.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ static int check_arguments(const tool_arguments *arguments) {
     return 0;
 }
 
-/* The images must be of the size and the labels of the classes that the model knows. */
+/* The images must have the model's size, and their labels must be among its classes. */
 static int fit_data(tool_subject *subject) {
     int result = 0;
     int64_t size = 0, channels = 0;
@@ -77,7 +77,7 @@ done:
     return result;
 }
 
-/* The student's teacher routers are in its file; the dense model that they read is in another. */
+/* The student's file has its teacher routers; the dense model whose features they read is in another file. */
 static int open_oracle(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
     tgr_checkpoint *file = NULL;
@@ -141,7 +141,7 @@ static void close_subject(tool_subject *subject) {
     dataset_free(&subject->data);
 }
 
-/* Four-byte numbers, the lowest byte first on any machine. */
+/* Four-byte numbers, little-endian on every machine. */
 static int write_numbers(const char *flag, const char *path, const void *numbers, size_t count) {
     int result = 0;
     const unsigned char *from = numbers;
@@ -191,7 +191,7 @@ done:
     return result;
 }
 
-/* A line like the last one of train --json. */
+/* A line like the final one of train --json. */
 static int write_json(const char *path, double top1, const tgr_probe *probe) {
     int result = 0;
     double entropy = NAN, dropped = NAN, cv = NAN;

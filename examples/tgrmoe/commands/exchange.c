@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From flags and from files of either kind. */
+/* From flags, and from files of either kind. */
 #include "commands/exchange.h"
 
 #include <stdio.h>

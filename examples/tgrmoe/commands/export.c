@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A dense model comes out as timm loads it. */
+/* A dense model is written so that timm can load it. */
 #include "commands/export.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "models/file.h"
 #include "models/saved_preprocessing.h"
 
-/* A model of one channel has one mean and one deviation. */
+/* A model with one channel has one mean and one deviation. */
 static void cut_channels(preprocessing_text texts[PREPROCESSING_TEXTS], int64_t channels) {
     for (int i = 0; i < PREPROCESSING_TEXTS && channels == 1; i++) texts[i].text[strcspn(texts[i].text, ",")] = '\0';
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A checkpoint's parts, or a safetensors file's tensors; then the model, if there is one. */
+/* The parts of a checkpoint or the tensors of a safetensors file, then the model, if there is one. */
 #include "commands/info.h"
 
 #include <string.h>

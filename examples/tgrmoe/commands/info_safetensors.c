@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names and texts are anyone's. */
+/* Names and texts come from strangers. */
 #include "commands/info_safetensors.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static const char *element_name(tgr_element element) {
     return "?";
 }
 
-/* Names and texts are anyone's; a terminal must not obey them. */
+/* A terminal must not obey what names and texts contain. */
 static void print_plainly(const char *text) {
     for (; *text; text++) {
         const unsigned char byte = (unsigned char)*text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From the library's own table. */
+/* Printed from the library's own table. */
 #include "commands/options.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@ done:
     return result;
 }
 
-/* Names between bars, with `bar` between them. */
+/* Writes names that are separated by bars, with `bar` instead. */
 static void write_names(FILE *to, const char *names, const char *bar) {
     for (const char *at = names; *at; at++) {
         if (*at == '|') {
@@ -34,7 +34,7 @@ static void write_names(FILE *to, const char *names, const char *bar) {
     }
 }
 
-/* What may be set, such as "0 to 4096" or "dense|vmoe|tgr"; `bar` stands between choices. */
+/* The allowed values, such as "0 to 4096" or "dense|vmoe|tgr"; choices are separated by `bar`. */
 static void write_allowed(FILE *to, const description *option, const char *bar) {
     if (option->type == TGR_TYPE_CHOICE) {
         write_names(to, option->choices, bar);

@@ -14,8 +14,8 @@
 enum { PATH_SIZE = 4096, NAME_SIZE = 64, FILES_MAX = 5 };
 
 typedef struct source {
-    const char *name;   /* as on the command line */
-    const char *folder; /* where the archive unpacks to, tried after the folder itself */
+    const char *name;   /* as given on the command line */
+    const char *folder; /* what the archive unpacks to, tried after the folder itself */
     int label_bytes, classes;
     const char *train[FILES_MAX], *test[FILES_MAX]; /* IDX: images, labels */
     double mean[DATASET_CHANNELS_MAX], deviation[DATASET_CHANNELS_MAX];
@@ -159,7 +159,7 @@ static int find_kind(const char *folder, const char *name, dataset_kind *kind) {
             return 0;
         }
     }
-    return fail_usage("--dataset is '%s'; allowed are idx, cifar10, cifar100, folder", name);
+    return fail_usage("--dataset is '%s'; it must be idx, cifar10, cifar100 or folder", name);
 }
 
 static int load_set(image_set *out, const char *folder, dataset_kind kind, const char *const names[FILES_MAX]) {
@@ -200,7 +200,7 @@ static int count_classes(const image_set *set, int64_t *classes) {
     return 0;
 }
 
-/* From files of many images. */
+/* From files that hold many images. */
 static int load_sets(dataset *out, const char *folder, int train) {
     int result = 0;
     dataset data = {.kind = out->kind};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A list of names, each with memory of its own. */
+/* A list of names, which it owns. */
 #ifndef TOOL_DATA_NAME_LIST_H
 #define TOOL_DATA_NAME_LIST_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* JPEG to RGB with 8 bits. */
+/* JPEG to 8-bit RGB. */
 #ifndef TOOL_IMAGES_DECODE_JPEG_H
 #define TOOL_IMAGES_DECODE_JPEG_H
 

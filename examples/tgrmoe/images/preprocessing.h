@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is done to an image before a model sees it. It goes with the weights, into files of either kind. */
+/* What is done to an image before a model sees it. It is stored with the weights, in both kinds of files. */
 #ifndef TOOL_IMAGES_PREPROCESSING_H
 #define TOOL_IMAGES_PREPROCESSING_H
 
@@ -12,7 +12,7 @@ enum { ASSUMED_MEAN = 1, ASSUMED_STD = 2, ASSUMED_CROP = 4, ASSUMED_INTERPOLATIO
 /* All fields have 8 bytes: no padding. */
 typedef struct preprocessing {
     double mean[IMAGE_CHANNELS], deviation[IMAGE_CHANNELS]; /* of pixel/255, by channel */
-    double crop_pct;       /* the image's side, as a share of the shorter side that photographs are resized to */
+    double crop_pct;       /* side of the image, as a fraction of the shorter side that photographs are resized to */
     int64_t interpolation; /* an `interpolation` */
     int64_t assumed;       /* a set of ASSUMED_… */
     int64_t upright;       /* 1: photographs are turned as EXIF says; 0: taken as they are stored */
@@ -21,7 +21,8 @@ typedef struct preprocessing {
 /* timm's for DeiT: ImageNet's mean and deviation, crop_pct 0.9, bicubic; all of it assumed. Photographs are turned
  * upright, which timm and torchvision do not do. */
 void preprocessing_defaults(preprocessing *out);
-/* Fails unless deviations are above 0, crop_pct is from 0.01 to 1, and so on; `where` begins the message. */
+/* Fails unless all values are valid (deviations above 0, crop_pct from 0.01 to 1 …); the message begins with
+ * `where`. */
 int preprocessing_check(const preprocessing *wanted, const char *where);
 
 int preprocessing_equal(const preprocessing *a, const preprocessing *b);

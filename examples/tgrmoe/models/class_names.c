@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of classes as bytes and as text. */
+/* Names as bytes in a checkpoint and as text in safetensors. */
 #include "models/class_names.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ int class_names_pack(char **out, uint64_t *size, const name_list *names) {
     return 0;
 }
 
-/* Whether the name is UTF-8 (but for forms that nobody writes) without control characters. */
+/* Whether the name is UTF-8 (overlong forms aside) without control characters. */
 static int is_line(const char *name) {
     for (const unsigned char *at = (const unsigned char *)name; *at;) {
         const int more = *at < 0x80 ? 0 : *at < 0xC2 ? -1 : *at < 0xE0 ? 1 : *at < 0xF0 ? 2 : *at < 0xF5 ? 3 : -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Models from files of either kind. */
+/* A safetensors file is recognised by its first bytes; everything else is taken for a checkpoint. */
 #include "models/file.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ done:
     return result;
 }
 
-/* The library names the tensor, this the file. */
+/* The library's message names the tensor, this adds the file. */
 #define LIBRARY_IN(path, call)                                                    \
     do {                                                                          \
         if ((call) != TGR_OK) TRY(fail_with("%s: %s", (path), tgr_last_error())); \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A model from a file of either kind: a checkpoint that this tool saved (its part "model"), or safetensors. */
+/* A model from a file of either kind: a checkpoint of this tool, or safetensors. */
 #ifndef TOOL_MODELS_FILE_H
 #define TOOL_MODELS_FILE_H
 
@@ -9,7 +9,7 @@
 
 enum { MODEL_FILE_SETTINGS = 3 };
 
-/* Whether the file begins as safetensors do. */
+/* Whether the file begins like safetensors. */
 int model_file_is_safetensors(const char *path, int *yes);
 
 /* Of the command line's settings, those that may describe a model in safetensors: what its shapes do not tell. How many
@@ -27,7 +27,7 @@ int model_file_open_set(tgr_model **out, tgr_context *context, const char *path,
 /* The model of a safetensors file, with options of the caller's own. */
 int model_file_make(tgr_model **out, tgr_context *context, const tgr_safetensors *file, const char *path,
                     const tool_setting *settings, int count);
-/* The same by the file's name alone. */
+/* The same, given only the path. */
 int model_file_import(tgr_model **out, tgr_context *context, const char *path, const tool_setting *settings, int count);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Safetensors are what can be brought to other images and classes, so a checkpoint becomes such a file first. */
+/* Only import from safetensors can change images and classes, so a checkpoint is first exported to a temporary file. */
 #include "models/fitted.h"
 
 #include <errno.h>
@@ -60,7 +60,7 @@ done:
     return result;
 }
 
-/* The file, or what a checkpoint's model is exported to, for as long as it is open. */
+/* The file itself, or the temporary file that a checkpoint's model is exported to. */
 static int open_as_safetensors(tgr_safetensors **out, tgr_context *context, const char *path) {
     int result = 0, safetensors = 0;
     TRY(model_file_is_safetensors(path, &safetensors));
@@ -72,7 +72,7 @@ done:
     return result;
 }
 
-/* Whether a model must change to have the images and classes of another one of its width. */
+/* Whether a model must change to have the images and classes of another model of the same width. */
 static int must_change(const tgr_config *own, const tgr_config *like, int *yes) {
     static const tgr_option options[] = {TGR_OPTION_IMAGE_SIZE, TGR_OPTION_CLASSES, TGR_OPTION_EMBED_DIM};
     int result = 0, differs[3] = {0};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A checkpoint has the part "preprocessing", or what a run on images without folders recorded of itself; safetensors
- * have texts. */
+/* A checkpoint has the part "preprocessing" or, from a run on IDX or CIFAR, the run's state; safetensors have texts. */
 #include "models/saved_preprocessing.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How images are prepared for the model in a file. */
+/* How images are to be prepared for the model in a file. */
 #ifndef TOOL_MODELS_SAVED_PREPROCESSING_H
 #define TOOL_MODELS_SAVED_PREPROCESSING_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of a fresh model: what the user set comes first; sizes come from the data, the length from the plan. */
+/* What the user set comes first; the rest is derived from the data, the teacher and the length of training. */
 #include "run/configure.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "run/augmentation.h"
 #include "run/images.h"
 
-/* Features of a frozen teacher are cached when those of all training images fit into this. */
+/* Features of a frozen teacher are cached if those of all training images fit into this. */
 enum { CACHE_MB_MOST = 1500 };
 
 static int apply_settings(tgr_config *config, const tool_arguments *arguments) {
@@ -42,8 +42,7 @@ done:
     return result;
 }
 
-/* Photographs are made as large as the model takes them, and a model without a size of its own takes them as its
- * teacher does. */
+/* Photographs are resized to the model's image size, which defaults to the teacher's. */
 static int fit_photographs(tgr_config *config, tool_run *run) {
     int result = 0;
     int64_t size = 0;
@@ -58,7 +57,7 @@ done:
     return result;
 }
 
-/* DeiT's sizes are for images of 224 pixels; small images get the sizes of the preset for Fashion-MNIST. */
+/* DeiT's sizes are for images of 224 pixels; small images get those of the preset for Fashion-MNIST. */
 static int fit_to_data(tgr_config *config, const dataset *data) {
     int result = 0;
     int64_t classes = 0;
@@ -78,9 +77,9 @@ done:
     return result;
 }
 
-/* With --epochs the schedule spans the run. With --steps it does not: such a run may go on later with more steps, and
- * must be the same then as one that was never interrupted. A guidance window needs a length to be a share of, though.
- */
+/* With --epochs the schedule spans the run. With --steps it does not: such a run may be continued with more steps,
+ * and must then equal one that was never interrupted. A guidance window, however, is a share of the length and
+ * needs one. */
 static int plan_length(tgr_config *config, const tool_run *run) {
     int result = 0, given = 0;
     double start = 0, end = 0;
@@ -94,7 +93,7 @@ done:
     return result;
 }
 
-/* Whether the method in force is in the option's column of methods. */
+/* Whether the option's column of methods names the method. */
 static int find_use(const tgr_config *config, tgr_option option, int *used) {
     int result = 0;
     const char *methods = NULL;
@@ -108,7 +107,7 @@ done:
     return result;
 }
 
-/* Which routers a teacher can guide. */
+/* Fails if a teacher cannot guide the method's routers. */
 static int check_guidable(const tgr_config *config) {
     int result = 0, used = 0;
     const char *methods = NULL;
@@ -122,7 +121,7 @@ done:
     return result;
 }
 
-/* An upcycled model starts as its dense parent where gates sum to one. */
+/* An upcycled model starts out equal to its dense parent only if gates sum to one. */
 static int plan_upcycling(tgr_config *config, const tool_arguments *arguments) {
     int result = 0, used = 0;
     int64_t upcycle = 0;
@@ -137,7 +136,7 @@ done:
     return result;
 }
 
-/* A recipe of augmentation may smooth labels. */
+/* Some recipes of augmentation smooth labels. */
 static int plan_smoothing(tgr_config *config, const tool_arguments *arguments) {
     int result = 0, given = 0;
     const double smoothing = augment_label_smoothing(arguments);
@@ -147,7 +146,7 @@ done:
     return result;
 }
 
-/* Where images never change (there is no augmentation), the teacher need not see them again. */
+/* Without augmentation images never change, so the teacher need not see them again. */
 static int plan_cache(tgr_config *config, const tool_run *run) {
     int result = 0;
     const tgr_config *teacher = NULL;

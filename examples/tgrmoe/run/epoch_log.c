@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON lines by cJSON. A number that does not exist is null. */
+/* JSON lines by cJSON. A number that does not exist (NAN) is written as null. */
 #include "run/epoch_log.h"
 
 #include <cjson/cJSON.h>
@@ -28,7 +28,7 @@ static int line_epoch(const char *line) {
     return number;
 }
 
-/* The lines of epochs 1 … keep, as one text in new memory; "" when there is no such file. */
+/* The lines of epochs 1 … keep as one allocated text; "" if there is no such file. */
 static int read_kept(const char *path, int64_t keep, char **text) {
     int result = 0;
     char *line = NULL, *kept = NULL;
@@ -48,7 +48,7 @@ done:
     return result;
 }
 
-/* Lines that stay are in a new file before the old one goes, so that none is lost whenever the run is killed. */
+/* The lines to keep are in a new file before it replaces the old one, so that none is lost if the run is killed. */
 static int replace_log(FILE **out, const char *path, const char *kept) {
     int result = 0;
     char *fresh = NULL;
@@ -84,7 +84,7 @@ done:
     return result;
 }
 
-/* Shares of the probe's tokens in its latest run, [layers, experts]. */
+/* Each expert's share of the probe's tokens in that run, [layers, experts]. */
 static int add_load(cJSON *object, const tgr_probe *probe, int64_t run) {
     int result = 0;
     cJSON *rows = cJSON_AddArrayToObject(object, "load");
@@ -149,8 +149,7 @@ done:
     return result;
 }
 
-/* How each epoch's routing agrees with the final one, and what share of the tokens changes expert after it once more.
- */
+/* How far each epoch's routing agrees with the final one, and the share of tokens that still change expert after it. */
 static int add_consistency(cJSON *object, const tool_run *run, int64_t epochs) {
     int result = 0;
     const tgr_probe *probe = run->probe;

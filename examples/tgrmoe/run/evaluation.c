@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Evaluation in batches: top-1 of all images, routing of the probe. */
+/* In batches: top-1 of all images, routing of the probe. */
 #include "run/evaluation.h"
 
 #include <string.h>
@@ -19,8 +19,8 @@ static int64_t count_correct(const float *logits, const int32_t *labels, int64_t
     return correct;
 }
 
-/* The first `count` images in batches, none of which reaches across the end of the probe, so that the probe's routing
- * is that of its own tokens. */
+/* The first `count` images in batches. None of them crosses the end of the probe, so that the probe's routing does not
+ * depend on other images. */
 typedef struct evaluation_order {
     int64_t count, probed, batch, at;
 } evaluation_order;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From flags, or from files of models. */
+/* From flags, or from the files of models. */
 #include "run/images.h"
 
 #include <stdio.h>

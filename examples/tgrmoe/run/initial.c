@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every tensor, of weights and of what routers keep next to them, that has the same name and shape there. */
+/* Copies every tensor, weights as well as the state of routers, that has the same name and shape in the file. */
 #include "run/initial.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "models/fitted.h"
 #include "run/initial_upcycle.h"
 
-/* Copies tensor `index` if `from` has its like. *taken counts the numbers copied. */
+/* Copies tensor `index` if `from` has one of the same name and shape. *taken counts the numbers copied. */
 static int take_tensor(tgr_parameters *to, int64_t index, tgr_parameters *from, int64_t *taken) {
     int result = 0, ndim = 0, other_ndim = 0;
     const char *name = NULL;

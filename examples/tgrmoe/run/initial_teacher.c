@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A student that is fine-tuned goes on with the routing it had. */
+/* So a student that is fine-tuned continues with the routing it had. */
 #include "run/initial_teacher.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "models/file.h"
 #include "models/part.h"
 
-/* The router of a layer that has another shape in the file, for another number of experts, stays fresh. */
+/* A router whose shape differs in the file (another number of experts) stays new. */
 static int take_router(tgr_parameters *to, int64_t index, tgr_parameters *from) {
     int result = 0, ndim = 0, other_ndim = 0;
     const char *name = NULL;
@@ -44,7 +44,7 @@ int run_take_teacher(tool_run *run, const char *path) {
         goto done;
     }
     LIBRARY(tgr_model_load(&student, run->context, path, PART_MODEL));
-    if (tgr_teacher_create(&teacher, run->backbone, student) != TGR_OK) goto done; /* It never had one. */
+    if (tgr_teacher_create(&teacher, run->backbone, student) != TGR_OK) goto done; /* It never had a teacher. */
     LIBRARY(tgr_checkpoint_create(&file, run->context));
     LIBRARY(tgr_checkpoint_add_teacher(file, PART_TEACHER, teacher));
     if (tgr_checkpoint_load(file, path) != TGR_OK) {

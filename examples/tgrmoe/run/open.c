@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a fresh run and one that goes on have each of their own, and what they share. */
+/* A fresh run and a resumed one, and what they have in common. */
 #include "run/open.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #include "run/same_settings.h"
 #include "run/state.h"
 
-/* Whole batches only, unless there is not even one. */
+/* An epoch has whole batches only, unless there is not even one. */
 static void count_steps(tool_run *run) {
     const tool_arguments *arguments = run->arguments;
     run->steps_per_epoch = run->state.images / run->state.batch;
@@ -78,7 +78,7 @@ done:
     return result;
 }
 
-/* What trains the model and looks at it: teacher, loss, optimizer, probe. */
+/* What trains and observes the model: teacher, loss, optimizer, probe. */
 static int open_training(tool_run *run) {
     int result = 0;
     int64_t method = 0, layers = 0;
@@ -119,7 +119,7 @@ done:
     return result;
 }
 
-/* Without --epochs or --steps a resumed run ends where it was planned to. */
+/* Without --epochs or --steps, a resumed run ends where it was originally planned to. */
 static int plan_end(tool_run *run) {
     int result = 0;
     int64_t total = 0;
@@ -172,7 +172,7 @@ int run_open(tool_run *run, const tool_arguments *arguments) {
     if (arguments->limit != UNSET) image_set_limit(train, arguments->limit);
     if (arguments->resume && arguments->limit == UNSET) image_set_limit(train, run->state.images);
     if (train->root) TRY(class_names_pack(&run->class_names, &run->class_names_size, &run->data.names));
-    /* The probe looks at the first images, which should be of all classes. */
+    /* The probe sees the first images, which should be of all classes. */
     TRY(image_set_mix(train));
     TRY(image_set_mix(&run->data.test));
     TRY(arguments->resume ? open_resumed(run) : open_fresh(run));

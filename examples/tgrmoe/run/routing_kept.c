@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Routing kept, as a line: of all MoE layers, then of each. */
+/* One line: the share of all MoE layers, then of each. */
 #include "run/routing_kept.h"
 
 #include <stdlib.h>

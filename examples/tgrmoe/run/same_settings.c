@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A flag that was not given agrees with anything. */
+/* A flag that was not given agrees with every saved value. */
 #include "run/same_settings.h"
 
 #include <inttypes.h>
@@ -42,7 +42,7 @@ done:
     return result;
 }
 
-/* Every option that the user set has the value that the saved model has. */
+/* Every option that the user set must have the saved model's value. */
 static int check_options(const tool_run *run) {
     int result = 0;
     const tool_arguments *arguments = run->arguments;

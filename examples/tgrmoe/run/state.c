@@ -5,7 +5,7 @@
 #include "failure.h"
 #include "models/part.h"
 
-/* Registers what a run consists of. */
+/* Registers everything that a run consists of. */
 static int register_parts(tool_run *run, tgr_checkpoint *file) {
     int result = 0;
     run_state *state = &run->state;

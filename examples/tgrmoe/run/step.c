@@ -17,7 +17,7 @@ done:
     return result;
 }
 
-/* An image that changes must not come from the teacher's cache. */
+/* The teacher's cache must not be used for images that change. */
 static int run_teacher(const tool_run *run, const tool_batch *batch) {
     int result = 0;
     tgr_teacher *teacher = run->teacher;

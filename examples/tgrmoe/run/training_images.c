@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each epoch has an order of its own, and changes each image in a way of its own if the recipe says so. */
+/* Each epoch has its own order, and its own variant of each image if the recipe changes images. */
 #include "run/training_images.h"
 
 #include "failure.h"

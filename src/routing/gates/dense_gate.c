@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "routing/each.h"
 #include "routing/gates/softmax_gate.h"
 #include "routing/slots/dispatch.h"
@@ -21,7 +22,7 @@ typedef struct dense_job {
     int renormalize;
     double threshold;
     const tgr_choices *choices;
-    const tgr_slots *slots; /* once they are there */
+    const tgr_slots *slots; /* once they are made */
     float *gates;           /* [T, K] or [S], written */
     const float *dgates;    /* [S] */
     float *dlogits;         /* [T, E] */
@@ -40,7 +41,7 @@ static const float *q_of(const dense_job *job, int64_t token) {
     return job->choices->gate_probabilities + token * job->experts;
 }
 
-/* Which of the token's choices the expert is, -1 for none. */
+/* The token's choice that is this expert, or -1. */
 static int64_t choice_of(const dense_job *job, int64_t token, int64_t expert) {
     for (int64_t choice = token * job->top_k; choice < (token + 1) * job->top_k; choice++)
         if (job->choices->experts[choice] == expert) return choice;
@@ -70,6 +71,8 @@ static int walk_on(const dense_job *job, int64_t token, walk *w) {
 }
 
 static int64_t slot_at(const dense_job *job, const walk *w) {
+    TGR_ASSERT(job->slots->first_slot[w->expert] <= job->slots->slots_of_token[w->place]);
+    TGR_ASSERT(job->slots->first_slot[w->expert + 1] > job->slots->slots_of_token[w->place]);
     return job->slots->slots_of_token[w->place];
 }
 

@@ -8,7 +8,7 @@
 #include "kernels/linear_products.h"
 #include "routing/each.h"
 
-#define EPSILON 1e-6 /* that of the authors of Soft MoE, added to the squared length */
+#define EPSILON 1e-6 /* as in the authors' code of Soft MoE; added to the squared length */
 
 void tgr_similarity_plan(const tgr_similarity *similarity, int64_t dim, int64_t tokens, tgr_arena *arena,
                          tgr_similarity_work *work) {

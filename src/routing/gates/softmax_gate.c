@@ -3,8 +3,8 @@
  *
  *     dl = q ⊙ (dq - Σ_e q_e · dq_e)
  *
- * where dq is zero but for the K chosen: there it is dg_k, or when renormalised (dg_k - Σ_j dg_j · g_j) / Σ_j q of the
- * j-th. */
+ * where dq is zero except for the K chosen; there it is dg_k, or when renormalised (dg_k - Σ_j dg_j · g_j) / Σ_j q of
+ * the j-th. */
 #include "routing/gates/softmax_gate.h"
 
 #include "kernels/parallel_rows.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The gate of V-MoE (Riquelme et al., arXiv 2106.05974, section 2.1):
  *
- *     q = softmax(l + ε),   ε ~ Normal(0, (router_noise / E)²) in training, 0 else
+ *     q = softmax(l + ε),   ε ~ Normal(0, (router_noise / E)²) in training, otherwise 0
  *     the experts of a token: the K largest of q
  *     g_k = q of the k-th, or with renormalize q of the k-th / Σ_j q of the j-th */
 #ifndef TGR_ROUTING_GATES_SOFTMAX_GATE_H

@@ -29,7 +29,7 @@ void tgr_moe_free(tgr_moe *moe) {
     tgr_context_free(context);
 }
 
-/* Whether a [rows, columns] and b of the same shape share memory. Sizes that do not fit are caught later. */
+/* Whether a [rows, columns] and b of the same shape share memory. Sizes that do not fit are detected later. */
 static int overlap(const float *a, const float *b, int64_t rows, int64_t columns) {
     int64_t count;
     if (!tgr_multiply(rows, columns, &count) || count > INT64_MAX / (int64_t)sizeof(float)) return 0;

@@ -8,7 +8,7 @@
  *     switch       E · Σ_e f_e · mean_t p_{t,e}
  *     z            mean_t (ln Σ_e exp l_{t,e})²
  *
- * P_{t,e} is the probability that expert e is among the K of token t when its noise, Normal(0, 1/E²), is drawn again,
+ * P_{t,e} is the probability that expert e is among the K of token t when its noise, Normal(0, 1/E²), is redrawn,
  * and τ_t the K-th largest noisy logit; p and l are without noise. f_e is the share of choices that fall on expert e,
  * before capacity, and a constant for the gradient. Values are means or scale-free, so that they do not grow with the
  * batch. */
@@ -17,7 +17,7 @@
 
 #include "routing/work.h"
 
-/* Those that have a weight. A step of a tgr_method. */
+/* Those whose weight is not 0. A step of a tgr_method. */
 void tgr_balance_losses(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                         const tgr_choices *choices, tgr_routing_work *work, tgr_losses *losses);
 

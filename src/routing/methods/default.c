@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Default MoE (Panda et al., NeurIPS 2025, arXiv 2504.12463): the router gets a dense gradient from sparse experts. An
- * expert that a token was not sent to is stood in for by its default output Ê_i, a running mean of what it gave:
+ * expert that a token was not sent to is replaced by its default output Ê_i, a running mean of its outputs:
  *
  *     y_t = Σ_i p_{t,i} · (E_i(x_t) if i ∈ TopK(p_t), else Ê_i),     p = softmax(l), not renormalised
  *
@@ -9,18 +9,17 @@
  *     Ê_i ← β · Ê_i + (1 - β) · m_i,     m_i = mean of E_i(x_t) over the tokens that chose i,
  *
  * and uses the updated Ê. The mean is weighted by p_{t,i} with default_weighted, the paper's final variant. Ê starts at
- * zero; experts that nobody chose keep theirs. In backward dp_i is ⟨dy, E_i(x)⟩ or ⟨dy, Ê_i⟩, so every logit of every
+ * zero; experts that no token chose keep theirs. In backward dp_i is ⟨dy, E_i(x)⟩ or ⟨dy, Ê_i⟩, so every logit of every
  * token has a gradient; Ê itself is a constant. Evaluation uses Ê and leaves it alone.
  *
  * Micro-batches: the update belongs to the optimizer step, not to the pass. m_i is the mean over all micro-batches of
- * the step so far, and Ê_i the blend of it with Ê_i as of the start of the step. A batch that is not cut is the paper's
- * case; for one that is, Ê after the last micro-batch is what the whole batch would have given, whatever the number of
- * cuts, so that β keeps its meaning (updating once per micro-batch instead would forget β^micro-batches a step).
- * Earlier micro-batches can only use what has been seen by then. A pass in training when no gradient is held begins a
- * step.
+ * the step so far, and Ê_i the blend of it with Ê_i as of the start of the step. A batch that is not split is the
+ * paper's case; if it is split, Ê after the last micro-batch is what the whole batch would have given, however it is
+ * split, so that β keeps its meaning (updating once per micro-batch would forget by β^micro-batches per step). Earlier
+ * micro-batches can only use what has been seen so far. A pass in training while no gradients are held begins a step.
  *
- * A mean that is not finite is not blended in: gradients of a failed step can be thrown away, Ê could not. Every choice
- * is computed; top-1 is the largest p. A router without experts has no use for Ê: it learns from its chosen gates.
+ * A mean that is not finite is not blended in: the gradients of a failed step can be discarded, Ê could not. No choice
+ * is dropped; top-1 is the largest p. A router without experts does not use Ê: it learns from its chosen gates.
  *
  * The sum over the experts that a token was not sent to is one product of a [T, E] matrix that is zero where it was,
  * with Ê [E, dim]; in backward, one with Êᵀ. */
@@ -37,8 +36,10 @@
 #define MEAN_COLUMNS 64
 
 typedef struct default_own {
-    int64_t value, mean,
-        weight; /* state tensors: Ê [E, dim]; of the step under way m [E, dim] and what is behind it [E] */
+    /* State tensors. */
+    int64_t value;  /* [E, dim], Ê */
+    int64_t mean;   /* [E, dim], m of the current step */
+    int64_t weight; /* [E], its weight */
     double beta;
     int weighted;
 } default_own;
@@ -46,7 +47,7 @@ typedef struct default_own {
 typedef struct default_work {
     float *by_expert;     /* [T, E]: in forward p, 0 where selected; in backward dp */
     double *batch_mean;   /* [E, dim], of this pass */
-    double *batch_weight; /* [E]; 0 where nobody chose the expert */
+    double *batch_weight; /* [E]; 0 where no token chose the expert */
 } default_work;
 
 static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
@@ -70,7 +71,7 @@ static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *aren
     buffers->batch_weight = tgr_arena_take(arena, experts, 1, sizeof *buffers->batch_weight);
 }
 
-/* Without experts there is no combine_backward, and so nothing but the gates has a gradient. */
+/* Without experts there is no combine_backward, so only the gates have a gradient. */
 static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                   tgr_routing_work *work, tgr_choices *choices) {
     default_work *buffers = work->own;
@@ -124,7 +125,7 @@ typedef struct blend_job {
     float *value, *mean, *weight;            /* [E, dim], [E, dim], [E] */
 } blend_job;
 
-/* One expert's Ê, moved by what this pass adds to the mean of the step. */
+/* Updates one expert's Ê by what this pass adds to the mean of the step. */
 static void blend_task(void *data, int64_t expert, int worker) {
     const blend_job *job = data;
     const double *batch_mean = job->batch_mean + expert * job->dim;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The distilled router: an embedding of patches and places, and a product with Ê. */
+/* The distilled router: an embedding of patches and positions, and a product with Ê. */
 #include "routing/methods/distilled_router.h"
 
 #include <math.h>
@@ -65,7 +65,7 @@ typedef struct place_job {
     float *features;                /* [T, width] */
 } place_job;
 
-/* Puts the prefix tokens of one image in their place, and adds the positions. */
+/* Fills in the prefix tokens of one image, and adds the positions. */
 static void place_task(void *data, int64_t image, int worker) {
     const place_job *job = data;
     float *features = job->features + image * job->image_floats;
@@ -122,8 +122,8 @@ double tgr_distilled_router_imitate(const tgr_layer_router *router, const tgr_ro
     return job.share * sum;
 }
 
-/* The embedding's gradients other than W's, from dfeatures: sums over images first, then over places. (W's needs no
- * such care: prefix tokens have patches of zeros.) */
+/* The embedding's gradients other than W's, from dfeatures: summed first over images, then over positions. (W's needs
+ * no such care: prefix tokens have patches of zeros.) */
 static void place_backward(const tgr_distilled_router *distilled, tgr_layer_router *router,
                            const tgr_routing_pass *pass, tgr_distilled_work *work) {
     const tgr_kernels *kernels = router->compute->kernels;

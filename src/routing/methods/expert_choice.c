@@ -8,8 +8,10 @@
  *     y_t = Σ_{e: t ∈ S_e} p_{t,e} · expert_e(x_t)
  *
  * The tokens compete within the whole batch, in evaluation too: a token's outcome depends on its batch. Without a limit
- * there would be nothing to choose, hence no capacity factor of 0. There is no K; each token has one choice on record
- * (top-1): of the experts that took it the one with the largest p, or, where none did, the router's first, not kept. */
+ * there would be nothing to choose, so a capacity factor of 0 is not allowed. There is no K; each token has one choice
+ * on record (top-1): of the experts that took it, the one with the largest p, or, if none did, the router's first,
+ * which is not kept. */
+#include "base/assert.h"
 #include "base/status.h"
 #include "routing/each.h"
 #include "routing/gates/topk.h"
@@ -73,8 +75,8 @@ typedef struct choice_job {
     int64_t tokens, experts, capacity;
     const float *p;         /* [T, E] */
     int32_t *taken;         /* [E, C] */
-    tgr_choices *choices;   /* while they are made */
-    const tgr_slots *slots; /* once they are there */
+    tgr_choices *choices;   /* while being made */
+    const tgr_slots *slots; /* once they are made */
     const float *dgates;    /* [S] */
     float *dlogits;         /* [T, E] */
 } choice_job;
@@ -86,8 +88,8 @@ static choice_job job_of(const tgr_layer_router *router, const tgr_routing_pass 
                         .p = choices->gate_probabilities};
 }
 
-/* One expert takes its C best tokens, ascending: all that are better than the worst one taken, and of its equals the
- * first. */
+/* One expert takes its C best tokens, in ascending order: all that are better than the worst one taken, and the first
+ * of its equals. */
 static void take_tokens(void *data, int64_t expert, int worker) {
     const choice_job *job = data;
     int64_t better;
@@ -100,9 +102,10 @@ static void take_tokens(void *data, int64_t expert, int worker) {
         uint32_t key = tgr_falling_key(tokens.p[t * tokens.stride]);
         if (key < worst || (key == worst && equals-- > 0)) *taken++ = (int32_t)t;
     }
+    TGR_ASSERT(taken == job->taken + (expert + 1) * job->capacity);
 }
 
-/* Of the experts that took a token the one with the largest p, ties to the lower; -1 where none did. */
+/* Of the experts that took a token, the one with the largest p, ties to the lower; -1 if none did. */
 static void find_best_taker(const choice_job *job, int32_t *best) {
     for (int64_t t = 0; t < job->tokens; t++) best[t] = -1;
     for (int64_t e = 0; e < job->experts; e++) {
@@ -151,7 +154,7 @@ static void assign(const tgr_layer_router *router, const tgr_routing_pass *pass,
     tgr_index_slots(pass->tokens, slots);
 }
 
-/* With g_e = dp_{t,e}, zero but for the experts that took t: dl = p ⊙ (g - Σ_e p_e · g_e). */
+/* With g_e = dp_{t,e}, zero except for the experts that took t: dl = p ⊙ (g - Σ_e p_e · g_e). */
 static void backward_token(const void *data, int64_t token) {
     const choice_job *job = data;
     const float *p = job->p + token * job->experts;

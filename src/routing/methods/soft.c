@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Soft MoE (Puigcerver et al., ICLR 2024, arXiv 2308.00951): no token is assigned anywhere. An expert computes S slots
  * of each image, a slot being a mixture of the image's tokens, and a token gets a mixture of all slots' outputs;
- * everything is differentiable, and no image sees another. For an image X [N, dim], with unit vectors by rows
+ * everything is differentiable, and images do not affect each other. For an image X [N, dim], with unit vectors by rows
  * (similarity.h):
  *
  *     L = scale · unit(X) · unit(Φ)ᵀ               [N, E·S]
@@ -10,15 +10,15 @@
  *     X̃ = Dᵀ·X                                     [E·S, dim], rows e·S … e·S + S - 1 for expert e
  *     Y = C·Ỹ,  Ỹ = experts(X̃)                     [N, dim]
  *
- *     dC = dY·Ỹᵀ,  dỸ = Cᵀ·dY,  dDᵀ = dX̃·Xᵀ,  dX = D·dX̃ + the part of dL, which is the sum of what both softmaxes give
+ *     dC = dY·Ỹᵀ,  dỸ = Cᵀ·dY,  dDᵀ = dX̃·Xᵀ,  dX = D·dX̃ + the part from dL, the sum of both softmaxes' gradients
  *
- * Φ [E·S, dim] and the one scale learn. S is soft_slots, or ceil(N / E), as many as make the cost that of one expert
- * for each token. Slots of an expert stand image by image, so that first_slot[e] = e · images · S.
+ * Φ [E·S, dim] and the single scale are learned. S is soft_slots, or ceil(N / E), which costs as much as one expert per
+ * token. Slots of an expert are stored image by image, so first_slot[e] = e · images · S.
  *
- * There is no choice to record, but what comes closest to it: p_{t,e} = Σ_s C_{t,eS+s}, the share of expert e in what
- * token t gets; logits are log Σ_s exp L_{t,eS+s}, whose softmax p is; top-1 is the expert with the largest p, always
- * kept. The load is the slots that an expert computed, the same for all. slot_of_choice and token_of_slot have no
- * meaning. A teacher has no router here to guide. */
+ * There is no choice to record; the closest to it is p_{t,e} = Σ_s C_{t,eS+s}, the share of expert e in what token t
+ * gets; logits are log Σ_s exp L_{t,eS+s}, whose softmax p is; top-1 is the expert with the largest p, always kept. The
+ * load is the number of slots that an expert computed, the same for all. slot_of_choice and token_of_slot have no
+ * meaning. There is no router that a teacher could guide. */
 #include <math.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ typedef struct soft_work {
     float *combine, *dcombine;      /* [T, E·S], C */
     float *dispatch, *ddispatch;    /* [images, E·S, N], Dᵀ */
     float *lse;                     /* [T], log Σ exp of each row of L */
-    float *by_image;                /* [images, E·S, dim], rows of slots in another order than the experts' */
+    float *by_image;                /* [images, E·S, dim], the slots' rows, image by image, unlike the experts' */
     tgr_gemm *products;             /* [images] */
 } soft_work;
 
@@ -58,7 +58,7 @@ static float scale_of(const tgr_layer_router *router) {
     return *tgr_value(router->parameters, ((const soft_own *)router->own)->scale);
 }
 
-/* A layer on its own, where N is not known, needs soft_slots. */
+/* A standalone layer, where N is not known, needs soft_slots. */
 static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
     soft_own *own = router->own;
     int64_t experts = router->options.experts, sequence = router->shape.sequence, one = 1;
@@ -69,7 +69,7 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
     if (slots == 0) slots = (sequence + experts - 1) / experts;
     own->slots = slots;
     own->similarity.count = experts * slots;
-    /* Only the direction of a row of Φ matters: decay would do nothing but make it turn faster. */
+    /* Only the direction of a row of Φ matters: decay would only make it turn faster. */
     TGR_TRY(tgr_layer_router_add(router, &own->similarity.vectors, prefix, "router.phi", TGR_TENSOR_NO_DECAY, 2,
                                  (const int64_t[]){experts * slots, router->shape.dim}));
     return tgr_layer_router_add(router, &own->scale, prefix, "router.scale", TGR_TENSOR_NO_DECAY, 1, &one);
@@ -294,7 +294,7 @@ static void dispatch_softmax_backward(void *data, int64_t image, int worker) {
         for (int64_t s = 0; s < slots; s++) dcombine[t * slots + s] += ddispatch[s * tokens + t];
 }
 
-/* From dL to the gradient of the cosines, L / scale; and to that of the scale. */
+/* From dL to the gradient of the cosines, L / scale, and to that of the scale. */
 static void scale_backward(const void *data, int64_t token, double *sum) {
     const score_job *job = data;
     const float *cosines = job->buffers->similarity.cosines + token * job->image_slots;
@@ -305,7 +305,7 @@ static void scale_backward(const void *data, int64_t token, double *sum) {
     }
 }
 
-/* dL, which dcombine becomes, is the sum of what both softmaxes give. */
+/* dL, into which dcombine is turned, is the sum of both softmaxes' gradients. */
 static void score_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                            const float *dlogits, int accumulate, tgr_routing_work *work, float *dx) {
     const soft_own *own = router->own;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* StableMoE (Dai et al., ACL 2022, arXiv 2204.08396): learn where tokens go, then let the routing stand still. K is 1.
+/* StableMoE (Dai et al., ACL 2022, arXiv 2204.08396): learn a routing, then freeze it. K is 1.
  *
  * With the learned scores s_{t,i} = E_i · x_t, E the experts' centroids, and the distilled scores ŝ_t = Ê · D(X_t) of
  * distilled_router.h, a token's expert is
@@ -7,19 +7,19 @@
  *     a_t = argmax_i s_{t,i}     in training during stage 1
  *     a_t = argmax_i ŝ_{t,i}     in training during stage 2, and in evaluation always
  *
- * and the layer's output σ(s_{t,a}) · FFN_a(x_t), in both stages with the learned s. Two losses belong to training in
- * stage 1, and no other does, so that evaluation and stage 2 have the task's alone. With A_i the tokens of expert i in
- * this batch and n = T / E, both are means per token:
+ * and the layer's output σ(s_{t,a}) · FFN_a(x_t), in both stages with the learned s. There are two losses, only in
+ * training in stage 1; evaluation and stage 2 have only the task's. With A_i the tokens of expert i in this batch and n
+ * = T / E, both are means per token:
  *
  *     balance  stable_balance_weight / T · Σ_i (|A_i| - n) / n · Σ_{t in A_i} σ(s_{t,i})     the counts are constants
  *     distill  stable_distill_weight / T · Σ_t CE(ŝ_t, a_t)                                  a_t is a constant
  *
  * Stage 2 begins at the first step that is not before stable_stage1 · total_steps. Without total_steps it never does,
- * unless stable_stage1 is 0. From then on D and Ê are frozen (tgr_tensor.frozen_from), hence the routing of an image
- * never changes again; E learns on through the gate. The stage depends on the step alone: there is no state to save.
+ * unless stable_stage1 is 0. From then on D and Ê are frozen (tgr_tensor.frozen_from), so the routing of an image never
+ * changes again; E continues to learn through the gate. The stage depends only on the step: there is no state to save.
  *
- * The record's logits are the scores that chose, s or ŝ, and its probabilities their softmax; dlogits is that of s in
- * any case. */
+ * The record's logits are the scores that decided, s or ŝ, and its probabilities their softmax; dlogits is always the
+ * gradient of s. */
 #include "base/initialise.h"
 #include "base/status.h"
 #include "base/step_share.h"
@@ -71,7 +71,7 @@ static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *aren
     tgr_distilled_router_plan(&own->distilled, router, tokens, arena, &buffers->distilled);
 }
 
-/* Whether the pass is one of training in stage 1. */
+/* Whether the pass is in training, in stage 1. */
 static int is_learning(const tgr_layer_router *router, const tgr_routing_pass *pass) {
     return pass->mode == TGR_TRAIN && pass->step < ((const stable_own *)router->own)->stage2;
 }
@@ -98,7 +98,7 @@ static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, 
 typedef struct gate_job {
     int64_t experts;
     const tgr_choices *choices;
-    const double *factors; /* [E], ∂balance by a gate of each expert's tokens */
+    const double *factors; /* [E], ∂balance/∂g for the tokens of each expert */
     const float *dgates;   /* [T] */
     float *dlogits;        /* [T, E] */
 } gate_job;
@@ -108,7 +108,7 @@ static void add_gate(const void *data, int64_t token, double *sum) {
     sum[job->choices->experts[token]] += job->choices->gates[token];
 }
 
-/* The one score that a token's gate comes from += dgate · σ' */
+/* Adds dgate · σ' to the gradient of the one score that a token's gate comes from. */
 static void add_through_gate(const gate_job *job, int64_t token, double dgate) {
     double gate = job->choices->gates[token];
     job->dlogits[token * job->experts + job->choices->experts[token]] += (float)(dgate * (gate * (1 - gate)));

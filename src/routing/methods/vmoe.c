@@ -5,7 +5,7 @@
  *     y = Σ_{e ∈ TopK(q)} q_e · expert_e(x)         of the choices within an expert's capacity    (capacity.h)
  *     loss: importance and load                     of p = softmax(l)                             (balance.h)
  *
- * A choice beyond the capacity is dropped; with batch_prioritized those with the largest gates are kept. */
+ * Choices beyond the capacity are dropped; with batch_prioritized those with the largest gates are kept. */
 #include "routing/methods/parts.h"
 
 const tgr_method tgr_method_vmoe = {TGR_LINEAR_ROUTER, TGR_SOFTMAX_GATE, TGR_TOKEN_CHOICE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Capacity in two passes: who is kept, in order of priority; then slots, in order of tokens so that experts read memory
- * upwards. */
+/* Capacity in two steps: which choices are kept, in order of priority; then slots, in order of tokens, so that experts
+ * read memory in ascending order. */
 #include "routing/slots/capacity.h"
 
 #include <math.h>

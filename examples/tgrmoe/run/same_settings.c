@@ -65,6 +65,8 @@ done:
     return result;
 }
 
+enum { BATCH_MOST = 1 << 24 };
+
 /* What the file says of the run is as good as the file: each number that is used is checked against the data. */
 static int check_state(const tool_run *run) {
     int result = 0;
@@ -80,6 +82,10 @@ static int check_state(const tool_run *run) {
     if (saved->probe < 1 || saved->probe > data->test.count) {
         TRY(fail_with("%s: its probe is of %" PRId64 " images; there are %" PRId64 " test images", path, saved->probe,
                       data->test.count));
+    }
+    if (saved->batch > BATCH_MOST) {
+        TRY(fail_with("%s: its batch is of %" PRId64 " images; at most %d are allowed", path, saved->batch,
+                      BATCH_MOST));
     }
     for (int64_t i = 0; i < data->train.channels; i++) {
         if (isfinite(saved->mean[i]) && isfinite(saved->deviation[i]) && saved->deviation[i] > 0) continue;

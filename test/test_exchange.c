@@ -416,7 +416,8 @@ static void check_asked(tgr_context *context, const char *options, test_edit edi
 static void what_shapes_do_not_tell_is_asked_for(void **state) {
     (void)state;
     static const char small[] =
-        "embed_dim=384 depth=12 heads=6 patch_size=16 channels=1 classes=2 image_size=%d position_cls=%d layer_scale=%g";
+        "embed_dim=384 depth=12 heads=6 patch_size=16 channels=1 classes=2 image_size=%d position_cls=%d "
+        "layer_scale=%g";
     tgr_context *context = test_context(1, 1);
     char options[256];
     check_asked(context, "embed_dim=64 depth=1 heads=1 patch_size=4 image_size=4 classes=2", (test_edit){0}, "heads",
@@ -437,6 +438,17 @@ static void what_shapes_do_not_tell_is_asked_for(void **state) {
         snprintf(answer, sizeof answer, "%d", grids[i].size);
         check_asked(context, options, (test_edit){0}, "image_size", grids[i].text, answer);
     }
+    /* More than one thing is asked for at once. */
+    tgr_model *source = test_model(context, "embed_dim=64 depth=1 heads=1 patch_size=4 image_size=8 classes=2"),
+              *model = NULL;
+    tgr_config *config = NULL;
+    made_file made = make_file(source, (test_edit){0});
+    assert_status(TGR_OK, tgr_config_import(&config, context, made.file));
+    assert_fails(TGR_ERROR_OPTION, "set option 'heads'; and no shape tells", tgr_model_create(&model, context, config));
+    assert_non_null(strstr(tgr_last_error(), "set option 'image_size'"));
+    end_file(&made);
+    tgr_config_free(config);
+    tgr_model_free(source);
     snprintf(options, sizeof options, small, 224, 0, 1e-6);
     check_asked(context, options, (test_edit){.gamma = 1}, "layer_scale", "vit_*_rope_ape", "1e-6");
     tgr_context_free(context);

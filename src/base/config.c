@@ -405,9 +405,15 @@ void tgr_config_ask(tgr_config *config, tgr_option option, const char *why) {
 }
 
 tgr_status tgr_config_check_asked(const tgr_config *config) {
-    for (int i = 0; i < ASKED_MOST; i++)
-        TGR_REQUIRE(config->asked[i].row == NULL, TGR_ERROR_OPTION, "%s; set option '%s'", config->asked[i].why,
-                    config->asked[i].row->key);
+    char all[ASKED_MOST * (TGR_ASK_BYTES + 64)] = "";
+    size_t used = 0;
+    for (int i = 0; i < ASKED_MOST; i++) {
+        const asked_option *asked = &config->asked[i];
+        if (asked->row == NULL) continue;
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s; set option '%s'", used > 0 ? "; and " : "",
+                                 asked->why, asked->row->key);
+    }
+    TGR_REQUIRE(used == 0, TGR_ERROR_OPTION, "%s", all);
     return TGR_OK;
 }
 

@@ -53,14 +53,37 @@ static void say_differences(const char *path, const fitted_sizes *file, const fi
     }
 }
 
+/* What was looked up is said: a file of another model of the same sizes cannot be told from one that timm knows. */
+static int say_looked_up(const char *path, const tgr_safetensors *file, const tgr_config *imported,
+                         const tool_setting *settings, int count) {
+    int result = 0, heads_given = 0, size_given = 0;
+    int64_t heads = 0, size = 0;
+    const char *own = NULL;
+    LIBRARY(tgr_safetensors_text(file, "tgrmoe.heads", &own));
+    LIBRARY(tgr_config_get_i64(imported, TGR_OPTION_HEADS, &heads));
+    LIBRARY(tgr_config_get_i64(imported, TGR_OPTION_IMAGE_SIZE, &size));
+    for (int i = 0; i < count; i++) {
+        heads_given |= strcmp(settings[i].key, "heads") == 0;
+        size_given |= strcmp(settings[i].key, "image_size") == 0;
+    }
+    if (own || (heads_given && size_given)) goto done;
+    fprintf(stderr, "%s: as in timm's models of these sizes:", path);
+    if (!heads_given) fprintf(stderr, " heads=%lld", (long long)heads);
+    if (!size_given) fprintf(stderr, "%s square images of %lld pixels", heads_given ? "" : ",", (long long)size);
+    fprintf(stderr, " (no shape tells it)\n");
+done:
+    return result;
+}
+
 int model_file_make(tgr_model **out, tgr_context *context, const tgr_safetensors *file, const char *path,
                     const tool_setting *settings, int count) {
     int result = 0;
-    tgr_config *config = NULL;
+    tgr_config *config = NULL, *imported = NULL;
     tgr_model *model = NULL;
     fitted_sizes before = {0}, after = {0};
     LIBRARY_IN(path, tgr_config_import(&config, context, file));
     TRY(read_sizes(&before, config));
+    LIBRARY(tgr_config_copy(&imported, config));
     for (int i = 0; i < count; i++) {
         LIBRARY(tgr_config_set(config, settings[i].key, settings[i].value));
     }
@@ -70,11 +93,13 @@ int model_file_make(tgr_model **out, tgr_context *context, const tgr_safetensors
                                         .resample = before.image_size != after.image_size,
                                         .fresh_head = before.classes != after.classes};
     LIBRARY_IN(path, tgr_model_import(model, file, &options));
+    TRY(say_looked_up(path, file, imported, settings, count));
     say_differences(path, &before, &after);
     *out = model;
     model = NULL;
 done:
     tgr_model_free(model);
+    tgr_config_free(imported);
     tgr_config_free(config);
     return result;
 }

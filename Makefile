@@ -49,8 +49,8 @@ include src/kernels/isa.mk src/kernels/blis.mk
 
 CFLAGS   ?= $(if $(DEBUG),-O0 -g3,-O3 -g)
 CXXFLAGS ?= $(if $(DEBUG),-O0 -g3,-O2 -g)
-# Sanitizers put branches into the code, in which gcc then sees faults that cannot be.
-WERROR   ?= $(if $(SANITIZE),,-Werror)
+# With sanitizers, or without optimization, gcc warns of faults that cannot be.
+WERROR   ?= $(if $(VARIANT),,-Werror)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wpointer-arith -Wwrite-strings $(WERROR)
 C_WARNINGS := $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes
 SANITIZER := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -89,8 +89,7 @@ tgr_status tgr_checkpoint_add_model(tgr_checkpoint *checkpoint, const char *name
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(model);
-    tgr_parameters *parameters = NULL;
-    TGR_TRY(tgr_model_parameters(model, &parameters));
+    tgr_parameters *parameters = tgr_model_parameters(model);
     TGR_TRY(add(checkpoint, name, (tgr_object){.kind = TGR_OBJECT_MODEL, .model = model, .parameters = parameters}));
     tgr_model_retain(model);
     return TGR_OK;

@@ -29,8 +29,9 @@ static tgr_status walk(tgr_context *context, const char *path, tgr_section_fn ea
     tgr_section_reader reader;
     tgr_section_header header;
     int more = 1;
-    tgr_status status = tgr_section_reader_open(&reader, context, path);
-    while (status == TGR_OK) {
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_section_reader_open(&reader, context, path));
+    for (;;) {
         TGR_TRY_DONE(tgr_section_reader_next(&reader, &header, &more));
         if (!more) break;
         if (each == NULL) {

@@ -47,21 +47,15 @@ static tgr_status too_small(const char *path, int64_t size, const char *what, in
 /* A config of a few bytes can describe a model of any size. Refuses one that cannot be in the file: each block has at
  * least one section, and compression has a limit. */
 static tgr_status check_size(tgr_context *context, const tgr_config *config, const char *path) {
-    tgr_status status = TGR_OK;
     struct stat state;
     tgr_model *plan = NULL;
-    tgr_parameters *parameters = NULL;
-    int64_t weights = 0;
     if (stat(path, &state) != 0) return tgr_file_fail(path, "cannot be opened");
     const int64_t size = (int64_t)state.st_size, depth = tgr_option_i64(config, TGR_OPTION_DEPTH);
     if (depth > size / TGR_SECTION_HEADER_BYTES) return too_small(path, size, "blocks", depth);
     TGR_TRY(tgr_model_assemble(&plan, context, config));
-    TGR_TRY_DONE(tgr_model_parameters(plan, &parameters));
-    TGR_TRY_DONE(tgr_parameters_total(parameters, &weights));
-    if (weights / (int64_t)TGR_DEFLATE_MAX_RATIO > size) status = too_small(path, size, "weights", weights);
-done:
+    const int64_t weights = tgr_parameters_number_count(tgr_model_parameters(plan));
     tgr_model_free(plan);
-    return status;
+    return weights / (int64_t)TGR_DEFLATE_MAX_RATIO <= size ? TGR_OK : too_small(path, size, "weights", weights);
 }
 
 static tgr_status load_into(tgr_context *context, tgr_model *model, const char *path, const char *name) {

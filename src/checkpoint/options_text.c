@@ -22,9 +22,8 @@ tgr_status tgr_options_write(const tgr_config *config, char *text, size_t *lengt
     for (int i = 0; i < TGR_OPTION_ROWS; i++) {
         const tgr_option_row *row = &tgr_option_rows[i];
         char value[VALUE_BYTES];
-        int set;
         TGR_TRY(tgr_config_get(config, row->key, value, sizeof value));
-        TGR_TRY(tgr_config_is_set(config, (tgr_option)row->number, &set));
+        int set = tgr_config_is_set(config, (tgr_option)row->number);
         *length += (size_t)snprintf(text + *length, TGR_OPTIONS_TEXT_BYTES - *length, "%s%s=%s\n",
                                     set ? set_word : default_word, row->key, value);
         TGR_ASSERT(*length < TGR_OPTIONS_TEXT_BYTES);
@@ -79,9 +78,8 @@ static tgr_status keep_default(tgr_config *config, const option_line *line, cons
     const tgr_option_row *row = tgr_option_find_key(line->key, strlen(line->key));
     TGR_ASSERT(row != NULL); /* take_set has seen all lines */
     const tgr_option option = (tgr_option)row->number;
-    int set;
     TGR_TRY(tgr_config_get(config, line->key, value, sizeof value));
-    TGR_TRY(tgr_config_is_set(config, option, &set));
+    int set = tgr_config_is_set(config, option);
     if (set || !tgr_option_is_used(config, option) || strcmp(value, line->value) == 0) return TGR_OK;
     *changed = 1;
     return set_option(config, line, file);

@@ -31,12 +31,10 @@ tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_s
     TGR_REQUIRE_ARGUMENT(file);
     tgr_config *config = NULL;
     tgr_source source;
-    int own;
     TGR_TRY(tgr_source_open(&source, file));
-    TGR_TRY(tgr_texts_present(file, &own));
     TGR_TRY(tgr_config_create(&config, context));
     tgr_status status = TGR_OK;
-    TGR_TRY_DONE(own ? tgr_texts_read(config, file) : tgr_sizes_read(config, &source));
+    TGR_TRY_DONE(tgr_texts_are_present(file) ? tgr_texts_read(config, file) : tgr_sizes_read(config, &source));
     TGR_TRY_DONE(check_plan(context, config, &source));
     *out = config;
 done:

@@ -32,10 +32,8 @@ int tgr_match_is_positions(const char *name) {
 }
 
 int64_t tgr_match_position_prefix(const tgr_model *model) {
-    const tgr_config *config = NULL;
-    const tgr_status status = tgr_model_config(model, &config);
-    TGR_ASSERT(status == TGR_OK); /* neither is NULL */
-    return tgr_option_i64(config, TGR_OPTION_POSITION_CLS) ? tgr_model_dimensions(model)->prefix_tokens : 0;
+    return tgr_option_i64(tgr_model_config(model), TGR_OPTION_POSITION_CLS) ? tgr_model_dimensions(model)->prefix_tokens
+                                                                            : 0;
 }
 
 int64_t tgr_match_square_root(int64_t count) {
@@ -141,8 +139,7 @@ static tgr_status check_extra(const match_pair *pair) {
 
 tgr_status tgr_match_check(tgr_model *model, const tgr_source *source, const tgr_import_options *options) {
     match_pair pair = {.model = model, .source = source, .options = options};
-    tgr_parameters *parameters = NULL;
-    TGR_TRY(tgr_model_parameters(model, &parameters));
+    tgr_parameters *parameters = tgr_model_parameters(model);
     pair.parameters = parameters;
     for (int64_t i = 0; i < parameters->tensor_count; i++) TGR_TRY(check_tensor(&pair, &parameters->tensors[i]));
     return check_extra(&pair);

@@ -46,7 +46,7 @@ static tgr_status all_have(const tgr_source *source, const char *wrapper, int *a
 tgr_status tgr_source_open(tgr_source *source, const tgr_safetensors *file) {
     tgr_safetensors_entry first = {.struct_size = sizeof first};
     *source = (tgr_source){.file = file, .prefix = ""};
-    TGR_TRY(tgr_safetensors_count(file, &source->count));
+    source->count = tgr_safetensors_count(file);
     if (source->count == 0) return TGR_OK;
     TGR_TRY(tgr_safetensors_entry_at(file, 0, &first));
     source->prefix = first.name;
@@ -66,7 +66,8 @@ static tgr_status find_joined(const tgr_source *source, const char *start, size_
     *index = -1;
     if (source->prefix_length + length + strlen(end) >= sizeof name) return TGR_OK;
     snprintf(name, sizeof name, "%.*s%.*s%s", (int)source->prefix_length, source->prefix, (int)length, start, end);
-    return tgr_safetensors_find(source->file, name, index);
+    *index = tgr_safetensors_find(source->file, name);
+    return TGR_OK;
 }
 
 tgr_status tgr_source_find_exactly(const tgr_source *source, const char *name, int64_t *index) {

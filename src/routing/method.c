@@ -11,6 +11,6 @@ static const tgr_method *const methods[METHODS] = {
 #undef ROW
 };
 
-const tgr_method *tgr_method_find(int index) {
+const tgr_method *tgr_method_of(int index) {
     return index >= 0 && index < METHODS && methods[index]->score != NULL ? methods[index] : NULL;
 }

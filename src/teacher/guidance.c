@@ -15,8 +15,8 @@ tgr_moe_layer *tgr_teacher_student_layer(const tgr_teacher *teacher, int64_t lay
 }
 
 int tgr_teacher_is_active(const tgr_teacher *teacher) {
-    tgr_parameters *student = NULL;
-    if (tgr_model_parameters(teacher->student, &student) != TGR_OK) return 0; /* cannot fail: neither is NULL */
+    if (teacher == NULL) return 0;
+    const tgr_parameters *student = tgr_model_parameters(teacher->student);
     return student->step >= teacher->window.first && student->step < teacher->window.end;
 }
 
@@ -52,14 +52,13 @@ double tgr_teacher_objective(const tgr_teacher *teacher) {
 }
 
 static void train_routers(tgr_teacher *teacher) {
-    tgr_parameters *student = NULL;
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         tgr_router_batch view = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch);
         tgr_objective_differentiate(&view);
     }
     teacher->parameters->micro++;
     /* The teacher routers are at the student's step in the schedule, even if guidance began late. */
-    if (tgr_model_parameters(teacher->student, &student) == TGR_OK) teacher->parameters->step = student->step;
+    teacher->parameters->step = tgr_model_parameters(teacher->student)->step;
 }
 
 void tgr_teacher_backward(tgr_teacher *teacher) {

@@ -15,11 +15,10 @@ static int64_t find_feature(tgr_layer_match *match, int64_t block) {
 }
 
 tgr_status tgr_match_layers(tgr_layer_match *match, const tgr_model *student, const tgr_model *backbone) {
-    const tgr_config *config = NULL;
     int64_t chosen_count = 0, depth = tgr_model_dimensions(backbone)->depth;
-    TGR_TRY(tgr_model_config(student, &config));
+    const tgr_config *config = tgr_model_config(student);
     const int64_t *chosen = tgr_option_list(config, TGR_OPTION_TEACHER_LAYERS, &chosen_count);
-    *match = (tgr_layer_match){.layers = tgr_model_layer_count(student)};
+    *match = (tgr_layer_match){.layers = tgr_model_moe_layer_count(student)};
     TGR_REQUIRE(match->layers >= 1, TGR_ERROR_ARGUMENT, "argument 'student' has no MoE layer that could be guided");
     TGR_REQUIRE(
         chosen_count <= 1 || chosen_count == match->layers, TGR_ERROR_RANGE,

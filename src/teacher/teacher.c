@@ -24,7 +24,7 @@ static void read_sizes(tgr_teacher *teacher) {
 
 static void read_options(tgr_teacher *teacher, const tgr_config *config) {
     teacher->feature = (tgr_feature)tgr_option_i64(config, TGR_OPTION_TEACHER_FEATURE);
-    teacher->joint = tgr_option_i64(config, TGR_OPTION_TEACHER_ROUTER) == 0;
+    teacher->joint = tgr_option_i64(config, TGR_OPTION_TEACHER_ROUTER) == TGR_TEACHER_ROUTER_JOINT;
     teacher->distill_weight = tgr_option_f64(config, TGR_OPTION_DISTILL_WEIGHT);
     teacher->load_weight = tgr_option_f64(config, TGR_OPTION_TEACHER_LOAD_WEIGHT);
     teacher->entropy_weight = tgr_option_f64(config, TGR_OPTION_TEACHER_ENTROPY_WEIGHT);
@@ -82,8 +82,7 @@ static tgr_status make_cache(tgr_teacher *teacher, const tgr_config *config) {
 
 /* On failure the caller frees the teacher. */
 static tgr_status set_up(tgr_teacher *teacher) {
-    const tgr_config *config = NULL;
-    TGR_TRY(tgr_model_config(teacher->student, &config));
+    const tgr_config *config = tgr_model_config(teacher->student);
     TGR_TRY(tgr_match_layers(&teacher->match, teacher->student, teacher->backbone));
     TGR_REQUIRE(tgr_option_is_used(config, TGR_OPTION_DISTILL_WEIGHT), TGR_ERROR_UNSUPPORTED,
                 "argument 'student' has a method without a softmax router, which cannot be guided");
@@ -95,8 +94,7 @@ static tgr_status set_up(tgr_teacher *teacher) {
     TGR_TRY(make_routers(teacher, config));
     TGR_TRY(make_optimizer(teacher, config));
     TGR_TRY(make_cache(teacher, config));
-    tgr_parameters *weights = NULL;
-    TGR_TRY(tgr_model_parameters(teacher->backbone, &weights));
+    tgr_parameters *weights = tgr_model_parameters(teacher->backbone);
     teacher->fingerprint =
         (uint32_t)crc32_z(0, (const Bytef *)weights->values, (z_size_t)weights->floats * sizeof(float));
     return TGR_OK;
@@ -168,14 +166,6 @@ int tgr_teacher_can_backward(const tgr_teacher *teacher) {
     return teacher->can_backward;
 }
 
-tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(teacher);
-    TGR_REQUIRE_ARGUMENT(active);
-    *active = tgr_teacher_is_active(teacher);
-    return TGR_OK;
-}
-
 tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
@@ -189,12 +179,8 @@ tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, 
     return TGR_OK;
 }
 
-tgr_status tgr_teacher_parameters(tgr_teacher *teacher, tgr_parameters **parameters) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(teacher);
-    TGR_REQUIRE_ARGUMENT(parameters);
-    *parameters = teacher->parameters;
-    return TGR_OK;
+tgr_parameters *tgr_teacher_parameters(tgr_teacher *teacher) {
+    return teacher != NULL ? teacher->parameters : NULL;
 }
 
 /* Depends on the gradients, not on the window: the student's step may just have left it. */

@@ -15,8 +15,6 @@ tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher);
 /* CRC-32 of the backbone's weights, which never change: a checkpoint refuses a different backbone. */
 uint32_t tgr_teacher_fingerprint(const tgr_teacher *teacher);
 
-/* Whether guidance is on at the student's current step. */
-int tgr_teacher_is_active(const tgr_teacher *teacher);
 /* Batch and mode of the last forward; the batch is 0 when it did not run (outside the window). */
 int64_t tgr_teacher_batch(const tgr_teacher *teacher);
 tgr_mode tgr_teacher_mode(const tgr_teacher *teacher);

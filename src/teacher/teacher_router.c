@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/parameters.h"
 #include "base/status.h"
+#include "base/struct.h"
 #include "teacher/objective.h"
 
 #define DIM_MOST     65536
@@ -109,17 +110,14 @@ tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *f
     return TGR_OK;
 }
 
-tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double *objective, double *balance,
-                                        double *entropy) {
+tgr_status tgr_teacher_router_measure(const tgr_teacher_router *router, tgr_teacher_measures *measures) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there has been no forward pass yet");
-    double cv2, h;
-    tgr_objective_measure(&router->batch, &cv2, &h);
-    if (objective != NULL) *objective = router->batch.load_weight * cv2 + router->batch.entropy_weight * h;
-    if (balance != NULL) *balance = cv2;
-    if (entropy != NULL) *entropy = h;
-    return TGR_OK;
+    tgr_teacher_measures found = {0};
+    tgr_objective_measure(&router->batch, &found.balance, &found.entropy);
+    found.objective = router->batch.load_weight * found.balance + router->batch.entropy_weight * found.entropy;
+    return TGR_STRUCT_WRITE(measures, &found, entropy);
 }
 
 tgr_status tgr_teacher_router_backward(tgr_teacher_router *router) {
@@ -133,10 +131,6 @@ tgr_status tgr_teacher_router_backward(tgr_teacher_router *router) {
     return TGR_OK;
 }
 
-tgr_status tgr_teacher_router_parameters(tgr_teacher_router *router, tgr_parameters **parameters) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(router);
-    TGR_REQUIRE_ARGUMENT(parameters);
-    *parameters = router->parameters;
-    return TGR_OK;
+tgr_parameters *tgr_teacher_router_parameters(tgr_teacher_router *router) {
+    return router != NULL ? router->parameters : NULL;
 }

@@ -97,7 +97,7 @@ static int classify(const classification *all, classifier *own, int64_t index) {
     TRY(preprocess_image(&own->loader.memory, &all->how, &own->loader.decoded, (int)all->size, &own->cropped));
     normalise(all, &own->cropped, own->input);
     LIBRARY(tgr_session_forward(own->session, own->input, 1));
-    LIBRARY(tgr_session_logits(own->session, &logits, NULL, NULL));
+    LIBRARY(tgr_session_logits(own->session, &logits));
     write_answer(&all->answers[index], logits, all->classes);
 done:
     return result;
@@ -177,9 +177,8 @@ static int print_answers(const classification *all) {
 
 static int open_model(classification *all, tgr_context *context, const char *path, const tool_arguments *arguments) {
     int result = 0;
-    const tgr_config *config = NULL;
     TRY(model_file_open_set(&all->model, context, path, arguments));
-    LIBRARY(tgr_model_config(all->model, &config));
+    const tgr_config *config = tgr_model_config(all->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &all->size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &all->channels));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &all->classes));

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tgrmoe/options.h>
 
-#include "commands/options.h"
 #include "failure.h"
 
 /* The method, those of the user's settings that it uses, and the row's own settings. */
@@ -17,7 +17,8 @@ static int add_settings(tool_arguments *out, const tool_arguments *given, const 
     TRY(arguments_set(out, "method", subject->method));
     if (subject->upcycled && !subject->finetuned) TRY(arguments_set(out, "upcycle", "1"));
     for (int i = 0; i < given->setting_count; i++) {
-        if (!option_applies(given->settings[i].key, subject->method)) continue;
+        const tgr_option option = tgr_option_find(given->settings[i].key); /* train says what is wrong with a key */
+        if (option && !tgr_method_uses_option(tgr_method_find(subject->method), option)) continue;
         TRY(arguments_set(out, given->settings[i].key, given->settings[i].value));
     }
     for (int i = 0; i < subject->option_count; i++) {

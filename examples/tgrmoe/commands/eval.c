@@ -42,9 +42,8 @@ static int check_arguments(const tool_arguments *arguments) {
 static int fit_data(tool_subject *subject) {
     int result = 0;
     int64_t size = 0, channels = 0;
-    const tgr_config *config = NULL;
     image_set *test = &subject->data.test;
-    LIBRARY(tgr_model_config(subject->model, &config));
+    const tgr_config *config = tgr_model_config(subject->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &subject->classes));
@@ -161,18 +160,19 @@ done:
 
 static int print_routing(const tgr_probe *probe) {
     int result = 0;
-    double entropy = 0, dropped = 0, cv = 0, *shares = NULL;
-    int64_t dead = 0, layers = 0, experts = 0;
-    LIBRARY(tgr_probe_shape(probe, &layers, NULL, &experts, NULL));
-    LIBRARY(tgr_probe_measure(probe, -1, 0, &cv, &entropy, &dropped, &dead, NULL));
-    shares = calloc((size_t)experts, sizeof *shares);
-    if (!shares) TRY(fail_with("no memory for the loads of %lld experts", (long long)experts));
-    printf("routing entropy %.4f nats, dropped %.4f, load cv %.3f, dead experts %lld\n", entropy, dropped, cv,
-           (long long)dead);
-    for (int64_t layer = 0; layer < layers; layer++) {
+    double *shares = NULL;
+    tgr_probe_description sizes = {.struct_size = sizeof sizes};
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
+    LIBRARY(tgr_probe_describe(probe, &sizes));
+    LIBRARY(tgr_probe_measure(probe, -1, 0, &measures));
+    shares = calloc((size_t)sizes.experts, sizeof *shares);
+    if (!shares) TRY(fail_with("no memory for the loads of %lld experts", (long long)sizes.experts));
+    printf("routing entropy %.4f nats, dropped %.4f, load cv %.3f, dead experts %lld\n", measures.entropy,
+           measures.dropped, measures.load_cv, (long long)measures.dead);
+    for (int64_t layer = 0; layer < sizes.layers; layer++) {
         LIBRARY(tgr_probe_load(probe, layer, 0, shares));
         printf("load of MoE layer %lld:", (long long)layer + 1);
-        for (int64_t e = 0; e < experts; e++) printf(" %.4f", shares[e]);
+        for (int64_t e = 0; e < sizes.experts; e++) printf(" %.4f", shares[e]);
         printf("\n");
     }
 done:
@@ -183,10 +183,10 @@ done:
 static int write_choices(const char *path, const tgr_probe *probe) {
     int result = 0;
     const int32_t *choices = NULL;
-    int64_t layers = 0, tokens = 0;
-    LIBRARY(tgr_probe_shape(probe, &layers, &tokens, NULL, NULL));
+    tgr_probe_description sizes = {.struct_size = sizeof sizes};
+    LIBRARY(tgr_probe_describe(probe, &sizes));
     LIBRARY(tgr_probe_choices(probe, 0, 0, &choices));
-    TRY(write_numbers("routing", path, choices, (size_t)(layers * tokens)));
+    TRY(write_numbers("routing", path, choices, (size_t)(sizes.layers * sizes.tokens)));
 done:
     return result;
 }
@@ -194,10 +194,10 @@ done:
 /* A line like the final one of train --json. */
 static int write_json(const char *path, double top1, const tgr_probe *probe) {
     int result = 0;
-    double entropy = NAN, dropped = NAN, cv = NAN;
-    if (probe) LIBRARY(tgr_probe_measure(probe, -1, 0, &cv, &entropy, &dropped, NULL, NULL));
+    tgr_routing_measures measures = {.struct_size = sizeof measures, .load_cv = NAN, .entropy = NAN, .dropped = NAN};
+    if (probe) LIBRARY(tgr_probe_measure(probe, -1, 0, &measures));
     const char *const keys[] = {"top1", "load_cv", "entropy", "dropped"};
-    const double values[] = {top1, cv, entropy, dropped};
+    const double values[] = {top1, measures.load_cv, measures.entropy, measures.dropped};
     TRY(json_write_final(path, keys, values, 4));
 done:
     return result;
@@ -205,8 +205,7 @@ done:
 
 static int open_probe(tool_subject *subject) {
     int result = 0;
-    int64_t layers = 0;
-    LIBRARY(tgr_model_moe_layers(subject->model, &layers));
+    int64_t layers = tgr_model_moe_layer_count(subject->model);
     if (layers > 0) LIBRARY(tgr_probe_create(&subject->probe, subject->model, NULL, subject->count, 1));
 done:
     return result;

@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <tgrmoe/options.h>
 
-#include "commands/options.h"
 #include "commands/pretrained.h"
 #include "commands/train.h"
 #include "data/folder_load.h"
@@ -78,10 +78,12 @@ static int plan_run(finetune_plan *plan, const tool_arguments *given) {
     arguments->init = plan->path;
     arguments->file_count = arguments->setting_count = 0;
     plan->method = method ? method : plan->model.dense ? "tgr" : plan->model.method;
+    const int64_t method_index = tgr_method_find(plan->method); /* train says what is wrong with the name */
     TRY(arguments_set(arguments, "method", plan->method));
     for (int i = 0; i < plan->model.count; i++) {
         const tool_setting *own = &plan->model.settings[i];
-        if (option_applies(own->key, plan->method)) TRY(arguments_set(arguments, own->key, own->value));
+        const int used = tgr_method_uses_option(method_index, tgr_option_find(own->key));
+        if (used) TRY(arguments_set(arguments, own->key, own->value));
     }
     TRY(plan->model.dense ? plan_student(plan, given) : plan_sparse(plan, given));
     for (size_t i = 0; i < sizeof gentle / sizeof *gentle; i++) {

@@ -10,7 +10,5 @@
 int command_options(const tool_arguments *arguments);
 /* Prints the keys of --set, one per line. */
 int list_options(FILE *to);
-/* Whether a method uses the option of that key. */
-int option_applies(const char *key, const char *method);
 
 #endif

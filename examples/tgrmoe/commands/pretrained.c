@@ -54,16 +54,13 @@ done:
 /* From a sparse model, the options of its method and of its MoE layers are taken, too. */
 static int take_all(pretrained *out, const tgr_config *config) {
     int result = 0;
-    int64_t count = 0;
-    LIBRARY(tgr_option_count(&count));
-    for (int64_t i = 0; i < count; i++) {
-        tgr_option option;
-        const char *key = NULL, *methods = NULL;
-        LIBRARY(tgr_option_at(i, &option));
-        LIBRARY(tgr_option_describe(option, &key, NULL, NULL, NULL, NULL, NULL, &methods, NULL));
-        const int of_layers = strcmp(key, "experts") == 0 || strcmp(key, "moe_blocks") == 0;
-        const int of_method = *methods && option_applies(key, out->method);
-        if (is_shape(key) || (!out->dense && (of_layers || of_method))) TRY(take(out, config, key));
+    const int64_t method = tgr_method_find(out->method);
+    for (int64_t i = 0; i < tgr_option_count(); i++) {
+        tgr_option_description option = {.struct_size = sizeof option};
+        LIBRARY(tgr_option_describe(tgr_option_at(i), &option));
+        const int of_layers = strcmp(option.key, "experts") == 0 || strcmp(option.key, "moe_blocks") == 0;
+        const int of_method = *option.trait && tgr_method_uses_option(method, tgr_option_at(i));
+        if (is_shape(option.key) || (!out->dense && (of_layers || of_method))) TRY(take(out, config, option.key));
     }
 done:
     return result;

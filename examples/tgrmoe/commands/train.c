@@ -85,13 +85,12 @@ static int look_before_training(tool_training *training) {
     int result = 0;
     tool_run *run = &training->run;
     run_state *state = &run->state;
-    const tgr_config *config = NULL;
     int64_t upcycle = 0;
     double top1 = 0;
     const image_set *test = &run->data.test;
     const reading what = run_reading(run, test);
     if (!run->arguments->init || state->step > 0) goto done;
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
     tgr_probe *probe = upcycle ? NULL : run->probe;
     TRY(evaluate(&top1, run->model, NULL, &what, test->count, probe, probe ? state->probe : 0, NULL));
@@ -105,10 +104,11 @@ done:
 /* What the probe says about the epoch. */
 static int measure_epoch(const tool_run *run, tool_epoch *epoch) {
     int result = 0;
-    int64_t runs = 0;
+    const int64_t runs = tgr_probe_run_count(run->probe);
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
     if (!run->probe) goto done;
-    LIBRARY(tgr_probe_runs(run->probe, &runs));
-    LIBRARY(tgr_probe_measure(run->probe, -1, runs - 1, &epoch->load_cv, NULL, NULL, NULL, NULL));
+    LIBRARY(tgr_probe_measure(run->probe, -1, runs - 1, &measures));
+    epoch->load_cv = measures.load_cv;
     if (runs - run->state.first_run < 2) goto done;
     LIBRARY(tgr_probe_agreement(run->probe, -1, runs - 2, runs - 1, &epoch->adjacent_consistency));
 done:

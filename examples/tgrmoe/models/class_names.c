@@ -79,13 +79,12 @@ done:
 static int load_text(name_list *out, const char *path) {
     int result = 0;
     const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
-    const char *text = NULL;
     char *bytes = NULL;
     tgr_context *context = NULL;
     tgr_safetensors *file = NULL;
     LIBRARY(tgr_context_create(&context, &options));
     LIBRARY(tgr_safetensors_open(&file, context, path));
-    LIBRARY(tgr_safetensors_text(file, "label_names", &text));
+    const char *text = tgr_safetensors_text(file, "label_names");
     if (!text || !*text) goto done;
     bytes = strdup(text);
     if (!bytes) TRY(fail_with("no memory for the names of classes"));

@@ -58,8 +58,7 @@ static int say_looked_up(const char *path, const tgr_safetensors *file, const tg
                          const tool_setting *settings, int count) {
     int result = 0, heads_given = 0, size_given = 0;
     int64_t heads = 0, size = 0;
-    const char *own = NULL;
-    LIBRARY(tgr_safetensors_text(file, "tgrmoe.heads", &own));
+    const char *own = tgr_safetensors_text(file, "tgrmoe.heads");
     LIBRARY(tgr_config_get_i64(imported, TGR_OPTION_HEADS, &heads));
     LIBRARY(tgr_config_get_i64(imported, TGR_OPTION_IMAGE_SIZE, &size));
     for (int i = 0; i < count; i++) {

@@ -49,7 +49,7 @@ static int export_unnamed(tgr_safetensors **out, tgr_context *context, const cha
     snprintf(place, sizeof place, "%s/tgrmoe-XXXXXX", folder && *folder ? folder : "/tmp");
     file = mkstemp(place);
     if (file < 0) TRY(fail_with("%s: %s", place, strerror(errno)));
-    LIBRARY(tgr_model_export(model, place, TGR_ELEMENT_F32, NULL, 0));
+    LIBRARY(tgr_model_export(model, place, NULL));
     LIBRARY(tgr_safetensors_open(out, context, place));
 done:
     if (file >= 0) {
@@ -91,12 +91,10 @@ int model_file_open_like(tgr_model **out, tgr_context *context, const char *path
     int result = 0, safetensors = 0, changes = 1, count = 0;
     tgr_safetensors *file = NULL;
     tgr_config *own = NULL;
-    const tgr_config *config = NULL;
     tool_setting settings[SETTINGS];
     char values[SETTINGS][32];
-    const char *says_all = NULL;
     TRY(model_file_is_safetensors(path, &safetensors));
-    LIBRARY(tgr_model_config(like, &config));
+    const tgr_config *config = tgr_model_config(like);
     if (!safetensors) {
         LIBRARY(tgr_config_load(&own, context, path, PART_MODEL));
         TRY(must_change(own, config, &changes));
@@ -107,7 +105,7 @@ int model_file_open_like(tgr_model **out, tgr_context *context, const char *path
     }
     TRY(open_as_safetensors(&file, context, path));
     if (!own && tgr_config_import(&own, context, file) != TGR_OK) TRY(fail_with("%s: %s", path, tgr_last_error()));
-    LIBRARY(tgr_safetensors_text(file, "tgrmoe.heads", &says_all));
+    const char *says_all = tgr_safetensors_text(file, "tgrmoe.heads");
     TRY(find_settings(settings, values, &count, own, config, says_all != NULL));
     TRY(model_file_make(out, context, file, path, settings, count));
 done:

@@ -34,8 +34,7 @@ static int read_texts(preprocessing *io, const char *path) {
     LIBRARY(tgr_context_create(&context, &options));
     LIBRARY(tgr_safetensors_open(&file, context, path));
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
-        const char *key = preprocessing_keys[i], *text = NULL;
-        LIBRARY(tgr_safetensors_text(file, key, &text));
+        const char *key = preprocessing_keys[i], *text = tgr_safetensors_text(file, key);
         if (text && preprocessing_read(io, key, text) != 0) TRY(fail_with("%s: %s", path, failure_message()));
     }
     TRY(preprocessing_check(io, path));

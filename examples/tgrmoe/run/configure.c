@@ -8,25 +8,24 @@
 #include "failure.h"
 #include "run/augmentation.h"
 #include "run/images.h"
+#include "uses.h"
 
 /* Features of a frozen teacher are cached if those of all training images fit into this. */
 enum { CACHE_MB_MOST = 1500 };
 
 static int apply_settings(tgr_config *config, const tool_arguments *arguments) {
-    int result = 0, method_given = 0;
+    int result = 0;
     for (int i = 0; i < arguments->setting_count; i++) {
         LIBRARY(tgr_config_set(config, arguments->settings[i].key, arguments->settings[i].value));
     }
-    LIBRARY(tgr_config_is_set(config, TGR_OPTION_METHOD, &method_given));
-    if (!method_given) TRY(fail_usage("train: --method is missing"));
+    if (!tgr_config_is_set(config, TGR_OPTION_METHOD)) TRY(fail_usage("train: --method is missing"));
 done:
     return result;
 }
 
 static int set_unless_set(tgr_config *config, tgr_option option, int64_t value) {
-    int result = 0, given = 0;
-    LIBRARY(tgr_config_is_set(config, option, &given));
-    if (!given) LIBRARY(tgr_config_set_i64(config, option, value));
+    int result = 0;
+    if (!tgr_config_is_set(config, option)) LIBRARY(tgr_config_set_i64(config, option, value));
 done:
     return result;
 }
@@ -46,9 +45,8 @@ done:
 static int fit_photographs(tgr_config *config, tool_run *run) {
     int result = 0;
     int64_t size = 0;
-    const tgr_config *teacher = NULL;
+    const tgr_config *teacher = tgr_model_config(run->backbone);
     if (run->data.train.root && run->backbone) {
-        LIBRARY(tgr_model_config(run->backbone, &teacher));
         LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &size));
         TRY(set_unless_set(config, TGR_OPTION_IMAGE_SIZE, size));
     }
@@ -62,7 +60,7 @@ static int fit_to_data(tgr_config *config, const dataset *data) {
     int result = 0;
     int64_t classes = 0;
     if (!data->train.root) {
-        TRY(set_unless_set(config, TGR_OPTION_PRESET, 1));
+        TRY(set_unless_set(config, TGR_OPTION_PRESET, TGR_PRESET_FASHION));
         TRY(set_unless_set(config, TGR_OPTION_PATCH_SIZE, 4));
         TRY(set_unless_set(config, TGR_OPTION_IMAGE_SIZE, data->train.size));
     }
@@ -81,9 +79,9 @@ done:
  * and must then equal one that was never interrupted. A guidance window, however, is a share of the length and
  * needs one. */
 static int plan_length(tgr_config *config, const tool_run *run) {
-    int result = 0, given = 0;
+    int result = 0;
     double start = 0, end = 0;
-    LIBRARY(tgr_config_is_set(config, TGR_OPTION_TOTAL_STEPS, &given));
+    const int given = tgr_config_is_set(config, TGR_OPTION_TOTAL_STEPS);
     LIBRARY(tgr_config_get_f64(config, TGR_OPTION_GUIDANCE_START, &start));
     LIBRARY(tgr_config_get_f64(config, TGR_OPTION_GUIDANCE_END, &end));
     if (!given && (run->arguments->epochs != UNSET || start > 0 || end < 1)) {
@@ -93,16 +91,12 @@ done:
     return result;
 }
 
-/* Whether the option's column of methods names the method. */
+/* Whether the method in force uses the option. */
 static int find_use(const tgr_config *config, tgr_option option, int *used) {
     int result = 0;
-    const char *methods = NULL;
-    char method[64], among[1024], sought[80];
-    LIBRARY(tgr_config_get(config, "method", method, sizeof method));
-    LIBRARY(tgr_option_describe(option, NULL, NULL, NULL, NULL, NULL, NULL, &methods, NULL));
-    snprintf(among, sizeof among, "|%s|", methods);
-    snprintf(sought, sizeof sought, "|%s|", method);
-    *used = strstr(among, sought) != NULL;
+    int64_t method = 0;
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_METHOD, &method));
+    *used = tgr_method_uses_option(method, option);
 done:
     return result;
 }
@@ -110,13 +104,12 @@ done:
 /* Fails if a teacher cannot guide the method's routers. */
 static int check_guidable(const tgr_config *config) {
     int result = 0, used = 0;
-    const char *methods = NULL;
-    char method[64];
+    char method[64], uses[USES_TEXT];
     TRY(find_use(config, TGR_OPTION_DISTILL_WEIGHT, &used));
     if (used) goto done;
     LIBRARY(tgr_config_get(config, "method", method, sizeof method));
-    LIBRARY(tgr_option_describe(TGR_OPTION_DISTILL_WEIGHT, NULL, NULL, NULL, NULL, NULL, NULL, &methods, NULL));
-    TRY(fail_usage("train: method %s cannot be guided by a --teacher; these can: %s", method, methods));
+    TRY(fail_usage("train: method %s cannot be guided by a --teacher; these can: %s", method,
+                   uses_of(TGR_OPTION_DISTILL_WEIGHT, ", ", uses)));
 done:
     return result;
 }
@@ -138,9 +131,9 @@ done:
 
 /* Some recipes of augmentation smooth labels. */
 static int plan_smoothing(tgr_config *config, const tool_arguments *arguments) {
-    int result = 0, given = 0;
+    int result = 0;
     const double smoothing = augment_label_smoothing(arguments);
-    LIBRARY(tgr_config_is_set(config, TGR_OPTION_LABEL_SMOOTHING, &given));
+    const int given = tgr_config_is_set(config, TGR_OPTION_LABEL_SMOOTHING);
     if (!given && smoothing > 0) LIBRARY(tgr_config_set_f64(config, TGR_OPTION_LABEL_SMOOTHING, smoothing));
 done:
     return result;
@@ -149,12 +142,11 @@ done:
 /* Without augmentation images never change, so the teacher need not see them again. */
 static int plan_cache(tgr_config *config, const tool_run *run) {
     int result = 0;
-    const tgr_config *teacher = NULL;
     int64_t width = 0, side = 0, patch = 0, layers = 0;
     if (!run->backbone) goto done;
     TRY(check_guidable(config));
     if (augment_changes(&run->state.augment)) goto done;
-    LIBRARY(tgr_model_config(run->backbone, &teacher));
+    const tgr_config *teacher = tgr_model_config(run->backbone);
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_EMBED_DIM, &width));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &side));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_PATCH_SIZE, &patch));

@@ -62,11 +62,10 @@ done:
 static int check_backbone(const tool_run *run) {
     int result = 0;
     int64_t size = 0, channels = 0;
-    const tgr_config *config = NULL;
     const char *path = run->arguments->teacher;
     const image_set *images = &run->data.train;
     if (!path) goto done;
-    LIBRARY(tgr_model_config(run->backbone, &config));
+    const tgr_config *config = tgr_model_config(run->backbone);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
     if (size != images->size || channels != images->channels) {
@@ -81,19 +80,16 @@ done:
 /* What trains and observes the model: teacher, loss, optimizer, probe. */
 static int open_training(tool_run *run) {
     int result = 0;
-    int64_t method = 0, layers = 0;
-    const tgr_config *config = NULL;
-    tgr_parameters *parameters = NULL;
-    LIBRARY(tgr_model_config(run->model, &config));
+    int64_t method = 0;
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_METHOD, &method));
     if (method == TGR_METHOD_TGR && !run->backbone) {
         TRY(fail_usage("train: method tgr needs --teacher FILE, a dense model that train saved"));
     }
     if (run->backbone) LIBRARY(tgr_teacher_create(&run->teacher, run->backbone, run->model));
     LIBRARY(tgr_loss_create(&run->loss, run->model, run->teacher));
-    LIBRARY(tgr_model_parameters(run->model, &parameters));
-    LIBRARY(tgr_optimizer_create(&run->optimizer, config, parameters));
-    LIBRARY(tgr_model_moe_layers(run->model, &layers));
+    LIBRARY(tgr_optimizer_create(&run->optimizer, config, tgr_model_parameters(run->model)));
+    const int64_t layers = tgr_model_moe_layer_count(run->model);
     if (layers > 0) LIBRARY(tgr_probe_create(&run->probe, run->model, NULL, run->state.probe, 1));
 done:
     return result;
@@ -123,10 +119,9 @@ done:
 static int plan_end(tool_run *run) {
     int result = 0;
     int64_t total = 0;
-    const tgr_config *config = NULL;
     const char *path = run->arguments->resume;
     count_steps(run);
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_TOTAL_STEPS, &total));
     if (run->end_step == 0) run->end_step = total;
     if (run->end_step == 0) TRY(fail_usage("train: --steps is missing; %s does not say where it was to end", path));
@@ -145,11 +140,10 @@ done:
 static int open_resumed(tool_run *run) {
     int result = 0;
     const char *path = run->arguments->resume;
-    const tgr_config *config = NULL;
     char size[32];
     TRY(open_context(run));
     LIBRARY(tgr_model_load(&run->model, run->context, path, PART_MODEL));
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get(config, "image_size", size, sizeof size));
     TRY(open_backbone(run, size));
     TRY(run_fit_images(run, NULL));

@@ -46,9 +46,8 @@ done:
 static int check_options(const tool_run *run) {
     int result = 0;
     const tool_arguments *arguments = run->arguments;
-    const tgr_config *saved = NULL;
     tgr_config *given = NULL;
-    LIBRARY(tgr_model_config(run->model, &saved));
+    const tgr_config *saved = tgr_model_config(run->model);
     LIBRARY(tgr_config_create(&given, run->context));
     for (int i = 0; i < arguments->setting_count; i++) {
         const tool_setting *setting = &arguments->settings[i];
@@ -74,8 +73,7 @@ static int check_state(const tool_run *run) {
     const dataset *data = &run->data;
     const char *path = run->arguments->resume;
     int64_t classes = 0;
-    const tgr_config *config = NULL;
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
     TRY(image_set_check_labels(&data->train, "training", classes));
     TRY(image_set_check_labels(&data->test, "test", classes));

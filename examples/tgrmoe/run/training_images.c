@@ -8,9 +8,8 @@
 int training_images_open(training_images *out, const tool_run *run) {
     int result = 0;
     const run_state *state = &run->state;
-    const tgr_config *config = NULL;
     int64_t classes = 0;
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
     reading what = run_reading(run, &run->data.train);
     out->order = (training_order){.images = state->images,

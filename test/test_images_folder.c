@@ -56,7 +56,7 @@ static int finish(void **state) {
 }
 
 static folder_options defaults(void) {
-    return (folder_options){.held_out = 0.5, .threads = 2};
+    return (folder_options){.test_held_out = 0.5, .threads = 2};
 }
 
 static void load_fails(int line, const folder_options *how, const char *wanted, const char *also) {
@@ -154,6 +154,57 @@ static void test_odd_names_and_kinds(void **state) {
     assert_load_fails(&how, "line\\x0Abreak/3\\x0A.jpg", "is empty");
 }
 
+/* Classes may be called as shares of data sets are; where it cannot be told which is meant, it is not guessed. */
+static void test_classes_called_train_and_test(void **state) {
+    (void)state;
+    const folder_options how = defaults();
+    static const char *const folders[] = {"train", "bus", "test"};
+    dataset data;
+    char name[PATH_SIZE];
+    for (int i = 0; i < 3; i++) {
+        make_folder(folders[i]);
+        for (int k = 0; k < 2; k++) {
+            snprintf(name, sizeof name, "%s/%d.png", folders[i], k);
+            write_image(name);
+        }
+    }
+    assert_int_equal(dataset_load(&data, root, NULL, 1, &how), 0);
+    assert_int_equal(data.classes, 3);
+    assert_string_equal(data.names.names[2], "train");
+    assert_int_equal(data.train.count, 3);
+    dataset_free(&data);
+    make_folder("train/steam");
+    write_image("train/steam/1.png");
+    assert_load_fails(&how, "/bus: holds images like a class", "folders train, val or test with classes");
+    unlink(path_of("bus/0.png"));
+    unlink(path_of("bus/1.png"));
+    assert_int_equal(rmdir(path_of("bus")), 0);
+    assert_int_equal(rmdir(path_of("train/steam")), -1); /* it holds an image */
+    unlink(path_of("train/steam/1.png"));
+    assert_int_equal(rmdir(path_of("train/steam")), 0);
+    assert_load_fails(&how, "/test: holds no folders, of which each would be a class", "");
+}
+
+/* Images that other programs would read are counted; texts are not. */
+static void test_other_kinds_are_counted(void **state) {
+    (void)state;
+    name_list classes = {0};
+    folder_files files = {0};
+    make_folder("a");
+    write_image("a/1.png");
+    static const char *const others[] = {"a/1.webp", "a/2.WebP", "a/3.bmp", "a/readme.txt", "a/.4.webp"};
+    for (int i = 0; i < 5; i++) write_bytes(others[i], "x", 1);
+    assert_int_equal(folder_classes(&classes, root), 0);
+    assert_int_equal(folder_scan(&files, root, &classes, 0), 0);
+    assert_int_equal(files.count, 1);
+    for (int i = 0; i < FOLDER_UNREAD; i++) {
+        const char *ending = folder_unread[i];
+        assert_int_equal(files.unread[i], strcmp(ending, ".webp") == 0 ? 2 : strcmp(ending, ".bmp") == 0 ? 1 : 0);
+    }
+    folder_files_free(&files);
+    name_list_free(&classes);
+}
+
 static void test_unreadable(void **state) {
     (void)state;
     const folder_options how = defaults();
@@ -187,7 +238,7 @@ static void test_held_out(void **state) {
     (void)state;
     enum { IMAGES = 40 };
     char name[PATH_SIZE];
-    folder_options how = {.held_out = 0.1, .threads = 1};
+    folder_options how = {.test_held_out = 0.1, .threads = 1};
     dataset few, many;
     for (int c = 0; c < 3; c++) {
         snprintf(name, sizeof name, "class%d", c);
@@ -198,7 +249,7 @@ static void test_held_out(void **state) {
         }
     }
     assert_int_equal(dataset_load(&few, root, NULL, 1, &how), 0);
-    how.held_out = 0.25;
+    how.test_held_out = 0.25;
     assert_int_equal(dataset_load(&many, root, NULL, 1, &how), 0);
     assert_int_equal(few.test.count, 4 + 4 + 1);
     assert_int_equal(few.train.count, 36 + 36 + 1);
@@ -255,11 +306,14 @@ static void test_classes_of_the_model(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_order_of_image_folder, start, finish),
-                                       cmocka_unit_test_setup_teardown(test_odd_names_and_kinds, start, finish),
-                                       cmocka_unit_test_setup_teardown(test_unreadable, start, finish),
-                                       cmocka_unit_test_setup_teardown(test_nothing_there, start, finish),
-                                       cmocka_unit_test_setup_teardown(test_held_out, start, finish),
-                                       cmocka_unit_test_setup_teardown(test_classes_of_the_model, start, finish)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_order_of_image_folder, start, finish),
+        cmocka_unit_test_setup_teardown(test_odd_names_and_kinds, start, finish),
+        cmocka_unit_test_setup_teardown(test_classes_called_train_and_test, start, finish),
+        cmocka_unit_test_setup_teardown(test_other_kinds_are_counted, start, finish),
+        cmocka_unit_test_setup_teardown(test_unreadable, start, finish),
+        cmocka_unit_test_setup_teardown(test_nothing_there, start, finish),
+        cmocka_unit_test_setup_teardown(test_held_out, start, finish),
+        cmocka_unit_test_setup_teardown(test_classes_of_the_model, start, finish)};
     return cmocka_run_group_tests_name("folders of images", tests, NULL, NULL);
 }

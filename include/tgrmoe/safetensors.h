@@ -16,8 +16,8 @@
 extern "C" {
 #endif
 
-/** Element types: X(number, NAME, "name in the file", bytes). Any of them may stand in a file; F32, F16 and BF16 can be
- *  read as numbers, F32 and BF16 written. */
+/** Element types: X(number, NAME, "name in the file", bytes). Any of them may stand in a file; F32, F16, BF16 and
+ *  F64 can be read as numbers, F32 and BF16 written. */
 #define TGR_ELEMENT_MAP(X) \
     X(1, F32, "F32", 4)    \
     X(2, F16, "F16", 2)    \
@@ -70,7 +70,8 @@ TGR_API int64_t tgr_safetensors_count(const tgr_safetensors *file);
 TGR_API tgr_status tgr_safetensors_entry_at(const tgr_safetensors *file, int64_t index, tgr_safetensors_entry *entry);
 /** The index of the tensor called `name`; -1 if there is none. */
 TGR_API int64_t tgr_safetensors_find(const tgr_safetensors *file, const char *name);
-/** The numbers of tensor `index` as float32, `count` of them. ERROR_UNSUPPORTED for integers and float64. */
+/** The numbers of tensor `index` as float32, `count` of them; F64 is rounded to the nearest. ERROR_UNSUPPORTED for
+ *  integers. */
 TGR_API tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, float *to);
 /** How many texts there are (the file's __metadata__). */
 TGR_API int64_t tgr_safetensors_text_count(const tgr_safetensors *file);

@@ -10,7 +10,8 @@
  *    may be freed in any order. What a getter lends (a `const` pointer) belongs to the handle.
  *  - A handle may be used by one thread at a time. Different handles may be used by different threads at once, even
  *    when they share a context or a pool.
- *  - The library never prints, never exits, never aborts, and keeps no global state but the per-thread error text.
+ *  - The library never prints, never exits, never aborts, and keeps no global state but the per-thread error text and
+ *    how often the process was forked.
  */
 #ifndef TGRMOE_COMMON_H
 #define TGRMOE_COMMON_H

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/float_mode.h"
 #include "base/status.h"
 #include "base/struct.h"
 
@@ -104,6 +105,7 @@ static void *worker_main(void *argument) {
     const own_thread *self = argument;
     tgr_pool *pool = self->pool;
     unsigned seen = 0;
+    (void)tgr_float_mode_enter(); /* not that of the thread that made this one */
     for (;;) {
         for (int i = 0; i < pool->spins && atomic_load_explicit(&pool->posted, memory_order_acquire) == seen; i++)
             relax();
@@ -275,15 +277,30 @@ static void run_on_own_threads(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, vo
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* A task on a thread of the host's. */
+typedef struct hosted_job {
+    tgr_task_fn fn;
+    void *job;
+} hosted_job;
+
+static void run_hosted(void *data, int64_t task, int worker) {
+    const hosted_job *hosted = data;
+    const tgr_float_mode before = tgr_float_mode_enter();
+    hosted->fn(hosted->job, task, worker);
+    tgr_float_mode_leave(before);
+}
+
 void tgr_pool_run(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, void *job) {
     if (tasks <= 0) return;
     tgr_pool_lock(pool);
+    const tgr_float_mode before = tgr_float_mode_enter();
     if (pool->executor.run != NULL && !is_inherited(pool)) {
-        pool->executor.run(pool->executor.user, tasks, fn, job);
+        pool->executor.run(pool->executor.user, tasks, run_hosted, &(hosted_job){fn, job});
     } else if (pool->workers == 1 || tasks == 1 || is_inherited(pool)) {
         for (int64_t task = 0; task < tasks; task++) fn(job, task, 0);
     } else {
         run_on_own_threads(pool, tasks, fn, job);
     }
+    tgr_float_mode_leave(before);
     tgr_pool_unlock(pool);
 }

@@ -55,20 +55,23 @@ MATH := -fno-math-errno -fno-trapping-math -ffp-contract=fast
 COMMON_FLAGS := -Iinclude $(SANITIZER) -pthread
 LIB_CFLAGS    = -std=c11 -Isrc $(BLIS_CFLAGS) $(COMMON_FLAGS) $(MATH) -fPIC -fvisibility=hidden -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
 # Images come out the same to the byte only where products are rounded before they are added.
-TOOL_CFLAGS   = -std=c11 -ffp-contract=off $(COMMON_FLAGS) -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
-TEST_CFLAGS   = -std=c11 -Isrc -Itest $(BLIS_CFLAGS) $(COMMON_FLAGS) -Iexamples -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
+TOOL_CFLAGS   = -std=c11 -ffp-contract=off $(TOOL_INCLUDE) $(COMMON_FLAGS) -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
+TEST_CFLAGS   = -std=c11 -Isrc -Itest $(BLIS_CFLAGS) $(COMMON_FLAGS) $(TOOL_INCLUDE) -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
 EXAMPLE_CXXFLAGS = -std=c++17 $(COMMON_FLAGS) $(WARNINGS) $(CPPFLAGS) $(CXXFLAGS)
 LIBS := $(BLIS_LIBS) -lz -lm -pthread
 TOOL_LIBS := -lcjson -ljpeg -lpng
 
-LIB_SOURCES     := $(sort $(wildcard src/*/*.c))
-TOOL_SOURCES    := $(sort $(wildcard examples/tgrmoe/*.c))
+LIB_SOURCES     := $(sort $(shell find src -name '*.c'))
+TOOL_SOURCES    := $(sort $(wildcard examples/tgrmoe/*.c examples/tgrmoe/*/*.c))
 EXAMPLE_SOURCES := $(sort $(wildcard examples/[0-9]*.c examples/[0-9]*.cpp))
 TEST_SOURCES    := $(sort $(wildcard test/test_*.c))
 BENCH_PARTS     := $(addprefix test/bench/,bench_support.c machine.c model_run.c)
 BENCH_SOURCES   := $(filter-out $(BENCH_PARTS),$(sort $(wildcard test/bench/*.c)))
 # Everything of the tool but its main.
 TOOL_PARTS      := $(filter-out examples/tgrmoe/main.c,$(TOOL_SOURCES))
+
+# Only the tool, and what looks at its parts, sees the tool's headers.
+$(BUILD)/obj/examples/tgrmoe/%.o: TOOL_INCLUDE := -Iexamples/tgrmoe
 
 OBJECT = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(1)))
 LIB_OBJECTS  := $(call OBJECT,$(LIB_SOURCES))
@@ -161,6 +164,7 @@ $(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(B
 # Parts of the tool are tested from inside.
 TOOL_TESTS := $(patsubst %,$(BUILD)/test/test_%,data images images_folder images_prefetch images_corpus augment augment_random augment_recipe)
 $(TOOL_TESTS): $(call OBJECT,$(TOOL_PARTS))
+$(TOOL_TESTS:$(BUILD)/test/%=$(BUILD)/obj/test/%.o): TOOL_INCLUDE := -Iexamples/tgrmoe
 $(TOOL_TESTS): TEST_LIBS := $(TOOL_LIBS)
 
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call OBJECT,$(BENCH_PARTS)) $(STATIC)
@@ -170,6 +174,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call OBJECT,$(BENCH_PARTS)) $(ST
 
 # The tool's reader is timed from inside.
 $(BUILD)/bench/bench_read: $(call OBJECT,$(TOOL_PARTS))
+$(BUILD)/obj/test/bench/bench_read.o: TOOL_INCLUDE := -Iexamples/tgrmoe
 $(BUILD)/bench/bench_read: BENCH_LIBS := $(TOOL_LIBS)
 
 $(BUILD)/tgrmoe.pc: pkgconfig/tgrmoe.pc.in include/tgrmoe/common.h FORCE
@@ -218,10 +223,10 @@ format:
 
 lint: lib
 	@clang-format --dry-run -Werror $(FORMATTED)
-	clang-tidy --quiet --warnings-as-errors='*' $(LIB_SOURCES) $(TOOL_SOURCES) -- -std=c11 -Iinclude -Isrc -D_GNU_SOURCE $(BLIS_CFLAGS) \
+	clang-tidy --quiet --warnings-as-errors='*' $(LIB_SOURCES) $(TOOL_SOURCES) -- -std=c11 -Iinclude -Isrc -Iexamples/tgrmoe -D_GNU_SOURCE $(BLIS_CFLAGS) \
 	    $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
-	    --suppress=missingIncludeSystem -Iinclude -Isrc $(LIB_SOURCES) $(TOOL_SOURCES)
+	    --suppress=missingIncludeSystem -Iinclude -Isrc -Iexamples/tgrmoe $(LIB_SOURCES) $(TOOL_SOURCES)
 
 docs: all
 	$(TOOL) options --markdown > docs/options.md

@@ -2,6 +2,7 @@
 /* The shared test helpers. */
 #include "support.h"
 
+#include <glob.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,10 +10,54 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Appends a file to `text`, which has room for `size` bytes. */
+static void append_file(char *text, size_t size, const char *path) {
+    const size_t used = strlen(text);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[used + fread(text + used, 1, size - used - 1, file)] = '\0';
+    fclose(file);
+}
+
+/* Whether the public headers declare a function of that name that returns a status. */
+static int is_exported(const char *name, size_t length) {
+    static char headers[1 << 18]; /* all of them */
+    char declaration[160];
+    if (headers[0] == '\0') {
+        glob_t found;
+        assert_int_equal(glob("include/tgrmoe/*.h", 0, NULL, &found), 0); /* tests run where the Makefile is */
+        for (size_t i = 0; i < found.gl_pathc; i++) append_file(headers, sizeof headers, found.gl_pathv[i]);
+        assert_true(strlen(headers) < sizeof headers - 1);
+        globfree(&found);
+    }
+    snprintf(declaration, sizeof declaration, "TGR_API tgr_status %.*s(", (int)length, name);
+    return strstr(headers, declaration) != NULL;
+}
+
+/* Whether a function's name and a colon stand in `text`. */
+static int names_function(const char *text) {
+    for (const char *at = strstr(text, "tgr_"); at; at = strstr(at + 1, "tgr_"))
+        if (strncmp(at + strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_"), ": ", 2) == 0) return 1;
+    return 0;
+}
+
+/* Messages speak of the public function that was called, once. Calls of inner ones have nothing to say. */
+static int speaks_of(const char *call, const char *message) {
+    const size_t called = strcspn(call, "("), named = strcspn(message, ":");
+    if (names_function(message + named)) return 0;
+    if (is_exported(call, called)) return called == named && strncmp(call, message, named) == 0;
+    return strncmp(call, "tgr_", 4) == 0 || is_exported(message, named);
+}
+
 void test_check_status(tgr_status expected, tgr_status actual, const char *call, const char *file, int line) {
-    if (actual == expected) return;
-    print_error("%s\n  gave %s instead of %s\n  last error: %s\n", call, tgr_status_name(actual),
-                tgr_status_name(expected), tgr_last_error());
+    const char *message = tgr_last_error();
+    if (actual != expected) {
+        print_error("%s\n  gave %s instead of %s\n  last error: %s\n", call, tgr_status_name(actual),
+                    tgr_status_name(expected), message);
+        _fail(file, line);
+    }
+    if (actual == TGR_OK || speaks_of(call, message)) return;
+    print_error("%s\n  fails with \"%s\"\n  which does not begin with the function that was called\n", call, message);
     _fail(file, line);
 }
 
@@ -161,7 +206,8 @@ int test_allocator_done(test_allocator *memory, tgr_status status) {
         assert_status(TGR_OK, status);
         return 1;
     }
-    if (status != TGR_ERROR_MEMORY) print_error("allocation %" PRId64 " failed\n", memory->fail_at);
+    if (status == TGR_ERROR_MEMORY) return 0;
+    print_error("allocation %" PRId64 " failed\n", memory->fail_at);
     assert_status(TGR_ERROR_MEMORY, status);
     return 0;
 }

@@ -15,7 +15,8 @@
 
 /* Checks. Each may be used on the test's main thread only, and ends the test when it does not hold.
  *
- * assert_status(TGR_OK, tgr_call(…)); on another status it prints both and tgr_last_error(). */
+ * assert_status(TGR_OK, tgr_call(…)); on another status it prints both and tgr_last_error(). A failure's message must
+ * begin with the public function that was called. */
 #define assert_status(expected, call) test_check_status((expected), (call), #call, __FILE__, __LINE__)
 /* Fails as `expected`, with a message that contains `text`. */
 #define assert_fails(expected, text, call) test_check_failure((expected), (text), (call), #call, __FILE__, __LINE__)

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "augment/mix.h"
+#include "augment/policy.h"
+#include "failure.h"
 #include "golden/golden.h"
-#include "tgrmoe/augment_policy.h"
-#include "tgrmoe/failure.h"
-#include "tgrmoe/mix.h"
 
 enum { LARGE_WIDTH = 131, LARGE_HEIGHT = 97 };
 static const affine_style mean_fill = {.fill = {124, 116, 104}};

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "augment/crop.h"
+#include "augment/erase.h"
+#include "augment/mix.h"
+#include "augment/policy.h"
 #include "base/random.h"
 #include "golden/golden.h"
-#include "tgrmoe/augment_crop.h"
-#include "tgrmoe/augment_erase.h"
-#include "tgrmoe/augment_policy.h"
-#include "tgrmoe/mix.h"
 
 enum { DRAWS = 20000, QUANTILES = 101, MEASURES = 4 };
 

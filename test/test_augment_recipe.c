@@ -9,11 +9,11 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "tgrmoe/augment_options.h"
-#include "tgrmoe/augment_policy.h"
-#include "tgrmoe/failure.h"
-#include "tgrmoe/image_reader.h"
-#include "tgrmoe/mix.h"
+#include "augment/mix.h"
+#include "augment/policy.h"
+#include "batches/reader.h"
+#include "failure.h"
+#include "run/augmentation.h"
 
 static size_t bytes_of(const image *of) {
     return (size_t)of->width * (size_t)of->height * IMAGE_CHANNELS;

@@ -28,15 +28,15 @@ static void *last_error_of_new_thread(void *argument) {
     (void)argument;
     static char copy[64]; /* this thread's buffer ends with it */
     snprintf(copy, sizeof copy, "[%s]", tgr_last_error());
-    tgr_fail_in("other", TGR_ERROR_FILE, "of the other thread");
+    tgr_fail_at("other", TGR_ERROR_FILE, "of the other thread");
     return copy;
 }
 
 static void test_last_error(void **state) {
     (void)state;
-    assert_int_equal(tgr_fail_in("f", TGR_ERROR_RANGE, "x is %d", 7), TGR_ERROR_RANGE);
+    assert_int_equal(tgr_fail_at("f", TGR_ERROR_RANGE, "x is %d", 7), TGR_ERROR_RANGE);
     assert_string_equal(tgr_last_error(), "f: x is 7");
-    tgr_fail_in("g", TGR_ERROR_RANGE, "%s, again", tgr_last_error());
+    tgr_fail_at("g", TGR_ERROR_RANGE, "%s, again", tgr_last_error());
     assert_string_equal(tgr_last_error(), "g: f: x is 7, again");
 
     pthread_t thread;
@@ -49,9 +49,9 @@ static void test_last_error(void **state) {
     char longer[2000];
     memset(longer, 'a', sizeof longer);
     longer[sizeof longer - 1] = '\0';
-    tgr_fail_in("h", TGR_ERROR_RANGE, "%s", longer);
+    tgr_fail_at("h", TGR_ERROR_RANGE, "%s", longer);
     assert_int_equal(strlen(tgr_last_error()), 511);
-    tgr_fail_in(longer, TGR_ERROR_RANGE, "%s", longer);
+    tgr_fail_at(longer, TGR_ERROR_RANGE, "%s", longer);
     assert_int_equal(strlen(tgr_last_error()), 511);
 }
 

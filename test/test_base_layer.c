@@ -4,7 +4,7 @@
 #include <float.h>
 
 #include "moe_gradients.h"
-#include "routing/balanced_assignment.h"
+#include "routing/slots/balanced_assignment.h"
 
 typedef struct problem {
     tgr_balanced_assignment assignment;

@@ -10,10 +10,10 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "tgrmoe/batch.h"
-#include "tgrmoe/dataset.h"
-#include "tgrmoe/failure.h"
-#include "tgrmoe/shuffle.h"
+#include "batches/batch.h"
+#include "data/dataset.h"
+#include "data/shuffle.h"
+#include "failure.h"
 
 enum { PATH_SIZE = 512, SIZE = 5, CIFAR_PIXELS = 3072 };
 static char folder[PATH_SIZE];

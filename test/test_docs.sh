@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The documents are true: the README's host program compiles and trains, pages made from tables are up to date, links
-# lead somewhere.
+# lead somewhere, every method is described.
 number=0
 check() {
     number=$((number + 1))
@@ -32,10 +32,29 @@ done
 [ ! -e "$folder/dead" ]
 check $? "links in the documents lead somewhere"
 
+# `folder/name.c`: what the tree has ends with it; a star stands for anything.
+find src include examples test scripts -type f >"$folder/files"
+grep -oh '`[A-Za-z0-9_/.*]*[A-Za-z0-9_*]\.\(c\|h\|cpp\|sh\|py\|mk\)`' README.md CHANGELOG.md docs/*.md | tr -d '`' | sort -u |
+    while read -r name; do
+        pattern=$(echo "$name" | sed 's/\./\\./g; s/\*/.*/g')
+        grep -qE "(^|/)$pattern\$" "$folder/files" || echo "# $name"
+    done >"$folder/nowhere"
+cat "$folder/nowhere"
+[ ! -s "$folder/nowhere" ]
+check $? "files that the documents name are there"
+
 for page in docs/*.md; do
     grep -qF "]($page)" README.md || echo "# $page"
 done >"$folder/unlinked"
 cat "$folder/unlinked"
 [ ! -s "$folder/unlinked" ]
 check $? "the README leads to every page"
+# Rows of the second table of options.md, which was just compared with what the tool says.
+methods=$(sed -n '/^## Methods/,$ s/^| `\([^`]*\)`.*/\1/p' docs/options.md)
+for method in $methods; do
+    grep -qx "## $method" docs/methods.md || echo "# $method"
+done >"$folder/undescribed"
+cat "$folder/undescribed"
+[ -n "$methods" ] && [ ! -s "$folder/undescribed" ]
+check $? "docs/methods.md has a section for each method"
 echo "1..$number"

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tgrmoe/decode.h"
-#include "tgrmoe/failure.h"
-#include "tgrmoe/preprocessing.h"
+#include "failure.h"
+#include "images/decode.h"
+#include "images/preprocessing.h"
 
 enum { BYTES_MOST = 1 << 16, NAME_SIZE = 64, LINE_SIZE = 512 };
 

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tgrmoe/dataset.h"
-#include "tgrmoe/failure.h"
-#include "tgrmoe/folder_names.h"
+#include "data/dataset.h"
+#include "failure.h"
+#include "models/class_names.h"
 
 enum { PATH_SIZE = 512 };
 static char root[PATH_SIZE];

@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tgrmoe/failure.h"
-#include "tgrmoe/image_file.h"
-#include "tgrmoe/image_reader.h"
-#include "tgrmoe/prefetch.h"
+#include "batches/prefetch.h"
+#include "batches/reader.h"
+#include "failure.h"
+#include "images/file.h"
 
 enum { PATH_SIZE = 512, BATCHES = 40, MOST = 9, DEPTH = 3, SIZE = 16 };
 static const int thread_counts[] = {1, 2, 7};

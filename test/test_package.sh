@@ -32,6 +32,17 @@ cat "$folder/untried"
 [ -s "$folder/prototypes" ] && [ ! -s "$folder/untried" ]
 check $? "every public function is seen to refuse bad arguments"
 
+# A message begins with the function that was called, which is what TGR_ENTER notes down (src/base/status.h).
+find src -name '*.c' -exec cat {} + | awk '
+    /^tgr_status tgr_/ { name = $2; sub(/\(.*/, "", name) }
+    /;$/ { name = "" }
+    /\) \{$/ && name { getline; if ($0 == "    TGR_ENTER;") print name; name = "" }' | sort >"$folder/entered"
+sed -n 's/^TGR_API tgr_status \(tgr_[a-z0-9_]*\)$/\1/p' "$folder/prototypes" | sort | comm -23 - "$folder/entered" |
+    sed 's/^/# /' >"$folder/outside"
+cat "$folder/outside"
+[ -s "$folder/entered" ] && [ ! -s "$folder/outside" ]
+check $? "every public function that can fail begins with TGR_ENTER"
+
 # A sanitized library carries symbols of its runtime and needs it preloaded: the rest is for plain builds.
 if [ -z "$SANITIZE" ]; then
     nm -D --defined-only "$LIBOUT/libtgrmoe.so" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort -u >"$folder/exported"

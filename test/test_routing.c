@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "kernels/parallel_rows.h"
-#include "routing/balance.h"
-#include "routing/capacity.h"
+#include "routing/gates/topk.h"
+#include "routing/losses/balance.h"
 #include "routing/method.h"
-#include "routing/topk.h"
+#include "routing/slots/capacity.h"
 #include "support.h"
 
 /* A routing record alone, fed with logits. */

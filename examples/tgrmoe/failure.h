@@ -4,7 +4,7 @@
 #ifndef TOOL_FAILURE_H
 #define TOOL_FAILURE_H
 
-#include "tgrmoe/common.h"
+#include <tgrmoe/common.h>
 
 enum { FAILURE = 1, USAGE = 2 };
 

@@ -2,10 +2,10 @@
 /* The command line tool of libtgrmoe, written against its public headers alone. */
 #include <stdio.h>
 #include <string.h>
+#include <tgrmoe/common.h>
 
-#include "commands.h"
+#include "commands/commands.h"
 #include "failure.h"
-#include "tgrmoe/common.h"
 
 typedef struct tool_entry {
     const char *name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Floating point numbers as the integers that have their bits. */
+/* Floating-point numbers as integers with the same bits, and back. */
 #ifndef TGR_BASE_BITS_H
 #define TGR_BASE_BITS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A config: one value for each row of the option table. What the caller did not set comes from the method, else the
- * preset, else the table; this is worked out anew whenever something is set, so that reading cannot fail. */
+ * preset, else the table; this is resolved again whenever something is set, so that reading cannot fail. */
 #include "base/config.h"
 
 #include <errno.h>
@@ -111,8 +111,8 @@ static tgr_status parse_value(const tgr_option_row *row, const char *text, optio
     return tgr_fail(TGR_ERROR_OPTION, "%s has no known type", row->key);
 }
 
-/* Gives unset options the values of a table's text, "key=value key=value". The tables are ours: parsing cannot fail
- * (a test reads every row). */
+/* Gives unset options the values in a table's text, "key=value key=value". The tables are the library's own: parsing
+ * cannot fail (a test reads every row). */
 static void apply_defaults(tgr_config *config, const char *defaults) {
     while (*defaults) {
         const size_t length = strcspn(defaults, " ");
@@ -141,6 +141,7 @@ static void store(tgr_config *config, const tgr_option_row *row, const option_va
 }
 
 tgr_status tgr_config_create(tgr_config **out, tgr_context *context) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     tgr_config *config = NULL;
@@ -153,6 +154,7 @@ tgr_status tgr_config_create(tgr_config **out, tgr_context *context) {
 }
 
 tgr_status tgr_config_copy(tgr_config **out, const tgr_config *config) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(config);
     tgr_config *copy = NULL;
@@ -169,7 +171,7 @@ void tgr_config_free(tgr_config *config) {
     tgr_context_free(context);
 }
 
-/* The row of `option`, if its type is one of the two. */
+/* The row of `option`, if its type is one of `types`. */
 static tgr_status find_typed(tgr_option option, unsigned types, const tgr_option_row **row) {
     *row = tgr_option_find_row(option);
     TGR_REQUIRE(*row, TGR_ERROR_OPTION, "there is no option number %d", (int)option);
@@ -184,6 +186,7 @@ enum {
 };
 
 tgr_status tgr_config_set_i64(tgr_config *config, tgr_option option, int64_t value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     const tgr_option_row *row = NULL;
     TGR_TRY(find_typed(option, INTEGER_TYPES, &row));
@@ -193,6 +196,7 @@ tgr_status tgr_config_set_i64(tgr_config *config, tgr_option option, int64_t val
 }
 
 tgr_status tgr_config_set_f64(tgr_config *config, tgr_option option, double value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     const tgr_option_row *row = NULL;
     TGR_TRY(find_typed(option, REAL_TYPES, &row));
@@ -202,6 +206,7 @@ tgr_status tgr_config_set_f64(tgr_config *config, tgr_option option, double valu
 }
 
 tgr_status tgr_config_set_list(tgr_config *config, tgr_option option, const int64_t *values, int64_t count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     const tgr_option_row *row = NULL;
     TGR_TRY(find_typed(option, LIST_TYPES, &row));
@@ -215,6 +220,7 @@ tgr_status tgr_config_set_list(tgr_config *config, tgr_option option, const int6
 }
 
 tgr_status tgr_config_set(tgr_config *config, const char *key, const char *value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(value);
@@ -227,6 +233,7 @@ tgr_status tgr_config_set(tgr_config *config, const char *key, const char *value
 }
 
 tgr_status tgr_config_get_i64(const tgr_config *config, tgr_option option, int64_t *value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(value);
     const tgr_option_row *row = NULL;
@@ -236,6 +243,7 @@ tgr_status tgr_config_get_i64(const tgr_config *config, tgr_option option, int64
 }
 
 tgr_status tgr_config_get_f64(const tgr_config *config, tgr_option option, double *value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(value);
     const tgr_option_row *row = NULL;
@@ -246,6 +254,7 @@ tgr_status tgr_config_get_f64(const tgr_config *config, tgr_option option, doubl
 
 tgr_status tgr_config_get_list(const tgr_config *config, tgr_option option, int64_t *values, int64_t capacity,
                                int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(count);
     TGR_REQUIRE(values || capacity == 0, TGR_ERROR_ARGUMENT, "argument 'values' is NULL with capacity %lld",
@@ -258,7 +267,7 @@ tgr_status tgr_config_get_list(const tgr_config *config, tgr_option option, int6
     return TGR_OK;
 }
 
-/* Appends to text[size] at *used; *used grows by what was wanted, even past the end, as with snprintf. */
+/* Appends to text[size] at *used; *used grows by the full length, even past the end, as with snprintf. */
 static void append(char *text, size_t size, size_t *used, const char *piece, size_t length) {
     for (size_t i = 0; i < length; i++, ++*used) {
         if (*used + 1 < size) text[*used] = piece[i];
@@ -272,6 +281,7 @@ static void write_choice(const char *choices, int64_t index, char *text, size_t 
 }
 
 tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text, size_t size) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(text);
@@ -301,6 +311,7 @@ tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text,
 }
 
 tgr_status tgr_config_is_set(const tgr_config *config, tgr_option option, int *set) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(set);
     const tgr_option_row *row = tgr_option_find_row(option);
@@ -323,7 +334,7 @@ const int64_t *tgr_option_list(const tgr_config *config, tgr_option option, int6
     return value->list;
 }
 
-/* Whether `name` is one of the names between bars. */
+/* Whether `name` is one of the names separated by bars. */
 static int is_among(const char *names, const char *name) {
     const size_t length = strlen(name);
     while (*names) {

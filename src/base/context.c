@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The context: made once, shared and kept alive by all that is made from it. */
+/* The context: created once, shared and kept alive by everything created from it. */
 #include "base/context.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "base/struct.h"
-#include "kernels/kernels.h" /* the one look upward: which kernels there are and how much scratch a product needs */
+#include "kernels/kernels.h" /* the one include upward: which kernels there are and how much scratch a product needs */
 
 #define TGR_LOG_BYTES 512
 
@@ -31,7 +31,7 @@ static tgr_status select_kernels(const tgr_kernels **out) {
     return tgr_kernels_select(name != NULL && name[0] != '\0' ? name : NULL, out);
 }
 
-/* All but the memory of the context itself. On failure the context may be handed to `destroy`. */
+/* Everything but the memory of the context itself. On failure the caller passes the context to `destroy`. */
 static tgr_status set_up(tgr_context *context, const tgr_context_options *options) {
     tgr_compute *compute = &context->compute;
     TGR_TRY(select_kernels(&compute->kernels));
@@ -48,7 +48,7 @@ static tgr_status set_up(tgr_context *context, const tgr_context_options *option
     return tgr_compute_reserve(compute, TGR_GEMM_SCRATCH);
 }
 
-/* All scratch is one block, which begins where worker 0's does. */
+/* All scratch is one block, which begins with worker 0's. */
 static void release_scratch(tgr_context *context, float *block, int64_t floats) {
     tgr_release(context, block, (size_t)context->compute.workers * (size_t)floats, sizeof(float));
 }
@@ -66,6 +66,7 @@ static void destroy(tgr_context *context) {
 }
 
 tgr_status tgr_context_create(tgr_context **out, const tgr_context_options *options) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     tgr_context_options copy = {.struct_size = sizeof copy};
     if (options != NULL)
@@ -103,6 +104,7 @@ void tgr_context_free(tgr_context *context) {
 }
 
 tgr_status tgr_context_threads(const tgr_context *context, int *threads) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(threads);
     *threads = context->compute.workers;
@@ -110,6 +112,7 @@ tgr_status tgr_context_threads(const tgr_context *context, int *threads) {
 }
 
 tgr_status tgr_context_kernels(const tgr_context *context, const char **name) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(name);
     *name = context->compute.kernels->name;
@@ -117,6 +120,7 @@ tgr_status tgr_context_kernels(const tgr_context *context, const char **name) {
 }
 
 tgr_status tgr_context_memory(const tgr_context *context, uint64_t *now, uint64_t *peak) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     if (now != NULL) *now = atomic_load(&context->bytes_now);
     if (peak != NULL) *peak = atomic_load(&context->bytes_peak);
@@ -124,6 +128,7 @@ tgr_status tgr_context_memory(const tgr_context *context, uint64_t *now, uint64_
 }
 
 tgr_status tgr_context_allocations(const tgr_context *context, uint64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(count);
     *count = atomic_load(&context->allocations);
@@ -140,7 +145,7 @@ static tgr_status grow_scratch(tgr_compute *compute, int64_t floats) {
     if (!tgr_add(floats, 15, &rounded) || !tgr_multiply(rounded / 16 * 16, compute->workers, &total))
         return tgr_fail(TGR_ERROR_OVERFLOW, "%lld floats of scratch for each of %d workers", (long long)floats,
                         compute->workers);
-    rounded = rounded / 16 * 16; /* so that every worker's part starts on a 64-byte boundary */
+    rounded = rounded / 16 * 16; /* every worker's part starts on a 64-byte boundary */
     void *block;
     TGR_TRY(tgr_allocate(compute->context, &block, (size_t)total, sizeof(float)));
 
@@ -171,5 +176,6 @@ void tgr_log(tgr_context *context, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    TGR_CALL_HOST;
     context->log(context->log_user, message);
 }

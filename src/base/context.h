@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The context's inside, and the compute environment that kernels run in. */
+/* The inside of a context, and the environment that kernels run in. */
 #ifndef TGR_BASE_CONTEXT_H
 #define TGR_BASE_CONTEXT_H
 
@@ -10,8 +10,8 @@
 
 struct tgr_kernels; /* kernels/kernels.h */
 
-/* What a kernel needs to run: threads, the processor's kernels, scratch memory for each worker.
- * Only a task may look at the scratch, at its own worker's: between jobs another handle may make it grow. */
+/* What a kernel needs to run: threads, the processor's kernels, scratch memory for each worker. Only a task may use the
+ * scratch, and only its own worker's: between jobs another handle may make it grow. */
 typedef struct tgr_compute {
     tgr_context *context;
     tgr_pool *pool;
@@ -34,11 +34,11 @@ struct tgr_context {
 
 void tgr_context_retain(tgr_context *context);
 
-/* Runs fn(job, task, worker) for every task in [0, tasks); returns when all are done. Jobs of one pool take turns.
- * Not to be called from inside a task. */
+/* Runs fn(job, task, worker) for every task in [0, tasks); returns when all are done. Jobs of one pool take turns. Must
+ * not be called from inside a task. */
 void tgr_parallel(const tgr_compute *compute, int64_t tasks, tgr_task_fn fn, void *job);
 
-/* Makes sure that every worker has at least `floats` of scratch. Called when a handle is made, never in a step. */
+/* Makes sure that every worker has at least `floats` of scratch. Called when a handle is created, never in a step. */
 tgr_status tgr_compute_reserve(tgr_compute *compute, int64_t floats);
 
 /* Calls the host's log function, if there is one. */

@@ -17,7 +17,7 @@ tgr_random tgr_initialise_stream(const tgr_parameters *parameters, int64_t index
                         .place = tgr_random_place(TGR_PLACE_INIT, 0, 0)};
 }
 
-/* Normals are drawn so many at a time. */
+/* How many normals are drawn at a time. */
 #define NORMALS 256
 
 void tgr_initialise_truncated(tgr_parameters *parameters, int64_t index, double deviation) {
@@ -69,8 +69,8 @@ static double strided_dot(int64_t count, int64_t stride, const float *a, const f
     return sum;
 }
 
-/* Gram and Schmidt's way, each vector cleared of those before it twice: what rounding leaves after the first time is
- * gone after the second. */
+/* Gram-Schmidt, with each vector made orthogonal to those before it twice: the second time removes what rounding left.
+ */
 void tgr_initialise_orthogonal(tgr_parameters *parameters, int64_t index, double gain) {
     int64_t rows = parameters->tensors[index].dims[0], columns = parameters->tensors[index].dims[1];
     int by_row = rows <= columns;

@@ -13,13 +13,13 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-/* A large block, for which the system is asked for large pages where those are given on request only: a processor knows
- * the places of some 2000 pages at a time, so that activations in small ones cost it a tenth of its time or more. NULL
- * when there is no memory. */
+/* A large block. Where the system gives large pages only on request, this requests them: a processor caches the
+ * addresses of about 2000 pages, so activations in small pages cost a tenth of the time or more. NULL when there is no
+ * memory. */
 static void *allocate_pages(size_t bytes) {
     void *memory = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
 #if defined(MADV_HUGEPAGE)
-    if (memory != NULL) (void)madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* refused: small ones */
+    if (memory != NULL) (void)madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* or small ones */
 #endif
     return memory;
 }
@@ -91,7 +91,7 @@ void *tgr_arena_take(tgr_arena *arena, int64_t rows, int64_t columns, size_t siz
         arena->used = end;
         return NULL;
     }
-    if (end > arena->capacity) { /* the two passes took different pieces */
+    if (end > arena->capacity) { /* the two runs took different pieces */
         arena->overflow = 1;
         return NULL;
     }

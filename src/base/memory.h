@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory by way of the context's allocator, always counted, always 64-byte aligned, sizes checked. */
+/* Memory from the context's allocator: always counted, always 64-byte aligned, sizes checked. */
 #ifndef TGR_BASE_MEMORY_H
 #define TGR_BASE_MEMORY_H
 
@@ -7,10 +7,10 @@
 
 #define TGR_ALIGNMENT 64
 
-/* `count` × `size` zeroed bytes into *out. Fails with ERROR_OVERFLOW or ERROR_MEMORY, then *out is NULL.
- * A count of zero gives NULL and success. */
+/* `count` × `size` zeroed bytes into *out. On failure, ERROR_OVERFLOW or ERROR_MEMORY, *out is NULL. A count of zero
+ * succeeds with NULL. */
 tgr_status tgr_allocate(tgr_context *context, void **out, size_t count, size_t size);
-/* Gives back what tgr_allocate gave (same count and size). NULL is fine. */
+/* Releases what tgr_allocate returned, given the same count and size. NULL is allowed. */
 void tgr_release(tgr_context *context, void *memory, size_t count, size_t size);
 
 /* The C library's memory, for contexts that were given no allocator. */
@@ -18,7 +18,7 @@ extern const tgr_allocator tgr_default_allocator;
 /* `bytes` (not 0) zeroed bytes into *out, not counted: for the context itself. */
 tgr_status tgr_allocate_from(const tgr_allocator *allocator, void **out, size_t bytes);
 
-/* *out = a × b or a + b, or false when it does not fit. All non-negative. */
+/* *out = a × b or a + b; false when it does not fit. Neither may be negative. */
 static inline int tgr_multiply(int64_t a, int64_t b, int64_t *out) {
     return !__builtin_mul_overflow(a, b, out);
 }
@@ -26,13 +26,13 @@ static inline int tgr_add(int64_t a, int64_t b, int64_t *out) {
     return !__builtin_add_overflow(a, b, out);
 }
 
-/* An arena planned in two passes over the same code: first with `base` NULL, when it only counts; then with memory.
- * Each piece starts on a 64-byte boundary. `overflow` is set when a size was negative or did not fit. */
+/* An arena planned by running the same code twice: first with `base` NULL, when it only counts; then with memory. Each
+ * piece starts on a 64-byte boundary. `overflow` is set when a size was negative or did not fit. */
 typedef struct tgr_arena {
     char *base;
-    int64_t used;     /* bytes; set it back to where it was, and what comes next lies over what came since */
-    int64_t peak;     /* the most that `used` ever was */
-    int64_t capacity; /* bytes behind base */
+    int64_t used;     /* bytes; setting it back lets the next pieces share the memory of those taken since */
+    int64_t peak;     /* the largest value that `used` has had */
+    int64_t capacity; /* bytes at base */
     int overflow;
 } tgr_arena;
 

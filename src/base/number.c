@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The C library reads and writes real numbers with the locale's decimal point; here it is put in and taken out. */
+/* The C library reads and writes real numbers with the locale's decimal point; here it is replaced by a point and back.
+ */
 #include "base/number.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What this thread's locale writes between 1 and 5: a byte or a few. Found out by writing a number, since localeconv()
- * may not be called while other threads call it. Returns its length. */
+/* What this thread's locale writes between 1 and 5: a byte or a few. Determined by writing a number, since localeconv()
+ * is not safe when other threads call it. Returns its length. */
 static size_t decimal_point(char point[TGR_NUMBER_BYTES]) {
     const int length = snprintf(point, TGR_NUMBER_BYTES, "%.1f", 1.5);
     const size_t size = (size_t)length - 2;
@@ -19,7 +20,7 @@ static size_t decimal_point(char point[TGR_NUMBER_BYTES]) {
 int tgr_number_parse(const char *text, double *value) {
     char point[TGR_NUMBER_BYTES], local[2 * TGR_NUMBER_BYTES];
     const size_t length = strlen(text), point_size = decimal_point(point), whole = strcspn(text, ".");
-    /* Only decimal numbers: no blanks, hexadecimals, infinities, nor the locale's own point. */
+    /* Only decimal numbers: no spaces, hexadecimals, infinities, nor the locale's own point. */
     if (length == 0 || length >= TGR_NUMBER_BYTES || strspn(text, "0123456789+-.eE") != length) return 0;
     memcpy(local, text, length + 1);
     if (whole < length) {

@@ -59,12 +59,14 @@ const char *tgr_option_key(tgr_option option) {
 }
 
 tgr_status tgr_option_count(int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(count);
     *count = TGR_OPTION_ROWS;
     return TGR_OK;
 }
 
 tgr_status tgr_option_at(int64_t index, tgr_option *option) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(option);
     TGR_REQUIRE(index >= 0 && index < TGR_OPTION_ROWS, TGR_ERROR_RANGE, "index is %lld; allowed are 0 to %d",
                 (long long)index, TGR_OPTION_ROWS - 1);
@@ -73,6 +75,7 @@ tgr_status tgr_option_at(int64_t index, tgr_option *option) {
 }
 
 tgr_status tgr_option_find(const char *key, tgr_option *option) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(option);
     const tgr_option_row *row = tgr_option_find_key(key, strlen(key));
@@ -84,6 +87,7 @@ tgr_status tgr_option_find(const char *key, tgr_option *option) {
 tgr_status tgr_option_describe(tgr_option option, const char **key, tgr_option_type *type, double *least, double *most,
                                const char **standard, const char **choices, const char **methods_of,
                                const char **help) {
+    TGR_ENTER;
     const tgr_option_row *row = tgr_option_find_row(option);
     TGR_REQUIRE(row, TGR_ERROR_OPTION, "there is no option number %d", (int)option);
     if (key) *key = row->key;
@@ -98,6 +102,7 @@ tgr_status tgr_option_describe(tgr_option option, const char **key, tgr_option_t
 }
 
 tgr_status tgr_method_describe(int64_t index, const char **name, const char **defaults, const char **source) {
+    TGR_ENTER;
     const int64_t count = (int64_t)(sizeof methods / sizeof *methods);
     TGR_REQUIRE(index >= 0 && index < count, TGR_ERROR_RANGE, "index is %lld; allowed are 0 to %lld", (long long)index,
                 (long long)(count - 1));

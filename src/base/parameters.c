@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Building the table of named tensors, and reading it from outside. */
+/* Building the table of named tensors, and the public functions that read it. */
 #include "base/parameters.h"
 
 #include <string.h>
@@ -47,7 +47,7 @@ static int64_t find(const tgr_parameters *parameters, const char *name) {
     return -1;
 }
 
-/* Fills in what follows from the dimensions; *floats receives the arena's size with this tensor. */
+/* Fills in what follows from the dimensions; *floats receives the arena's size including this tensor. */
 static tgr_status lay_out(const tgr_parameters *parameters, tgr_tensor *tensor, int64_t *floats) {
     int64_t padded, bytes;
     tensor->count = 1;
@@ -133,13 +133,14 @@ void tgr_parameters_clear_gradients(tgr_parameters *parameters) {
     parameters->micro = 0;
 }
 
-static tgr_status check_index(const char *function, const tgr_parameters *parameters, int64_t index) {
+static tgr_status check_index(const tgr_parameters *parameters, int64_t index) {
     if (index >= 0 && index < parameters->tensor_count) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'index' is %lld; there are %lld tensors", (long long)index,
-                       (long long)parameters->tensor_count);
+    return tgr_fail(TGR_ERROR_RANGE, "argument 'index' is %lld; there are %lld tensors", (long long)index,
+                    (long long)parameters->tensor_count);
 }
 
 tgr_status tgr_parameters_count(const tgr_parameters *parameters, int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
     TGR_REQUIRE_ARGUMENT(count);
     *count = parameters->tensor_count;
@@ -147,6 +148,7 @@ tgr_status tgr_parameters_count(const tgr_parameters *parameters, int64_t *count
 }
 
 tgr_status tgr_parameters_total(const tgr_parameters *parameters, int64_t *numbers) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
     TGR_REQUIRE_ARGUMENT(numbers);
     int64_t total = 0; /* cannot overflow: tgr_parameters_add checked the padded sum */
@@ -158,8 +160,9 @@ tgr_status tgr_parameters_total(const tgr_parameters *parameters, int64_t *numbe
 
 tgr_status tgr_parameters_describe(const tgr_parameters *parameters, int64_t index, const char **name, int *ndim,
                                    const int64_t **dims) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
-    TGR_TRY(check_index(__func__, parameters, index));
+    TGR_TRY(check_index(parameters, index));
     const tgr_tensor *tensor = &parameters->tensors[index];
     if (name != NULL) *name = tensor->name;
     if (ndim != NULL) *ndim = tensor->ndim;
@@ -168,6 +171,7 @@ tgr_status tgr_parameters_describe(const tgr_parameters *parameters, int64_t ind
 }
 
 tgr_status tgr_parameters_find(const tgr_parameters *parameters, const char *name, int64_t *index) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(index);
@@ -178,24 +182,27 @@ tgr_status tgr_parameters_find(const tgr_parameters *parameters, const char *nam
 }
 
 tgr_status tgr_parameters_value(tgr_parameters *parameters, int64_t index, float **value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
     TGR_REQUIRE_ARGUMENT(value);
-    TGR_TRY(check_index(__func__, parameters, index));
+    TGR_TRY(check_index(parameters, index));
     TGR_REQUIRE(parameters->values != NULL, TGR_ERROR_STATE, "the parameters have no memory yet");
     *value = tgr_value(parameters, index);
     return TGR_OK;
 }
 
 tgr_status tgr_parameters_gradient(tgr_parameters *parameters, int64_t index, float **gradient) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
     TGR_REQUIRE_ARGUMENT(gradient);
-    TGR_TRY(check_index(__func__, parameters, index));
+    TGR_TRY(check_index(parameters, index));
     TGR_REQUIRE(parameters->gradients != NULL, TGR_ERROR_STATE, "the parameters have no memory yet");
     *gradient = tgr_gradient(parameters, index);
     return TGR_OK;
 }
 
 tgr_status tgr_parameters_micro(const tgr_parameters *parameters, int64_t *micro) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
     TGR_REQUIRE_ARGUMENT(micro);
     *micro = parameters->micro;
@@ -203,6 +210,7 @@ tgr_status tgr_parameters_micro(const tgr_parameters *parameters, int64_t *micro
 }
 
 tgr_status tgr_parameters_step(const tgr_parameters *parameters, int64_t *step) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
     TGR_REQUIRE_ARGUMENT(step);
     *step = (int64_t)parameters->step;
@@ -210,6 +218,7 @@ tgr_status tgr_parameters_step(const tgr_parameters *parameters, int64_t *step) 
 }
 
 tgr_status tgr_parameters_zero_gradients(tgr_parameters *parameters) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
     tgr_parameters_clear_gradients(parameters);
     return TGR_OK;

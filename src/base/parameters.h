@@ -8,20 +8,21 @@
 
 #include <stdatomic.h>
 
+#include "base/context.h"
 #include "tgrmoe/parameters.h"
 
 #define TGR_MAX_DIMS   4
 #define TGR_NAME_BYTES 64
 
 typedef struct tgr_tensor {
-    char name[TGR_NAME_BYTES]; /* timm's names, dots between: "blocks.0.attn.qkv.weight" */
+    char name[TGR_NAME_BYTES]; /* timm's, with dots: "blocks.0.attn.qkv.weight" */
     int ndim;
     int64_t dims[TGR_MAX_DIMS];
     int64_t count;  /* elements */
     int64_t offset; /* into values and gradients, in floats, a multiple of 16 */
     unsigned flags; /* TGR_TENSOR_… */
-    /* From this step on the optimizer leaves the tensor alone: no gradient, no decay, no momentum moves it. A number of
-     * the step, not a flag, so that it holds after a checkpoint is loaded in the midst of a step. */
+    /* From this step on the optimizer leaves the tensor alone: no gradient, decay or momentum moves it. A step number,
+     * not a flag, so that it also holds after a checkpoint is loaded in the middle of a step. */
     uint64_t frozen_from;
 } tgr_tensor;
 
@@ -35,7 +36,7 @@ enum {
 struct tgr_parameters {
     atomic_int references;
     tgr_context *context;   /* retained */
-    tgr_parameters *lender; /* retained: whose values these are; NULL where they are its own */
+    tgr_parameters *lender; /* retained; the table whose values these are, NULL if they are its own */
     tgr_tensor *tensors;
     int64_t tensor_count, tensor_capacity;
     int64_t floats;   /* in each arena */
@@ -43,24 +44,28 @@ struct tgr_parameters {
     float *gradients; /* [floats] */
     uint64_t seed;    /* of every random number drawn for this object */
     uint64_t step;    /* optimizer steps taken */
-    uint32_t micro;   /* training backwards since the last step: gradients hold the sum over that many */
+    uint32_t micro;   /* backward passes since the last step: gradients hold the sum over that many */
 };
 
 tgr_status tgr_parameters_create(tgr_parameters **out, tgr_context *context);
 void tgr_parameters_retain(tgr_parameters *parameters);
 void tgr_parameters_release(tgr_parameters *parameters);
-/* Adds a tensor; `name` must be new. *index receives its place. */
+/* Adds a tensor; `name` must be new. *index receives its index. */
 tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const char *name, unsigned flags, int ndim,
                               const int64_t *dims);
 /* Allocates both arenas, zeroed. No tensor can be added afterwards. */
 tgr_status tgr_parameters_seal(tgr_parameters *parameters);
-/* In place of sealing: has the values of `lender`, a sealed table of the same tensors, and no gradients. */
+/* Instead of sealing: uses the values of `lender`, a sealed table of the same tensors; has no gradients. */
 void tgr_parameters_borrow(tgr_parameters *parameters, tgr_parameters *lender);
-/* Takes over the seed, the step and the number of backwards from the lender. */
+/* Copies the seed, the step and the number of backward passes from the lender. */
 void tgr_parameters_follow(tgr_parameters *parameters);
 /* Sets every gradient and `micro` to zero. */
 void tgr_parameters_clear_gradients(tgr_parameters *parameters);
 
+/* What computes with these tensors. */
+static inline const tgr_compute *tgr_parameters_compute(const tgr_parameters *parameters) {
+    return &parameters->context->compute;
+}
 static inline float *tgr_value(const tgr_parameters *parameters, int64_t index) {
     return parameters->values + parameters->tensors[index].offset;
 }

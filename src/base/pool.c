@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A pool of threads that takes one job at a time: its tasks are claimed one by one from a shared counter.
  *
- * The thread that brings the job works on it as worker 0 and ends it: once it finds no task left it closes the job and
- * waits only for the workers that joined, so a worker that was slow to wake costs nothing.
+ * The thread that posts the job works on it as worker 0 and ends it: once it finds no task left it closes the job and
+ * waits only for the workers that joined, so a worker that is slow to wake costs nothing.
  *
  * A child of fork() has a copy of the pool without its threads, and perhaps with a lock that one of them held. There
- * the caller does all tasks itself, behind a lock of the child's own, and nothing is waited for. */
+ * the caller does all tasks itself, behind a lock of the child's own, and waits for nothing. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -22,8 +22,8 @@
 
 #define TGR_MAX_WORKERS 1024
 
-/* How often to look before going to sleep: some 100 to 300 microseconds, by processor. To wake a sleeping thread takes
- * up to 50, and the gaps between the jobs of one training step are mostly shorter than this. */
+/* How often to check for a job before sleeping: 100 to 300 microseconds, depending on the processor. Waking a sleeping
+ * thread takes up to 50, and most gaps between the jobs of a training step are shorter than this. */
 #define SPINS 8000
 
 typedef struct own_thread {
@@ -35,24 +35,24 @@ typedef struct own_thread {
 struct tgr_pool {
     atomic_int references;
     int workers;
-    tgr_executor executor; /* `run` is NULL when the threads are our own */
+    tgr_executor executor; /* `run` is NULL when the threads are the pool's own */
     unsigned home;         /* forks_so_far of the process that made the pool */
     pthread_mutex_t turn;  /* held while a job runs */
     atomic_uint turn_made; /* twice the forks_so_far of the process that `turn` is of; odd while it is being made */
 
-    /* All below is for own threads only. */
+    /* The rest is for the pool's own threads. */
     int spins;
-    pthread_mutex_t lock; /* guards what follows, but for the atomics */
+    pthread_mutex_t lock; /* guards what follows, except the atomics */
     pthread_cond_t wake, done;
     int sleeping;       /* workers that wait for `wake` */
     int open;           /* workers may join the job */
     int stop;           /* workers must end */
-    atomic_uint posted; /* jobs so far, and the stop; changed under `lock`, watched without */
+    atomic_uint posted; /* jobs so far, plus one for the stop; changed under `lock`, watched without */
     atomic_int joined;  /* workers on the job; changed under `lock`, watched without */
     tgr_task_fn fn;
     void *job;
     int64_t tasks;
-    atomic_llong next;    /* the first task that nobody claimed */
+    atomic_llong next;    /* the first task that is not claimed */
     own_thread threads[]; /* [workers - 1] */
 };
 
@@ -131,7 +131,7 @@ static void *worker_main(void *argument) {
     }
 }
 
-/* Starts own thread `index`, with every signal left to the host's threads. */
+/* Starts thread `index`, with all signals blocked: they are for the host's threads. */
 static tgr_status start_worker(tgr_pool *pool, int index) {
     own_thread *self = &pool->threads[index - 1];
     *self = (own_thread){.pool = pool, .index = index};
@@ -145,9 +145,9 @@ static tgr_status start_worker(tgr_pool *pool, int index) {
     return TGR_OK;
 }
 
-/* Ends the pool, of whose own threads `started` are running. */
+/* Ends the pool, `started` of whose own threads are running. */
 static void destroy(tgr_pool *pool, int started) {
-    if (is_inherited(pool)) { /* destroying what other threads wait for would be waiting for them */
+    if (is_inherited(pool)) { /* destroying what other threads wait for would mean waiting for them */
         free(pool);
         return;
     }
@@ -168,14 +168,14 @@ static void destroy(tgr_pool *pool, int started) {
 static tgr_status allocate(tgr_pool **out, int workers, int threads) {
     pthread_once(&forks_are_counted, begin_to_count_forks);
     TGR_REQUIRE(fork_count_error == 0, TGR_ERROR_MEMORY, "no memory for noticing fork()");
-    /* A pool may outlive contexts and be shared by several, so its few bytes come from no context's allocator. */
+    /* A pool may outlive contexts and be shared by several, so its few bytes do not come from a context's allocator. */
     tgr_pool *pool = calloc(1, sizeof *pool + (size_t)threads * sizeof pool->threads[0]);
     TGR_REQUIRE(pool != NULL, TGR_ERROR_MEMORY, "no memory for a pool of %d threads", workers);
     atomic_init(&pool->references, 1);
     pool->home = atomic_load(&forks_so_far);
     atomic_init(&pool->turn_made, 2 * pool->home);
     pool->workers = workers;
-    /* Without a processor for each, a thread that spins is in the way of one that works. */
+    /* With fewer processors than workers, a spinning thread would hinder a working one. */
     pool->spins = workers <= available_processors() ? SPINS : 0;
     pthread_mutex_init(&pool->turn, NULL);
     pthread_mutex_init(&pool->lock, NULL);
@@ -186,6 +186,7 @@ static tgr_status allocate(tgr_pool **out, int workers, int threads) {
 }
 
 tgr_status tgr_pool_create(tgr_pool **out, int threads) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE(threads >= 0 && threads <= TGR_MAX_WORKERS, TGR_ERROR_RANGE,
                 "argument 'threads' is %d; 1 to %d is allowed, or 0 for all processors", threads, TGR_MAX_WORKERS);
@@ -204,6 +205,7 @@ tgr_status tgr_pool_create(tgr_pool **out, int threads) {
 }
 
 tgr_status tgr_pool_create_from_executor(tgr_pool **out, const tgr_executor *executor) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(executor);
     tgr_executor copy;
@@ -293,14 +295,13 @@ static void run_hosted(void *data, int64_t task, int worker) {
 void tgr_pool_run(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, void *job) {
     if (tasks <= 0) return;
     tgr_pool_lock(pool);
-    const tgr_float_mode before = tgr_float_mode_enter();
     if (pool->executor.run != NULL && !is_inherited(pool)) {
+        TGR_CALL_HOST;
         pool->executor.run(pool->executor.user, tasks, run_hosted, &(hosted_job){fn, job});
     } else if (pool->workers == 1 || tasks == 1 || is_inherited(pool)) {
         for (int64_t task = 0; task < tasks; task++) fn(job, task, 0);
     } else {
         run_on_own_threads(pool, tasks, fn, job);
     }
-    tgr_float_mode_leave(before);
     tgr_pool_unlock(pool);
 }

@@ -11,7 +11,7 @@ void tgr_pool_retain(tgr_pool *pool);
 int tgr_pool_workers(const tgr_pool *pool);
 /* See tgr_parallel. */
 void tgr_pool_run(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, void *job);
-/* Between these two no job runs; for changing what tasks look at. tgr_pool_run in between would never return. */
+/* No job runs between these two: for changing what tasks use. Calling tgr_pool_run in between would deadlock. */
 void tgr_pool_lock(tgr_pool *pool);
 void tgr_pool_unlock(tgr_pool *pool);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Philox 4×32-10 and the distributions drawn from it. Compiled without fusing multiplications and additions, which some
- * machines would do and some not. */
+/* Philox 4×32-10 and the distributions drawn from it. Compiled without fused multiply-adds, which not every machine
+ * has. */
 #include "base/random.h"
 
 #include <math.h>
@@ -45,12 +45,11 @@ double tgr_random_uniform(const tgr_random *random, uint64_t index) {
     return uniform_of(words[index % 4]);
 }
 
-/* ln x of a normal number within 1e-13: x = 2^n·m with m from sqrt(1/2) to sqrt(2), ln m = 2·artanh((m - 1)/(m + 1)).
- */
+/* ln x for normal x, within 1e-13: x = 2^n·m with m from sqrt(1/2) to sqrt(2), ln m = 2·artanh((m - 1)/(m + 1)). */
 static double natural_logarithm(double x) {
     const uint64_t one = UINT64_C(0x3ff0000000000000), root = UINT64_C(0x3fe6a09e667f3bcd); /* 1, sqrt(1/2) */
     uint64_t biased = (tgr_bits_of_double(x) + (one - root)) >> 52;
-    /* 2^52 + biased, made of bits: conversions of 64-bit integers are slow. */
+    /* 2^52 + biased, composed from bits: conversions of 64-bit integers are slow. */
     double n = tgr_double_of_bits(biased | UINT64_C(0x4330000000000000)) - (0x1p52 + 1023.0);
     double m = tgr_double_of_bits(tgr_bits_of_double(x) - (biased << 52) + one), s = (m - 1.0) / (m + 1.0),
            square = s * s;
@@ -99,7 +98,7 @@ static inline void box_muller(double *u0, double *u1) {
 
 enum { BATCH_PAIRS = 16, BATCH = 2 * BATCH_PAIRS };
 
-/* Normals in an even number of pairs, from the block numbered `block` on. */
+/* Normals in an even number of pairs, starting with block number `block`. */
 static void draw_pairs(const tgr_random *random, uint64_t block, int pairs, double *even, double *odd) {
     for (int pair = 0; pair < pairs; pair += 2) {
         uint32_t words[4];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Counter-based random numbers (Philox 4×32-10; Salmon et al., SC 2011): a number is a function of the seed, the step,
- * the place of use and an index, so neither threads nor resuming move it.
+ * the place of use and an index, so it depends neither on threads nor on resuming.
  *
- * Key: seed (low word, high word). Counter: word 0 = index / 4 (low 32 bits), word 1 = high bits of index / 4,
- * word 2 = place, word 3 = step. A block of four words serves the indices 4i … 4i+3. */
+ * Key: seed (low word, high word). Counter: word 0 = index / 4 (low 32 bits), word 1 = high bits of index / 4, word 2 =
+ * place, word 3 = step. A block of four words serves the indices 4i … 4i+3. */
 #ifndef TGR_BASE_RANDOM_H
 #define TGR_BASE_RANDOM_H
 
@@ -33,14 +33,15 @@ static inline uint32_t tgr_random_place(uint32_t kind, uint32_t layer, uint32_t 
 void tgr_philox(uint64_t seed, const uint32_t counter[4], uint32_t out[4]);
 /* Uniform in (0, 1): (word + 0.5) / 2^32, as a double. */
 double tgr_random_uniform(const tgr_random *random, uint64_t index);
-/* Standard normal, by Box and Muller from the uniforms u0 and u1 at the even index and the odd one of a pair:
- * sqrt(-2 ln u0) · cos(2π u1) at the even index, · sin(2π u1) at the odd one. Logarithm, sine and cosine are computed
- * here and not by the system, so that machines agree to the bit. */
+/* Standard normal, by Box-Muller from the uniforms u0 and u1 at the even and the odd index of a pair: sqrt(-2 ln u0) ·
+ * cos(2π u1) at the even index, · sin(2π u1) at the odd one. Logarithm, sine and cosine are computed here and not by
+ * the system, so that machines agree bit for bit. */
 double tgr_random_normal(const tgr_random *random, uint64_t index);
-/* Those at first, first + 1, … first + count - 1, in a fraction of the time. */
+/* Those at first, first + 1, …, first + count - 1, in a fraction of the time. */
 void tgr_random_normals(const tgr_random *random, uint64_t first, int64_t count, double *normals);
-/* Normal(0, deviation²) cut at ±2 (absolute, as timm's trunc_normal_), by redrawing at index + (attempt << 40).
- * A deviation so wide that TGR_TRUNCATED_ATTEMPTS draws miss gives a uniform in (-2, 2), the limit of such a normal. */
+/* Normal(0, deviation²) truncated at ±2 (absolute, as timm's trunc_normal_), by redrawing at index + (attempt << 40).
+ * If the deviation is so large that TGR_TRUNCATED_ATTEMPTS draws fail, a uniform in (-2, 2), the limit of such a
+ * normal. */
 #define TGR_TRUNCATED_ATTEMPTS 64
 double tgr_random_truncated(const tgr_random *random, uint64_t index, double deviation);
 

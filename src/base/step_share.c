@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shares of training in whole steps. */
+/* Shares of training as whole steps. */
 #include "base/step_share.h"
 
 #include <float.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Copies a sized struct of a caller that may have been compiled with an older or a newer header. */
+/* Copies a sized struct from a caller that may have been compiled with an older or a newer header. */
 #include "base/struct.h"
 
 #include <string.h>

@@ -5,12 +5,12 @@
 
 #include "tgrmoe/common.h"
 
-/* No public struct is larger; what claims to be was not initialised. */
+/* No public struct is larger; one that claims to be was not initialised. */
 #define TGR_STRUCT_LIMIT 4096
 
-/* Copies the caller's struct `from` into `into` (`size` bytes, this library's own idea of it), whichever is smaller;
- * the rest becomes zero. `from` must reach at least `minimum` bytes. Bytes that only a newer header knows must be zero.
- * `name` is the argument's, for the message. */
+/* Copies the caller's struct `from` to `into` (`size` bytes, as this library defines it), the smaller size of the two;
+ * the rest becomes zero. `from` must have at least `minimum` bytes. Bytes that only a newer header defines must be
+ * zero. `name` is the argument's, for the message. */
 tgr_status tgr_struct_copy(void *into, size_t size, size_t minimum, const void *from, const char *name);
 
 #endif

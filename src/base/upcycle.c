@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Matching of tensors by name. */
+/* Matching tensors by name. */
 #include "base/upcycle.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 static const char experts_part[] = ".moe.experts.", sparse_part[] = ".moe.", dense_part[] = ".mlp.";
 
-/* What the tensor's source is called; "" for none. */
+/* The name of the tensor's source; "" for none. */
 static void source_name(const char *name, char source[TGR_NAME_BYTES]) {
     const char *expert = strstr(name, experts_part);
     source[0] = '\0';
@@ -45,19 +45,18 @@ static int fits(const tgr_tensor *sparse, const tgr_tensor *dense) {
            memcmp(sparse->dims + copied, dense->dims, (size_t)dense->ndim * sizeof *dense->dims) == 0;
 }
 
-static tgr_status check_tensor(const char *function, const tgr_tensor *sparse, const tgr_parameters *dense) {
+static tgr_status check_tensor(const tgr_tensor *sparse, const tgr_parameters *dense) {
     char name[TGR_NAME_BYTES], shape[128], dense_shape[128];
     source_name(sparse->name, name);
     if (name[0] == '\0') return TGR_OK;
     int64_t source = find(dense, name);
     if (source < 0)
-        return tgr_fail_in(function, TGR_ERROR_SHAPE, "the dense side has no '%s', which '%s' is to be made of", name,
-                           sparse->name);
+        return tgr_fail(TGR_ERROR_SHAPE, "the dense side has no '%s', which '%s' is to be made of", name, sparse->name);
     if (fits(sparse, &dense->tensors[source])) return TGR_OK;
     write_shape(sparse, shape, sizeof shape);
     write_shape(&dense->tensors[source], dense_shape, sizeof dense_shape);
-    return tgr_fail_in(function, TGR_ERROR_SHAPE, "'%s' is %s; it cannot be made of '%s', which is %s", sparse->name,
-                       shape, name, dense_shape);
+    return tgr_fail(TGR_ERROR_SHAPE, "'%s' is %s; it cannot be made of '%s', which is %s", sparse->name, shape, name,
+                    dense_shape);
 }
 
 static int is_used(const tgr_parameters *sparse, const tgr_parameters *dense, int64_t index) {
@@ -66,15 +65,14 @@ static int is_used(const tgr_parameters *sparse, const tgr_parameters *dense, in
     return 0;
 }
 
-tgr_status tgr_upcycle_check(const char *function, const tgr_parameters *sparse, const tgr_parameters *dense) {
+tgr_status tgr_upcycle_check(const tgr_parameters *sparse, const tgr_parameters *dense) {
     int64_t experts = 0;
     for (int64_t i = 0; i < sparse->tensor_count; i++) experts += strstr(sparse->tensors[i].name, experts_part) != NULL;
-    if (experts == 0) return tgr_fail_in(function, TGR_ERROR_ARGUMENT, "argument 'sparse' has no experts");
-    for (int64_t i = 0; i < sparse->tensor_count; i++) TGR_TRY(check_tensor(function, &sparse->tensors[i], dense));
+    if (experts == 0) return tgr_fail(TGR_ERROR_ARGUMENT, "argument 'sparse' has no experts");
+    for (int64_t i = 0; i < sparse->tensor_count; i++) TGR_TRY(check_tensor(&sparse->tensors[i], dense));
     for (int64_t i = 0; i < dense->tensor_count; i++)
         if (!is_used(sparse, dense, i))
-            return tgr_fail_in(function, TGR_ERROR_SHAPE, "the sparse side has no place for '%s'",
-                               dense->tensors[i].name);
+            return tgr_fail(TGR_ERROR_SHAPE, "the sparse side has no place for '%s'", dense->tensors[i].name);
     return TGR_OK;
 }
 

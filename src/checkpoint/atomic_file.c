@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Replacing a file so that a crash at any moment leaves the old one or the new one. Everything is done relative to the
- * open directory: the host may change its working directory meanwhile. */
+ * open directory: the host may change its working directory in the meantime. */
 #define _FILE_OFFSET_BITS 64
 #include "checkpoint/atomic_file.h"
 
@@ -19,7 +19,7 @@
 
 #define ATTEMPTS 100
 
-/* The path behind symbolic links, so that the link stays and what it names is replaced. */
+/* The path with symbolic links resolved, so that the link stays and its target is replaced. */
 static tgr_status follow_link(const char *path, char resolved[PATH_MAX]) {
     struct stat state;
     if (lstat(path, &state) == 0 && S_ISLNK(state.st_mode)) {
@@ -47,7 +47,7 @@ static tgr_status open_directory(tgr_atomic_file *file) {
     return file->directory >= 0 ? TGR_OK : tgr_file_fail(file->path, "lies in a directory that cannot be opened");
 }
 
-/* *mode gets the permissions of the file that will be replaced; *exists whether there is one. */
+/* *mode receives the permissions of the file to be replaced, *exists whether there is one. */
 static tgr_status check_target(const tgr_atomic_file *file, mode_t *mode, int *exists) {
     struct stat state;
     *exists = fstatat(file->directory, file->name, &state, 0) == 0;
@@ -103,14 +103,14 @@ tgr_status tgr_atomic_file_write(tgr_atomic_file *file, uint64_t offset, const v
     return TGR_OK;
 }
 
-/* A file system that cannot sync a directory says EINVAL or ENOTSUP; there is no more to be done then. */
+/* A file system that cannot sync a directory reports EINVAL or ENOTSUP; nothing more can be done then. */
 static int sync_directory(int directory) {
     return fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
 }
 
 tgr_status tgr_atomic_file_commit(tgr_atomic_file *file) {
     if (fsync(file->file) != 0) return tgr_file_fail(file->path, "cannot be synced to the disk");
-    const int closed = close(file->file); /* the descriptor is gone even when this fails */
+    const int closed = close(file->file); /* the descriptor is closed even when this fails */
     file->file = -1;
     if (closed != 0) return tgr_file_fail(file->path, "cannot be closed");
     if (renameat(file->directory, file->temporary, file->directory, file->name) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is registered for a file, saved as one list of tensors and loaded all or nothing. */
+/* The objects registered for a file, saved as one list of tensors and loaded all or nothing. */
 #include "tgrmoe/checkpoint.h"
 
 #include <string.h>
@@ -22,6 +22,7 @@ struct tgr_checkpoint {
 };
 
 tgr_status tgr_checkpoint_create(tgr_checkpoint **out, tgr_context *context) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     tgr_checkpoint *checkpoint = NULL;
@@ -32,7 +33,7 @@ tgr_status tgr_checkpoint_create(tgr_checkpoint **out, tgr_context *context) {
     return TGR_OK;
 }
 
-/* Only the handles that were registered are held; those of a model or a teacher live with it. */
+/* Only registered handles are held; the parts of a model or a teacher live as long as it does. */
 static void release_object(tgr_context *context, tgr_object *object) {
     tgr_model_free(object->model);
     tgr_teacher_free(object->teacher);
@@ -70,7 +71,7 @@ static tgr_status make_room(tgr_checkpoint *checkpoint) {
     return TGR_OK;
 }
 
-/* Takes `object` under `name`; after success the caller retains the handle. */
+/* Registers `object` as `name`; after success the caller retains the handle. */
 static tgr_status add(tgr_checkpoint *checkpoint, const char *name, tgr_object object) {
     TGR_TRY(check_name(checkpoint, name));
     TGR_TRY(make_room(checkpoint));
@@ -82,6 +83,7 @@ static tgr_status add(tgr_checkpoint *checkpoint, const char *name, tgr_object o
 }
 
 tgr_status tgr_checkpoint_add_model(tgr_checkpoint *checkpoint, const char *name, tgr_model *model) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(model);
@@ -93,6 +95,7 @@ tgr_status tgr_checkpoint_add_model(tgr_checkpoint *checkpoint, const char *name
 }
 
 tgr_status tgr_checkpoint_add_teacher(tgr_checkpoint *checkpoint, const char *name, tgr_teacher *teacher) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(teacher);
@@ -106,6 +109,7 @@ tgr_status tgr_checkpoint_add_teacher(tgr_checkpoint *checkpoint, const char *na
 }
 
 tgr_status tgr_checkpoint_add_optimizer(tgr_checkpoint *checkpoint, const char *name, tgr_optimizer *optimizer) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(optimizer);
@@ -115,6 +119,7 @@ tgr_status tgr_checkpoint_add_optimizer(tgr_checkpoint *checkpoint, const char *
 }
 
 tgr_status tgr_checkpoint_add_parameters(tgr_checkpoint *checkpoint, const char *name, tgr_parameters *parameters) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(parameters);
@@ -125,6 +130,7 @@ tgr_status tgr_checkpoint_add_parameters(tgr_checkpoint *checkpoint, const char 
 }
 
 tgr_status tgr_checkpoint_add_bytes(tgr_checkpoint *checkpoint, const char *name, void *bytes, uint64_t size) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(bytes);
@@ -140,6 +146,7 @@ static tgr_status collect_all(tgr_checkpoint *checkpoint, tgr_entry_list *list, 
 }
 
 tgr_status tgr_checkpoint_save(tgr_checkpoint *checkpoint, const char *path) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(path);
     tgr_entry_list list = {.context = checkpoint->context};
@@ -149,7 +156,7 @@ tgr_status tgr_checkpoint_save(tgr_checkpoint *checkpoint, const char *path) {
     return status;
 }
 
-/* Fails unless everything read suits its object. The objects' own checks explain more than missing sections do. */
+/* Fails unless everything read fits its object. The objects' own checks explain more than a missing section does. */
 static tgr_status check_all(const tgr_checkpoint *checkpoint, const tgr_entry_list *list, const char *path,
                             const char *misfit) {
     for (size_t i = 0; i < checkpoint->count; i++) TGR_TRY(tgr_object_check(&checkpoint->objects[i], list, path));
@@ -166,6 +173,7 @@ static void commit_all(tgr_checkpoint *checkpoint, const tgr_entry_list *list) {
 }
 
 tgr_status tgr_checkpoint_load(tgr_checkpoint *checkpoint, const char *path) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(path);
     char misfit[TGR_MISFIT_BYTES];

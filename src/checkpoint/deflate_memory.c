@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* zlib gives memory back without its size, so each piece carries its own. */
+/* zlib frees memory without giving its size, so each piece stores its own. */
 #include "checkpoint/deflate_memory.h"
 
 #include <string.h>

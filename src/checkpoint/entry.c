@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of named tensors: building, writing, putting in place. */
+/* Lists of named tensors: building, writing, committing. */
 #include "checkpoint/entry.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a file is to hold, as a list of named tensors in memory: all that reading and writing know of a checkpoint. */
+/* The contents of a file as a list of named tensors in memory: all that reading and writing know of a checkpoint. */
 #ifndef TGR_CHECKPOINT_ENTRY_H
 #define TGR_CHECKPOINT_ENTRY_H
 
@@ -8,8 +8,8 @@
 
 enum {
     TGR_ENTRY_OPTIONAL = 1, /* the file may lack it */
-    TGR_ENTRY_OWN = 2,      /* `data` is the checkpoint's own memory, which may be written before all is checked */
-    TGR_ENTRY_FLEXIBLE = 4  /* one dimension, of which the file may have fewer; dims and bytes become the file's */
+    TGR_ENTRY_OWN = 2,      /* `data` is the checkpoint's own memory, written before everything is checked */
+    TGR_ENTRY_FLEXIBLE = 4  /* one dimension, which may be smaller in the file; dims and bytes become the file's */
 };
 
 typedef struct tgr_entry {
@@ -17,7 +17,7 @@ typedef struct tgr_entry {
     unsigned flags;
     void *data;
     int found;    /* whether the file has it, in the right shape */
-    void *staged; /* raw_bytes read from the file that wait to become `data` (NULL for OWN) */
+    void *staged; /* raw_bytes read from the file, to be copied to `data` (NULL for OWN) */
 } tgr_entry;
 
 typedef struct tgr_entry_list {
@@ -34,12 +34,11 @@ void tgr_entries_free(tgr_entry_list *list);
 tgr_status tgr_entries_write(const tgr_entry_list *list, const char *path);
 
 /* Reads and checks the whole file; what the list asks for is staged. Sections that are not in the list are checked and
- * passed over, or, if `strict` and their object is in the list, refused.
- * A file that is sound but has something else gives TGR_OK and `misfit` says what (else it is ""), so that the caller
- * may have a better explanation. */
+ * skipped, or, if `strict` and their object is in the list, refused. For a sound file with other contents the result is
+ * TGR_OK and `misfit` says what is wrong (else it is ""), so that the caller can give a better explanation. */
 #define TGR_MISFIT_BYTES 400
 tgr_status tgr_entries_read(tgr_entry_list *list, const char *path, int strict, char misfit[TGR_MISFIT_BYTES]);
-/* Copies what is staged to its place. */
+/* Copies what is staged to `data`. */
 void tgr_entries_commit(const tgr_entry_list *list);
 
 #endif

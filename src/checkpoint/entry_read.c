@@ -10,7 +10,7 @@
 
 typedef struct search {
     tgr_entry_list *list;
-    size_t next; /* files mostly have the list's order: where to look first */
+    size_t next; /* where to look first: most files have the list's order */
     int strict;
     const char *path;
     char *misfit; /* [TGR_MISFIT_BYTES] */
@@ -27,7 +27,7 @@ static tgr_entry *find(search *where, const char *name) {
     return NULL;
 }
 
-/* Whether the list has other parts of the object that section `name` is of: "model" in "model/norm.weight". */
+/* Whether the list has other parts of the object that section `name` belongs to: "model" in "model/norm.weight". */
 static int knows_object(const tgr_entry_list *list, const char *name) {
     const size_t length = strcspn(name, "./");
     for (size_t i = 0; i < list->count; i++) {
@@ -62,7 +62,7 @@ static void note_missing(search *where, const tgr_entry *entry) {
     snprintf(where->misfit, TGR_MISFIT_BYTES, "'%s' lacks '%s'", where->path, entry->header.name);
 }
 
-/* Where the section's payload goes; NULL in *target when nobody wants it. */
+/* Where the section's payload goes; *target is NULL if it is not needed. */
 static tgr_status stage(search *where, const tgr_section_header *header, void **target) {
     *target = NULL;
     tgr_entry *entry = find(where, header->name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Listing what a file holds, after all of it was checked. */
+/* Listing what a file holds, after checking all of it. */
 #include <string.h>
 
 #include "base/status.h"
@@ -17,7 +17,12 @@ static void describe(const tgr_section_header *header, tgr_section *section) {
     for (int i = 0; i < header->ndim; i++) section->dims[i] = (int64_t)header->dims[i];
 }
 
-/* One walk over the file: with `each` only the headers, without it the payloads, too. */
+static int call_host(tgr_section_fn each, void *user, const tgr_section *section) {
+    TGR_CALL_HOST;
+    return each(user, section);
+}
+
+/* One walk over the file: with `each` only over the headers, without it over the payloads as well. */
 static tgr_status walk(tgr_context *context, const char *path, tgr_section_fn each, void *user) {
     tgr_section_reader reader;
     tgr_section_header header;
@@ -32,7 +37,7 @@ static tgr_status walk(tgr_context *context, const char *path, tgr_section_fn ea
         }
         tgr_section section;
         describe(&header, &section);
-        if (each(user, &section) != 0) break;
+        if (call_host(each, user, &section) != 0) break;
         TGR_TRY_DONE(tgr_section_reader_skip(&reader, &header));
     }
 done:
@@ -41,6 +46,7 @@ done:
 }
 
 tgr_status tgr_checkpoint_list(tgr_context *context, const char *path, tgr_section_fn each, void *user) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(path);
     TGR_REQUIRE_ARGUMENT(each);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Making a config or a model from a file. */
+/* Creating a config or a model from a file. */
 #define _FILE_OFFSET_BITS 64
 #include <sys/stat.h>
 
@@ -21,6 +21,7 @@ static tgr_status read_config(tgr_config **out, tgr_entry_list *list, const char
 }
 
 tgr_status tgr_config_load(tgr_config **out, tgr_context *context, const char *path, const char *name) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(path);
@@ -41,8 +42,8 @@ static tgr_status too_small(const char *path, int64_t size, const char *what, in
                     path, (long long)size, (long long)count, what);
 }
 
-/* A config of a few bytes can ask for a model of any size. Refuses one that cannot be in the file: each block has at
- * least one section, and sections shrink only so much. */
+/* A config of a few bytes can describe a model of any size. Refuses one that cannot be in the file: each block has at
+ * least one section, and compression has a limit. */
 static tgr_status check_size(tgr_context *context, const tgr_config *config, const char *path) {
     struct stat state;
     tgr_model *plan = NULL;
@@ -69,6 +70,7 @@ static tgr_status load_into(tgr_context *context, tgr_model *model, const char *
 }
 
 tgr_status tgr_model_load(tgr_model **out, tgr_context *context, const char *path, const char *name) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     tgr_config *config = NULL;
     tgr_model *model = NULL;

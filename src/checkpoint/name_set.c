@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A hash set by open addressing. */
+/* A hash set with open addressing. */
 #include "checkpoint/name_set.h"
 
 #include "base/memory.h"
@@ -7,7 +7,7 @@
 
 #define FIRST_CAPACITY 64
 
-/* FNV-1a (Fowler, Noll and Vo), then mixed so that the low bits depend on all. Never 0. */
+/* FNV-1a (Fowler, Noll and Vo), then mixed so that the low bits depend on all bits. Never 0. */
 static uint64_t hash_of(const char *name) {
     uint64_t hash = 0xCBF29CE484222325u;
     for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 0x100000001B3u;
@@ -16,7 +16,7 @@ static uint64_t hash_of(const char *name) {
     return hash != 0 ? hash : 1;
 }
 
-/* Where `hash` is, or the free place where it would go. */
+/* The index of `hash`, or of the free place where it would go. */
 static size_t place_of(const uint64_t *hashes, size_t capacity, uint64_t hash) {
     size_t place = (size_t)hash & (capacity - 1);
     while (hashes[place] != 0 && hashes[place] != hash) place = (place + 1) & (capacity - 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which names were seen, to find those that come twice. */
+/* The names seen so far, to find duplicates. */
 #ifndef TGR_CHECKPOINT_NAME_SET_H
 #define TGR_CHECKPOINT_NAME_SET_H
 
@@ -15,8 +15,8 @@ typedef struct tgr_name_set {
     size_t count;
 } tgr_name_set;
 
-/* Adds `name`; *known says whether it was there. Names are told apart by 64-bit hashes: two that differ are taken for
- * one with a chance of 2^-64. */
+/* Adds `name`; *known says whether it was in the set. Names are compared by 64-bit hashes: two different ones are taken
+ * for the same with probability 2^-64. */
 tgr_status tgr_name_set_add(tgr_name_set *set, const char *name, int *known);
 void tgr_name_set_free(tgr_name_set *set);
 

@@ -22,7 +22,7 @@ tgr_status tgr_object_check_name(const char *name) {
     return TGR_OK;
 }
 
-/* One entry for each tensor, lying in `arena` as in parameters->values. */
+/* One entry for each tensor, laid out in `arena` as in parameters->values. */
 static tgr_status collect_arena(const tgr_object *object, tgr_entry_list *list, const tgr_parameters *parameters,
                                 const char *part, float *arena, unsigned skipped, unsigned flags) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
@@ -51,7 +51,7 @@ static tgr_status collect_options(tgr_object *object, tgr_entry_list *list, int 
                          TGR_ENTRY_OWN | TGR_ENTRY_FLEXIBLE);
 }
 
-/* Gradients are saved in the midst of accumulation only. */
+/* Gradients are saved only in the middle of accumulation. */
 static tgr_status collect_parameters(tgr_object *object, tgr_entry_list *list, int saving) {
     const tgr_parameters *parameters = object->parameters;
     object->state[TGR_STATE_SEED] = parameters->seed;

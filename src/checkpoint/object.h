@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a checkpoint can hold, and which named tensors each kind is made of. */
+/* What a checkpoint can hold, and the named tensors that each kind consists of. */
 #ifndef TGR_CHECKPOINT_OBJECT_H
 #define TGR_CHECKPOINT_OBJECT_H
 
@@ -30,12 +30,12 @@ typedef struct tgr_object {
     tgr_object_kind kind;
     tgr_model *model;
     tgr_teacher *teacher;
-    tgr_parameters *parameters; /* of the model or teacher, or registered by themselves; NULL if there are none */
-    tgr_optimizer *optimizer;   /* of the teacher, or registered by itself; NULL if there is none */
+    tgr_parameters *parameters; /* of the model or teacher, or registered directly; NULL if there are none */
+    tgr_optimizer *optimizer;   /* of the teacher, or registered directly; NULL if there is none */
     void *bytes;
     int64_t byte_count;
 
-    /* Numbers on their way between object and file. */
+    /* Numbers in transit between object and file. */
     uint64_t state[TGR_STATE_NUMBERS];
     uint64_t optimizer_state[TGR_OPTIMIZER_NUMBERS];
     uint64_t fingerprint;
@@ -45,13 +45,13 @@ typedef struct tgr_object {
 
 /* Fails unless an object may be called `name`. */
 tgr_status tgr_object_check_name(const char *name);
-/* Adds the object's tensors to `list`; `saving` or else loading. */
+/* Adds the object's tensors to `list`, for saving or for loading. */
 tgr_status tgr_object_collect(tgr_object *object, tgr_entry_list *list, int saving);
-/* After reading: whether what stands in `state` and so on suits the object. */
+/* After reading: whether the contents of `state` and so on fit the object. */
 tgr_status tgr_object_check(const tgr_object *object, const tgr_entry_list *list, const char *path);
-/* And, once nothing else is amiss, whether the gradients are there when they should be. */
+/* And, if nothing else is wrong, whether there are gradients exactly when there should be. */
 tgr_status tgr_object_check_gradients(const tgr_object *object, const tgr_entry_list *list, const char *path);
-/* Before the tensors are put in place, and after. Neither can fail. */
+/* Called before and after the tensors are committed. Neither can fail. */
 void tgr_object_clear(tgr_object *object);
 void tgr_object_restore(tgr_object *object);
 

@@ -10,7 +10,7 @@
 #include "base/options.h"
 #include "base/status.h"
 
-#define VALUE_BYTES 1024 /* always suffices for tgr_config_get */
+#define VALUE_BYTES 1024 /* always enough for tgr_config_get */
 #define LINE_BYTES  (VALUE_BYTES + 128)
 _Static_assert(TGR_OPTION_ROWS *LINE_BYTES <= TGR_OPTIONS_TEXT_BYTES, "all options fit in the text");
 
@@ -36,7 +36,7 @@ typedef struct option_line {
     const char *key, *value;
 } option_line;
 
-/* Splits the line at *at, which moves to the next; false when it is malformed. */
+/* Splits the line at *at, which advances to the next; false when it is malformed. */
 static int split_line(const char **at, const char *end, option_line *line) {
     const char *start = *at;
     const char *newline = memchr(start, '\n', (size_t)(end - start));
@@ -60,7 +60,7 @@ static int split_line(const char **at, const char *end, option_line *line) {
 static tgr_status set_option(tgr_config *config, const option_line *line, const char *file) {
     if (tgr_config_set(config, line->key, line->value) == TGR_OK) return TGR_OK;
     return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' has an option that this library does not take: %s", file,
-                    tgr_last_error());
+                    tgr_last_reason());
 }
 
 static tgr_status take_set(tgr_config *config, const option_line *line, const char *file) {
@@ -69,9 +69,9 @@ static tgr_status take_set(tgr_config *config, const option_line *line, const ch
     return line->set ? set_option(config, line, file) : TGR_OK;
 }
 
-/* Sets what was a default when the file was written and is another one now, where the method uses it. Setting one
- * option may move the defaults of others (a preset), but never of those that are set; the caller repeats this until
- * nothing changes. */
+/* Sets an option whose default has changed since the file was written, if the method uses it. Setting one option may
+ * change the defaults of others (a preset), but not of those that are set; the caller repeats this until nothing
+ * changes. */
 static tgr_status keep_default(tgr_config *config, const option_line *line, const char *file, int *changed) {
     char value[VALUE_BYTES];
     const tgr_option option = (tgr_option)tgr_option_find_key(line->key, strlen(line->key))->number;
@@ -100,7 +100,7 @@ tgr_status tgr_options_read(tgr_config **out, tgr_context *context, const char *
     TGR_TRY(tgr_config_create(&config, context));
     int changed = 0;
     tgr_status status = read_lines(config, text, length, file, 0, &changed);
-    do { /* ends, since each round sets at least one option more */
+    do { /* ends, since each round sets at least one more option */
         changed = 0;
         if (status == TGR_OK) status = read_lines(config, text, length, file, 1, &changed);
     } while (status == TGR_OK && changed);

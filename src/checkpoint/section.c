@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* File header and section headers as bytes, and the checks that one header allows by itself. */
+/* File header and section headers as bytes, and the checks that can be made on one header alone. */
 #include "checkpoint/section.h"
 
 #include <inttypes.h>
@@ -7,14 +7,14 @@
 #include <string.h>
 #include <zlib.h>
 
-/* Payloads lie in the file as they lie in memory. */
+/* Payloads have the same layout in the file as in memory. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is little-endian: swap payloads on this machine");
 
 /* In the spirit of PNG's: the first byte loses its top bit in a 7-bit transfer, the line ends and the end-of-file
- * character change in a text transfer, and the final NUL shows that it is no text. */
+ * character change in a text transfer, and the final NUL shows that it is not text. */
 const unsigned char tgr_file_magic[TGR_FILE_MAGIC_BYTES] = {0x89, 'T', 'G', 'R', 'M', 'O', 'E', '\r', '\n', 0x1A, '\n'};
 
-enum { /* where the fields of a section's header begin */
+enum { /* offsets of the fields in a section's header */
        AT_MARK = 0,
        AT_TYPE = 4,
        AT_NDIM = 5,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The file format (docs/checkpoint.md): what stands at the start of the file and before every section. */
+/* The file format (docs/checkpoint.md): the header of the file and the header of each section. */
 #ifndef TGR_CHECKPOINT_SECTION_H
 #define TGR_CHECKPOINT_SECTION_H
 
@@ -16,10 +16,10 @@
 #define TGR_SECTION_NAME_BYTES   128
 #define TGR_SECTION_MAX_DIMS     4
 
-/* Compressed payloads are made of blocks of this many raw bytes, the last one shorter, each split into planes. */
+/* Compressed payloads consist of blocks of this many raw bytes (the last may be shorter), each split into planes. */
 #define TGR_SECTION_BLOCK_BYTES 65536
 
-/* Deflate makes 258 bytes from no less than 2 bits. */
+/* Deflate needs at least 2 bits for 258 bytes. */
 #define TGR_DEFLATE_MAX_RATIO 1032u
 
 typedef enum tgr_section_type {
@@ -41,13 +41,13 @@ typedef struct tgr_section_header {
 
 extern const unsigned char tgr_file_magic[TGR_FILE_MAGIC_BYTES];
 
-/* "f32", "u8", "u64"; NULL for a number that is no type of a tensor. */
+/* "f32", "u8", "u64"; NULL for a number that is not the type of a tensor. */
 const char *tgr_section_type_name(int type);
 /* Bytes of one element. */
 size_t tgr_section_element(int type);
 /* 1 to 127 of a-z, A-Z, 0-9 and "_-./". */
 int tgr_section_name_valid(const char *name);
-/* *bytes = dims product × element, or false when a dimension is 0 or the product does not fit. */
+/* *bytes = product of dims × element; false when a dimension is 0 or the product does not fit. */
 int tgr_section_size(int type, int ndim, const uint64_t *dims, uint64_t *bytes);
 /* "f32 [384, 96]" for messages. */
 #define TGR_SHAPE_TEXT 112
@@ -55,7 +55,7 @@ const char *tgr_section_shape(int type, int ndim, const uint64_t *dims, char tex
 
 void tgr_file_header_encode(unsigned char bytes[TGR_FILE_HEADER_BYTES]);
 void tgr_section_encode(const tgr_section_header *header, unsigned char bytes[TGR_SECTION_HEADER_BYTES]);
-/* NULL, or what is wrong: the checksum, then every field by itself. Sizes against the file are the reader's matter. */
+/* NULL, or what is wrong: the checksum, or a field by itself. The reader compares sizes with the file's. */
 const char *tgr_section_decode(tgr_section_header *header, const unsigned char bytes[TGR_SECTION_HEADER_BYTES]);
 
 /* Splits `bytes` of elements into planes: first byte of every element, second byte of every element, …; and back. */

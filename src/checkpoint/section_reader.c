@@ -15,7 +15,7 @@
 #include "checkpoint/deflate_memory.h"
 #include "checkpoint/file_error.h"
 
-#define LETTERS 6 /* of the magic, from its second byte on */
+#define LETTERS 6 /* of the signature, starting with its second byte */
 
 static tgr_status truncated(const tgr_section_reader *reader, uint64_t needed) {
     return tgr_fail(TGR_ERROR_FILE_TRUNCATED,
@@ -29,14 +29,14 @@ static tgr_status corrupt(const tgr_section_reader *reader, const char *name, co
                     reader->path, reader->sections, name, reader->position, what);
 }
 
-/* The next `count` bytes, which the caller has checked to be within the file's size. */
+/* The next `count` bytes, which the caller has checked to be within the file. */
 static tgr_status read_bytes(tgr_section_reader *reader, void *bytes, size_t count) {
     char *to = bytes;
     while (count > 0) {
         const ssize_t got = read(reader->file, to, count);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return tgr_file_fail(reader->path, "cannot be read");
-        if (got == 0) return truncated(reader, count); /* it shrank since it was opened */
+        if (got == 0) return truncated(reader, count); /* it has shrunk since it was opened */
         to += got;
         count -= (size_t)got;
         reader->position += (uint64_t)got;
@@ -46,7 +46,7 @@ static tgr_status read_bytes(tgr_section_reader *reader, void *bytes, size_t cou
 
 static tgr_status open_file(tgr_section_reader *reader) {
     struct stat state;
-    /* Not to wait for a writer if it is a pipe. */
+    /* O_NONBLOCK: if it is a pipe, do not wait for a writer. */
     reader->file = open(reader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (reader->file < 0 || fstat(reader->file, &state) != 0) return tgr_file_fail(reader->path, "cannot be opened");
     TGR_REQUIRE(S_ISREG(state.st_mode), TGR_ERROR_FILE, "'%s' is no regular file", reader->path);
@@ -102,7 +102,7 @@ tgr_status tgr_section_reader_next(tgr_section_reader *reader, tgr_section_heade
     TGR_TRY(read_bytes(reader, bytes, sizeof bytes));
     *header = (tgr_section_header){0};
     const char *problem = tgr_section_decode(header, bytes);
-    if (problem != NULL) return corrupt(reader, "", problem); /* its name may be rubbish */
+    if (problem != NULL) return corrupt(reader, "", problem); /* its name may be garbage */
     *more = header->type != TGR_SECTION_END;
     if (!*more) return check_end(reader, header);
 
@@ -116,11 +116,11 @@ tgr_status tgr_section_reader_next(tgr_section_reader *reader, tgr_section_heade
     return TGR_OK;
 }
 
-/* What is left of a payload while it is being unpacked. */
+/* What remains of a payload while it is being unpacked. */
 typedef struct payload {
     uint64_t stored_left;
     uint32_t crc;
-    int ended; /* zlib has seen its stream's end */
+    int ended; /* zlib has reached the end of its stream */
 } payload;
 
 /* Unpacks exactly `count` bytes to planes, or says what is wrong. */
@@ -147,7 +147,7 @@ static tgr_status inflate_block(tgr_section_reader *reader, const tgr_section_he
     return stream->avail_out == 0 ? TGR_OK : corrupt(reader, header->name, "it unpacks to less than its size");
 }
 
-/* After the last block: zlib must end here, having made nothing more and left nothing over. */
+/* After the last block: zlib must end here, with no more output and no input left over. */
 static tgr_status check_payload_end(tgr_section_reader *reader, const tgr_section_header *header, payload *rest) {
     if (!rest->ended) {
         const tgr_status status = inflate_block(reader, header, rest, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a file section by section, and believes nothing that it says of itself before it is checked. */
+/* Reads a file section by section, and trusts nothing in it before it has been checked. */
 #ifndef TGR_CHECKPOINT_SECTION_READER_H
 #define TGR_CHECKPOINT_SECTION_READER_H
 
@@ -20,18 +20,18 @@ typedef struct tgr_section_reader {
     z_stream stream;
     unsigned char *input;  /* [TGR_SECTION_BLOCK_BYTES], as stored */
     unsigned char *planes; /* [TGR_SECTION_BLOCK_BYTES], unpacked */
-    unsigned char *block;  /* [TGR_SECTION_BLOCK_BYTES], for payloads that nobody wants */
+    unsigned char *block;  /* [TGR_SECTION_BLOCK_BYTES], for payloads that are not needed */
 } tgr_section_reader;
 
 /* Opens the file and checks its header. After a failure of any call: tgr_section_reader_close. */
 tgr_status tgr_section_reader_open(tgr_section_reader *reader, tgr_context *context, const char *path);
-/* The next section's header, checked against the rest of the file; *more is 0 at the file's end, which is checked, too.
- * The payload must be read or skipped before the next call. */
+/* The next section's header, checked against the rest of the file; *more is 0 at the end of the file, which is checked
+ * as well. The payload must be read or skipped before the next call. */
 tgr_status tgr_section_reader_next(tgr_section_reader *reader, tgr_section_header *header, int *more);
-/* Checks the payload and unpacks it to `target` of header->raw_bytes, or to nowhere when that is NULL. On failure
- * `target` holds rubbish. */
+/* Checks the payload and unpacks it to `target` of header->raw_bytes, or nowhere if it is NULL. On failure `target`
+ * holds garbage. */
 tgr_status tgr_section_reader_payload(tgr_section_reader *reader, const tgr_section_header *header, void *target);
-/* Passes over the payload unchecked. */
+/* Skips the payload unchecked. */
 tgr_status tgr_section_reader_skip(tgr_section_reader *reader, const tgr_section_header *header);
 void tgr_section_reader_close(tgr_section_reader *reader);
 

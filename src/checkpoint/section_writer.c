@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing sections. The payload goes first, since only then its size and checksum are known; then the header before it.
+/* Writing sections. The payload is written first, since only then are its size and checksum known; then the header
+ * before it.
  *
- * Trained float32 weights are noise but for sign and exponent. Split into planes, with runs and Huffman codes alone,
- * they shrink to 0.83 of their size at four times the speed of deflate's search for matches, which leaves 0.93. */
+ * Trained float32 weights are noise except for sign and exponent. Split into planes, with only runs and Huffman codes,
+ * they shrink to 0.83 of their size, four times as fast as with deflate's search for matches, which gets to 0.93. */
 #include "checkpoint/section_writer.h"
 
 #include <string.h>
@@ -28,14 +29,14 @@ tgr_status tgr_section_writer_open(tgr_section_writer *writer, tgr_context *cont
     return tgr_atomic_file_write(&writer->file, 0, start, sizeof start);
 }
 
-/* Compresses what `stream` has been given and appends it to the payload. Ends early, with success, when the payload has
- * grown beyond what it should shrink. */
+/* Compresses the input of `stream` and appends it to the payload. Stops early, with success, if the payload would not
+ * get smaller than its raw bytes. */
 static tgr_status deflate_some(tgr_section_writer *writer, tgr_section_header *header, uint64_t begin, int flush) {
     z_stream *stream = &writer->stream;
     do {
         stream->next_out = writer->output;
         stream->avail_out = TGR_SECTION_BLOCK_BYTES;
-        (void)deflate(stream, flush); /* cannot fail: its state is sound and there is room */
+        (void)deflate(stream, flush); /* cannot fail: its state is valid and there is room */
         const size_t made = TGR_SECTION_BLOCK_BYTES - stream->avail_out;
         if (header->stored_bytes + made >= header->raw_bytes) {
             header->stored_bytes = header->raw_bytes;
@@ -48,7 +49,7 @@ static tgr_status deflate_some(tgr_section_writer *writer, tgr_section_header *h
     return TGR_OK;
 }
 
-/* Writes the payload at `begin` as compressed planes; stored_bytes is raw_bytes when that does not make it smaller. */
+/* Writes the payload at `begin` as compressed planes; stored_bytes is raw_bytes if that does not make it smaller. */
 static tgr_status write_deflated(tgr_section_writer *writer, tgr_section_header *header, uint64_t begin,
                                  const unsigned char *data) {
     const size_t element = tgr_section_element(header->type);
@@ -68,7 +69,7 @@ static tgr_status write_deflated(tgr_section_writer *writer, tgr_section_header 
     return TGR_OK;
 }
 
-/* Covers what write_deflated left there, which is less. */
+/* Overwrites what write_deflated left there, which is shorter. */
 static tgr_status write_stored(tgr_section_writer *writer, tgr_section_header *header, uint64_t begin,
                                const unsigned char *data) {
     header->encoding = TGR_STORED;

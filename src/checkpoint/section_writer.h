@@ -20,13 +20,13 @@ typedef struct tgr_section_writer {
     unsigned char *output; /* [TGR_SECTION_BLOCK_BYTES] */
 } tgr_section_writer;
 
-/* Begins the file that is to become `path`. After a failure of any call: tgr_section_writer_close. */
+/* Starts the file that will become `path`. After a failure of any call: tgr_section_writer_close. */
 tgr_status tgr_section_writer_open(tgr_section_writer *writer, tgr_context *context, const char *path);
-/* Adds a tensor. `header` has name, type, ndim and dims; the rest is worked out. */
+/* Adds a tensor. `header` has name, type, ndim and dims; the rest is computed. */
 tgr_status tgr_section_writer_add(tgr_section_writer *writer, const tgr_section_header *header, const void *data);
-/* Adds the end section and puts the file in place. */
+/* Adds the end section and commits the file. */
 tgr_status tgr_section_writer_finish(tgr_section_writer *writer);
-/* Gives back what the writer holds; the file is gone unless it was finished. */
+/* Frees what the writer holds; the file is removed unless it was finished. */
 void tgr_section_writer_close(tgr_section_writer *writer);
 
 #endif

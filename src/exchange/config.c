@@ -7,7 +7,7 @@
 #include "exchange/sizes.h"
 #include "exchange/texts.h"
 
-/* A few texts can describe a model of any size. Refuses what is not in the file, before memory is taken for it. */
+/* A few texts can describe a model of any size. Refuses one that is not in the file before allocating memory for it. */
 static tgr_status check_plan(tgr_context *context, const tgr_config *config, const tgr_safetensors *file) {
     const tgr_import_options strict = {.struct_size = sizeof strict, .ignore_unknown = 1};
     const int64_t depth = tgr_option_i64(config, TGR_OPTION_DEPTH);
@@ -20,14 +20,14 @@ static tgr_status check_plan(tgr_context *context, const tgr_config *config, con
     tgr_status status = tgr_model_assemble(&plan, context, config);
     if (status == TGR_ERROR_MEMORY) return status;
     if (status != TGR_OK)
-        return tgr_fail_in("tgr_config_import", TGR_ERROR_FILE_MISMATCH, "the file describes no model that can be: %s",
-                           tgr_last_error());
-    status = tgr_match_check("tgr_config_import", plan, file, &strict);
+        return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file describes no model that can be: %s", tgr_last_reason());
+    status = tgr_match_check(plan, file, &strict);
     tgr_model_free(plan);
     return status;
 }
 
 tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_safetensors *file) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(file);

@@ -5,9 +5,9 @@
 
 #include "tgrmoe/safetensors.h"
 
-#define TGR_SHAPE_BYTES 256 /* always suffices for tgr_shape_write */
+#define TGR_SHAPE_BYTES 256 /* always enough for tgr_shape_write */
 
-/* *found tells whether there is a tensor called `name`; *index and *entry describe it then. */
+/* *found says whether there is a tensor called `name`; if so, *index and *entry describe it. */
 tgr_status tgr_entry_find(const tgr_safetensors *file, const char *name, int *found, int64_t *index,
                           tgr_safetensors_entry *entry);
 /* "[8, 256, 64]" */

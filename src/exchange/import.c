@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights and state of a model from a file: everything is checked and every byte of memory taken before the first
- * number changes. */
+/* Weights and state of a model from a file: everything is checked and all memory allocated before the first number
+ * changes. */
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/struct.h"
@@ -9,9 +9,9 @@
 #include "exchange/resample.h"
 #include "exchange/texts.h"
 
-/* Position embeddings as they are in the file, where they are of another grid. */
+/* Position embeddings as in the file, if they are for another grid. */
 typedef struct import_positions {
-    int64_t count; /* 0 where they are of the model's own */
+    int64_t count; /* 0 if they are for the model's own grid */
     float *values; /* [count] */
 } import_positions;
 
@@ -58,6 +58,7 @@ static tgr_status fill(tgr_model *model, tgr_parameters *parameters, const tgr_s
 }
 
 tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(file);
     tgr_import_options chosen = {.struct_size = sizeof chosen};
@@ -67,8 +68,8 @@ tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const
     if (options != NULL) TGR_TRY(tgr_struct_copy(&chosen, sizeof chosen, sizeof chosen, options, "options"));
     TGR_TRY(tgr_model_parameters(model, &parameters));
     TGR_TRY(tgr_model_config(model, &config));
-    TGR_TRY(tgr_match_check(__func__, model, file, &chosen));
-    TGR_TRY(tgr_texts_check_heads(__func__, config, file));
+    TGR_TRY(tgr_match_check(model, file, &chosen));
+    TGR_TRY(tgr_texts_check_heads(config, file));
     tgr_context *context = tgr_model_context(model);
     tgr_status status = read_positions(&positions, context, parameters, file);
     if (status == TGR_OK) status = fill(model, parameters, file, &chosen, &positions);

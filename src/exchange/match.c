@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each tensor of the model against the file's, then the file's against the model's. */
+/* Each tensor of the model is compared with the file's, then the file's with the model's. */
 #include "exchange/match.h"
 
 #include <math.h>
@@ -9,9 +9,8 @@
 #include "base/status.h"
 #include "exchange/entry.h"
 
-/* One file beside one model. */
+/* One file and one model. */
 typedef struct match_pair {
-    const char *function;
     const tgr_model *model;
     const tgr_parameters *parameters;
     const tgr_safetensors *file;
@@ -32,7 +31,7 @@ int tgr_match_is_positions(const char *name) {
 
 int64_t tgr_match_position_prefix(const tgr_model *model) {
     const tgr_config *config = NULL;
-    (void)tgr_model_config(model, &config); /* cannot fail: both are there */
+    (void)tgr_model_config(model, &config); /* cannot fail: neither is NULL */
     return tgr_option_i64(config, TGR_OPTION_POSITION_CLS) ? tgr_model_dimensions(model)->prefix_tokens : 0;
 }
 
@@ -41,7 +40,7 @@ int64_t tgr_match_square_root(int64_t count) {
     return root <= INT32_MAX && root * root == count ? root : 0;
 }
 
-/* Shapes that are the same but for dimensions of 1 mean the same: [1, tokens, dim] and [tokens, dim]. */
+/* Shapes that are the same except for dimensions of 1 mean the same: [1, tokens, dim] and [tokens, dim]. */
 static int is_same_shape(const tgr_tensor *tensor, const tgr_safetensors_entry *entry) {
     int i = 0, j = 0;
     for (;;) {
@@ -57,7 +56,7 @@ static int is_flat_kernel(const tgr_tensor *tensor, const tgr_safetensors_entry 
     return tensor->ndim == 4 && entry->ndim == 2 && entry->dims[0] == tensor->dims[0] && entry->count == tensor->count;
 }
 
-/* Whether the positions in the file are of another square grid; the sizes are bounded by the file's own. */
+/* Whether the positions in the file are for another square grid; sizes are bounded by the file's own. */
 static int can_resample(const match_pair *pair, const tgr_tensor *tensor, const tgr_safetensors_entry *entry) {
     int64_t dim = tensor->dims[tensor->ndim - 1];
     return tgr_match_is_positions(tensor->name) && entry->ndim >= 1 && entry->dims[entry->ndim - 1] == dim &&
@@ -72,9 +71,9 @@ static tgr_status check_shape(const match_pair *pair, const tgr_tensor *tensor, 
     const char *hint = "";
     if (of_grid) hint = "; 'resample' makes the one of the other";
     if (starts_with(tensor->name, "head")) hint = "; 'fresh_head' leaves the model's as it is";
-    return tgr_fail_in(pair->function, TGR_ERROR_FILE_MISMATCH, "'%s' is %s in the file and %s in the model%s",
-                       tensor->name, tgr_shape_write(there, entry->ndim, entry->dims),
-                       tgr_shape_write(here, tensor->ndim, tensor->dims), hint);
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' is %s in the file and %s in the model%s", tensor->name,
+                    tgr_shape_write(there, entry->ndim, entry->dims), tgr_shape_write(here, tensor->ndim, tensor->dims),
+                    hint);
 }
 
 static tgr_status check_tensor(const match_pair *pair, const tgr_tensor *tensor) {
@@ -85,14 +84,13 @@ static tgr_status check_tensor(const match_pair *pair, const tgr_tensor *tensor)
     TGR_TRY(tgr_entry_find(pair->file, tensor->name, &found, &index, &entry));
     if (!found) {
         char shape[TGR_SHAPE_BYTES];
-        return tgr_fail_in(pair->function, TGR_ERROR_FILE_MISMATCH, "the file has no '%s', which is %s in the model",
-                           tensor->name, tgr_shape_write(shape, tensor->ndim, tensor->dims));
+        return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file has no '%s', which is %s in the model", tensor->name,
+                        tgr_shape_write(shape, tensor->ndim, tensor->dims));
     }
     TGR_TRY(check_shape(pair, tensor, &entry));
     if (entry.element == TGR_ELEMENT_F32 || entry.element == TGR_ELEMENT_F16 || entry.element == TGR_ELEMENT_BF16)
         return TGR_OK;
-    return tgr_fail_in(pair->function, TGR_ERROR_UNSUPPORTED, "'%s' is neither F32, F16 nor BF16 in the file",
-                       tensor->name);
+    return tgr_fail(TGR_ERROR_UNSUPPORTED, "'%s' is neither F32, F16 nor BF16 in the file", tensor->name);
 }
 
 static int has_tensor(const tgr_parameters *parameters, const char *name) {
@@ -109,16 +107,15 @@ static tgr_status check_extra(const match_pair *pair) {
         TGR_TRY(tgr_safetensors_entry_at(pair->file, i, &entry));
         if (tgr_match_keeps(entry.name, pair->options) || has_tensor(pair->parameters, entry.name)) continue;
         char shape[TGR_SHAPE_BYTES];
-        return tgr_fail_in(pair->function, TGR_ERROR_FILE_MISMATCH,
-                           "the file has '%s', %s, for which the model has no place; 'ignore_unknown' skips it",
-                           entry.name, tgr_shape_write(shape, entry.ndim, entry.dims));
+        return tgr_fail(TGR_ERROR_FILE_MISMATCH,
+                        "the file has '%s', %s, for which the model has no place; 'ignore_unknown' skips it",
+                        entry.name, tgr_shape_write(shape, entry.ndim, entry.dims));
     }
     return TGR_OK;
 }
 
-tgr_status tgr_match_check(const char *function, tgr_model *model, const tgr_safetensors *file,
-                           const tgr_import_options *options) {
-    match_pair pair = {.function = function, .model = model, .file = file, .options = options};
+tgr_status tgr_match_check(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options) {
+    match_pair pair = {.model = model, .file = file, .options = options};
     tgr_parameters *parameters = NULL;
     TGR_TRY(tgr_model_parameters(model, &parameters));
     pair.parameters = parameters;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Width, depth and the rest, each from the one tensor that tells it. */
+/* Width, depth and the rest, each from the one tensor that determines it. */
 #include "exchange/sizes.h"
 
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include "exchange/entry.h"
 #include "exchange/match.h"
 
-#define HEAD_WIDTH 64 /* of every ViT and DeiT by name: 192 / 3, 384 / 6, 768 / 12, 1024 / 16 */
-/* LayerScale where the file has it: the papers' initial value, for what is made anew. */
+#define HEAD_WIDTH 64 /* of every named ViT and DeiT: 192 / 3, 384 / 6, 768 / 12, 1024 / 16 */
+/* LayerScale if the file has it: the papers' initial value, for parts that start fresh. */
 #define LAYER_SCALE 1e-6
 
 static tgr_status need(const tgr_safetensors *file, const char *name, int ndim, tgr_safetensors_entry *entry) {
@@ -32,10 +32,10 @@ static tgr_status has(const tgr_safetensors *file, const char *name, int *found)
     return TGR_OK;
 }
 
-/* From here on an option out of range is the file's fault. */
+/* An option out of range is the file's fault here. */
 static tgr_status set(tgr_config *config, tgr_option option, int64_t value) {
     if (tgr_config_set_i64(config, option, value) == TGR_OK) return TGR_OK;
-    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors are of no model that can be: %s", tgr_last_error());
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors are of no model that can be: %s", tgr_last_reason());
 }
 
 static tgr_status read_patches(tgr_config *config, const tgr_safetensors *file, int64_t *dim, int64_t *side) {
@@ -52,8 +52,8 @@ static tgr_status read_patches(tgr_config *config, const tgr_safetensors *file, 
     return set(config, TGR_OPTION_PATCH_SIZE, *side);
 }
 
-/* Positions are of the patches alone or of the prefix tokens too. Both cannot be: no two squares above 0 are 1 or 2
- * apart. */
+/* Positions cover only the patches, or the prefix tokens as well. It cannot be ambiguous: no two squares above 0 are 1
+ * or 2 apart. */
 static tgr_status read_tokens(tgr_config *config, const tgr_safetensors *file, int64_t dim, int64_t side) {
     tgr_safetensors_entry positions;
     int distilled;
@@ -84,7 +84,7 @@ static tgr_status read_blocks(tgr_config *config, const tgr_safetensors *file, i
     TGR_TRY(need(file, "blocks.0.mlp.fc1.weight", 2, &hidden));
     if (tgr_config_set_f64(config, TGR_OPTION_MLP_RATIO, (double)hidden.dims[0] / (double)dim) != TGR_OK)
         return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors are of no model that can be: %s",
-                        tgr_last_error());
+                        tgr_last_reason());
     TGR_TRY(has(file, "blocks.0.ls1.gamma", &scaled));
     return scaled ? tgr_config_set_f64(config, TGR_OPTION_LAYER_SCALE, LAYER_SCALE) : TGR_OK;
 }

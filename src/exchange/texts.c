@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options to texts and back, by way of tgr_config_get and tgr_config_set, which are exact. */
+/* Options to texts and back, through tgr_config_get and tgr_config_set, which are exact. */
 #include "exchange/texts.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "base/options.h"
 #include "base/status.h"
 
-#define VALUE_BYTES 1024 /* always suffices for tgr_config_get */
+#define VALUE_BYTES 1024 /* always enough for tgr_config_get */
 #define KEY_BYTES   128
 
 static void write_key(char text[KEY_BYTES], const char *key) {
@@ -62,22 +62,21 @@ static tgr_status read_option(tgr_config *config, const tgr_safetensors *file, c
     TGR_TRY(tgr_config_get(config, row->key, present, sizeof present));
     if (strcmp(value, present) == 0 || tgr_config_set(config, row->key, value) == TGR_OK) return TGR_OK;
     return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file has an option that this library does not take: %s",
-                    tgr_last_error());
+                    tgr_last_reason());
 }
 
 tgr_status tgr_texts_read(tgr_config *config, const tgr_safetensors *file) {
     TGR_TRY(check_keys(file));
-    /* In the order of the table, where preset and method come before the options whose defaults they decide. */
+    /* In the order of the table, where preset and method come before the options whose defaults they determine. */
     for (int i = 0; i < TGR_OPTION_ROWS; i++) TGR_TRY(read_option(config, file, &tgr_option_rows[i]));
     return TGR_OK;
 }
 
-tgr_status tgr_texts_check_heads(const char *function, const tgr_config *config, const tgr_safetensors *file) {
+tgr_status tgr_texts_check_heads(const tgr_config *config, const tgr_safetensors *file) {
     const char *key = tgr_option_key(TGR_OPTION_HEADS), *value = NULL;
     char present[VALUE_BYTES];
     TGR_TRY(find_text(file, key, &value));
     TGR_TRY(tgr_config_get(config, key, present, sizeof present));
     if (value == NULL || strcmp(value, present) == 0) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_FILE_MISMATCH, "%s is %.20s in the file and %s in the model", key, value,
-                       present);
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "%s is %.20s in the file and %s in the model", key, value, present);
 }

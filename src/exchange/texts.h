@@ -12,10 +12,10 @@
 tgr_status tgr_texts_present(const tgr_safetensors *file, int *present);
 /* Adds every option that the method in force uses. */
 tgr_status tgr_texts_write(tgr_safetensors_writer *writer, const tgr_config *config);
-/* Sets, in a config with nothing set, what differs from this library's defaults, so that the same values are in force.
+/* In a config with nothing set, sets what differs from this library's defaults, so that the same values are in force.
  * ERROR_FILE_MISMATCH for options or values that this library does not know. */
 tgr_status tgr_texts_read(tgr_config *config, const tgr_safetensors *file);
-/* Fails when the file's model has another number of heads, which no shape tells. */
-tgr_status tgr_texts_check_heads(const char *function, const tgr_config *config, const tgr_safetensors *file);
+/* Fails if the file's model has another number of heads, which no shape determines. */
+tgr_status tgr_texts_check_heads(const tgr_config *config, const tgr_safetensors *file);
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/context.h"
 #include "base/status.h"
 
-/* How far the sum of a row of soft targets may lie from one. */
+/* How far the sum of a row of soft targets may be from one. */
 #define SUM_TOLERANCE 1e-3
 
 static tgr_status check_labels(const tgr_cross_entropy *task) {
@@ -46,7 +46,7 @@ static double log_sum_exp(const float *logits, int64_t classes) {
     return most + log(sum);
 }
 
-/* q of a class. */
+/* The target q of a class. */
 static double smoothed(const tgr_cross_entropy *task, int64_t row, int64_t c) {
     double target = task->labels ? c == task->labels[row] : task->targets[row * task->classes + c];
     return (1 - task->smoothing) * target + task->smoothing / (double)task->classes;
@@ -62,7 +62,7 @@ static void row_task(void *data, int64_t row, int worker) {
     for (int64_t c = 0; c < classes; c++) {
         double q = smoothed(task, row, c);
         mass += q;
-        if (q != 0) loss += q * (lse - logits[c]); /* without a share, a logit may be -infinity */
+        if (q != 0) loss += q * (lse - logits[c]); /* where q is 0, a logit may be -infinity */
     }
     task->row_losses[row] = loss;
     if (task->gradient == NULL) return;

@@ -19,9 +19,9 @@ typedef struct tgr_cross_entropy {
     double *row_losses;    /* [batch] */
 } tgr_cross_entropy;
 
-/* ERROR_RANGE, with the place and what is allowed, for a label or a row of targets that is none. */
+/* ERROR_RANGE for an invalid label or row of targets; the message has its index and what is allowed. */
 tgr_status tgr_cross_entropy_check(const tgr_cross_entropy *task);
-/* mean over the batch of -Σ_c q_c log softmax(logits)_c, in double. */
+/* Mean over the batch of -Σ_c q_c log softmax(logits)_c, in double. */
 double tgr_cross_entropy_run(const struct tgr_compute *compute, const tgr_cross_entropy *task);
 
 #endif

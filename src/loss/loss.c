@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The training objective: from the last forward pass to the terms, and from there back into model and teacher.
+/* The training objective: from the last forward pass to the terms, and backward from them into model and teacher.
  *
- * Computing changes no gradient: it may be repeated, with other labels too, and the last one counts. All gradients,
- * guidance included, are added by backward. */
+ * Computing it changes no gradient: it may be repeated, also with other labels, and the last time counts. All
+ * gradients, guidance included, are added by backward. */
 #include "loss/loss.h"
 
 #include "base/context.h"
@@ -15,6 +15,7 @@ static void release_buffers(tgr_loss *loss) {
 }
 
 tgr_status tgr_loss_create(tgr_loss **out, tgr_model *model, tgr_teacher *teacher) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(teacher == NULL || tgr_teacher_student(teacher) == model, TGR_ERROR_ARGUMENT,
@@ -67,9 +68,9 @@ static tgr_status reserve(tgr_loss *loss, int64_t batch) {
     return TGR_OK;
 }
 
-/* Whether the teacher takes part. In training it must, inside of the window; in evaluation it does if it saw the batch.
- */
-static tgr_status find_guidance(const char *function, const tgr_loss *loss, int *guided) {
+/* Whether the teacher takes part. In training it must, within the window; in evaluation it does if it has seen the
+ * batch. */
+static tgr_status find_guidance(const tgr_loss *loss, int *guided) {
     const tgr_teacher *teacher = loss->teacher;
     int64_t batch = tgr_model_batch(loss->model);
     tgr_mode mode = tgr_model_mode(loss->model);
@@ -81,25 +82,24 @@ static tgr_status find_guidance(const char *function, const tgr_loss *loss, int 
     }
     if (!tgr_teacher_is_active(teacher)) return TGR_OK;
     if (!tgr_teacher_can_backward(teacher))
-        return tgr_fail_in(function, TGR_ERROR_STATE,
-                           "guidance is on, but the teacher has not seen this batch in TGR_TRAIN; call "
-                           "tgr_teacher_forward() first");
+        return tgr_fail(TGR_ERROR_STATE,
+                        "guidance is on, but the teacher has not seen this batch in TGR_TRAIN; call "
+                        "tgr_teacher_forward() first");
     if (tgr_teacher_batch(teacher) != batch)
-        return tgr_fail_in(function, TGR_ERROR_SHAPE, "the student's batch has %lld images, the teacher's %lld",
-                           (long long)batch, (long long)tgr_teacher_batch(teacher));
+        return tgr_fail(TGR_ERROR_SHAPE, "the student's batch has %lld images, the teacher's %lld", (long long)batch,
+                        (long long)tgr_teacher_batch(teacher));
     *guided = 1;
     return TGR_OK;
 }
 
-static tgr_status require_forward(const char *function, const tgr_loss *loss, int need_head) {
-    if (tgr_model_batch(loss->model) == 0)
-        return tgr_fail_in(function, TGR_ERROR_STATE, "the model has had no forward pass yet");
+static tgr_status require_forward(const tgr_loss *loss, int need_head) {
+    if (tgr_model_batch(loss->model) == 0) return tgr_fail(TGR_ERROR_STATE, "the model has had no forward pass yet");
     if (need_head && loss->classes == 0)
-        return tgr_fail_in(function, TGR_ERROR_STATE, "the model has no head (classes is 0), so no logits");
+        return tgr_fail(TGR_ERROR_STATE, "the model has no head (classes is 0), so no logits");
     return TGR_OK;
 }
 
-/* The part that all kinds of task loss share. */
+/* What all kinds of task loss share. */
 static tgr_status finish(tgr_loss *loss, double task, int guided, const float *logits_gradient,
                          const float *features_gradient, double *total) {
     double sum = 0;
@@ -116,7 +116,7 @@ static tgr_status finish(tgr_loss *loss, double task, int guided, const float *l
 
 static tgr_status compute(tgr_loss *loss, const int32_t *labels, const float *targets, double *total) {
     int guided = 0;
-    TGR_TRY(find_guidance(labels ? "tgr_loss_compute" : "tgr_loss_compute_soft", loss, &guided));
+    TGR_TRY(find_guidance(loss, &guided));
     tgr_cross_entropy task = {.labels = labels, .targets = targets, .smoothing = loss->smoothing};
     TGR_TRY(tgr_model_logits(loss->model, &task.logits, &task.batch, &task.classes));
     TGR_TRY(tgr_cross_entropy_check(&task));
@@ -128,39 +128,43 @@ static tgr_status compute(tgr_loss *loss, const int32_t *labels, const float *ta
 }
 
 tgr_status tgr_loss_compute(tgr_loss *loss, const int32_t *labels, double *total) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(loss);
     TGR_REQUIRE_ARGUMENT(labels);
-    TGR_TRY(require_forward(__func__, loss, 1));
+    TGR_TRY(require_forward(loss, 1));
     return compute(loss, labels, NULL, total);
 }
 
 tgr_status tgr_loss_compute_soft(tgr_loss *loss, const float *targets, double *total) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(loss);
     TGR_REQUIRE_ARGUMENT(targets);
-    TGR_TRY(require_forward(__func__, loss, 1));
+    TGR_TRY(require_forward(loss, 1));
     return compute(loss, NULL, targets, total);
 }
 
 tgr_status tgr_loss_compute_own(tgr_loss *loss, double value, const float *logits_gradient,
                                 const float *features_gradient, double *total) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(loss);
-    TGR_TRY(require_forward(__func__, loss, logits_gradient != NULL));
+    TGR_TRY(require_forward(loss, logits_gradient != NULL));
     TGR_REQUIRE(logits_gradient != NULL || features_gradient != NULL || !tgr_model_can_backward(loss->model),
                 TGR_ERROR_ARGUMENT,
                 "arguments 'logits_gradient' and 'features_gradient' are both NULL; training needs one");
     int guided = 0;
-    TGR_TRY(find_guidance(__func__, loss, &guided));
+    TGR_TRY(find_guidance(loss, &guided));
     return finish(loss, value, guided, logits_gradient, features_gradient, total);
 }
 
 tgr_status tgr_loss_backward(tgr_loss *loss) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(loss);
     TGR_REQUIRE(loss->ready, TGR_ERROR_STATE,
                 "there is no loss to differentiate; after a forward in TGR_TRAIN, compute one without failure");
     int guided = 0;
     TGR_REQUIRE(tgr_model_can_backward(loss->model) && tgr_model_passes(loss->model) == loss->pass, TGR_ERROR_STATE,
                 "the model has run again since the loss was computed");
-    TGR_TRY(find_guidance(__func__, loss, &guided));
+    TGR_TRY(find_guidance(loss, &guided));
     TGR_REQUIRE(guided == loss->guided, TGR_ERROR_STATE, "the guidance has changed since the loss was computed");
     loss->ready = 0;
     if (guided) tgr_teacher_backward(loss->teacher);

@@ -12,7 +12,7 @@ void tgr_loss_reset_terms(tgr_loss *loss) {
     loss->term_count = TGR_FIRST_TERMS;
 }
 
-/* The same term of another layer adds up. One model has one method, so there is room for all its names. */
+/* The same term of several layers is summed. A model has one method, so there is room for all its names. */
 static void add_auxiliary(tgr_loss *loss, const tgr_term *term) {
     loss->terms[TGR_TERM_AUX].value += term->value;
     for (int64_t i = TGR_FIRST_TERMS; i < loss->term_count; i++) {
@@ -43,6 +43,7 @@ tgr_status tgr_loss_fill_terms(tgr_loss *loss, double task, int guided, double *
 }
 
 tgr_status tgr_loss_terms(const tgr_loss *loss, int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(loss);
     TGR_REQUIRE_ARGUMENT(count);
     *count = loss->term_count;
@@ -50,6 +51,7 @@ tgr_status tgr_loss_terms(const tgr_loss *loss, int64_t *count) {
 }
 
 tgr_status tgr_loss_term(const tgr_loss *loss, int64_t index, const char **name, double *value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(loss);
     TGR_REQUIRE(index >= 0 && index < loss->term_count, TGR_ERROR_RANGE,
                 "argument 'index' is %lld; there are %lld terms", (long long)index, (long long)loss->term_count);
@@ -59,6 +61,7 @@ tgr_status tgr_loss_term(const tgr_loss *loss, int64_t index, const char **name,
 }
 
 tgr_status tgr_loss_find_term(const tgr_loss *loss, const char *name, double *value) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(loss);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(value);

@@ -3,11 +3,12 @@
 #ifndef TGR_MODEL_BLOCK_H
 #define TGR_MODEL_BLOCK_H
 
-#include "model/ffn.h"
+#include "layers/ffn.h"
+#include "layers/norm.h"
+#include "layers/residual.h"
+#include "layers/self_attention.h"
 #include "model/model.h"
-#include "model/norm.h"
-#include "model/residual.h"
-#include "model/self_attention.h"
+#include "model/pass.h"
 
 #define TGR_FEATURES (TGR_FEATURE_BLOCK_OUTPUT + 1)
 
@@ -23,20 +24,23 @@ typedef struct tgr_block {
 } tgr_block;
 
 /* Adds "blocks.<index>.…". On failure tgr_block_free is still due. */
-tgr_status tgr_block_add(tgr_block *block, tgr_parameters *parameters, const tgr_config *config,
-                         const tgr_dimensions *dimensions, int64_t index, int with_experts);
+tgr_status tgr_block_declare(tgr_block *block, tgr_parameters *parameters, const tgr_config *config,
+                             const tgr_dimensions *dimensions, int64_t index, int with_experts);
 void tgr_block_free(tgr_block *block);
-void tgr_block_initialise(tgr_block *block, tgr_parameters *parameters, const tgr_config *config);
-/* All up to norm2 but x and y, which are the caller's to place. */
-void tgr_block_plan(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
-/* What the FFN or the experts leave to backward; and, after that, what experts need within a pass only. */
+void tgr_block_initialise(tgr_block *block, const tgr_config *config);
+/* What is kept from forward to backward: by attention and all else but x and y, which are the caller's to place; and by
+ * the FFN or the experts. */
+void tgr_block_plan_attention(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
 void tgr_block_plan_ffn(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
-void tgr_block_plan_work(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
+/* After those: what attention needs within a pass, and what the FFN or the experts do. The two may lie over each other,
+ * and attention's over what the FFN or the experts keep. */
+void tgr_block_plan_attention_work(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
+void tgr_block_plan_ffn_work(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
 /* From x to y. */
 void tgr_block_forward(const tgr_block *block, const tgr_pass *pass);
 /* After a forward in TGR_TRAIN whose buffers others have used since: what pass->recompute says, from x or middle. */
-void tgr_block_again(const tgr_block *block, const tgr_pass *pass);
-/* pass->gradient: from that of y to that of x. */
-void tgr_block_backward(const tgr_block *block, const tgr_pass *pass);
+void tgr_block_recompute(const tgr_block *block, const tgr_pass *pass);
+/* dstream [rows, dim] from the gradient of y to that of x. */
+void tgr_block_backward(const tgr_block *block, const tgr_pass *pass, float *dstream);
 
 #endif

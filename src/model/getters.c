@@ -32,26 +32,27 @@ void tgr_model_capture(tgr_model *model, int64_t block, tgr_feature feature, flo
     model->blocks[block].capture[feature] = destination;
 }
 
-tgr_status tgr_model_check_run(const char *function, const tgr_model *model) {
+tgr_status tgr_model_check_run(const tgr_model *model) {
     if (model->batch > 0) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_STATE, "there was no forward pass yet");
+    return tgr_fail(TGR_ERROR_STATE, "there was no forward pass yet");
 }
 
-tgr_status tgr_model_check_head(const char *function, const tgr_model *model) {
+tgr_status tgr_model_check_head(const tgr_model *model) {
     if (model->head.count > 0) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_STATE, "the model has no head (classes is 0)");
+    return tgr_fail(TGR_ERROR_STATE, "the model has no head (classes is 0)");
 }
 
-tgr_status tgr_model_check_layer(const char *function, const tgr_model *model, int64_t index) {
+tgr_status tgr_model_check_layer(const tgr_model *model, int64_t index) {
     if (index >= 0 && index < model->moe_count) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'index' is %lld; there are %lld MoE layers",
-                       (long long)index, (long long)model->moe_count);
+    return tgr_fail(TGR_ERROR_RANGE, "argument 'index' is %lld; there are %lld MoE layers", (long long)index,
+                    (long long)model->moe_count);
 }
 
 tgr_status tgr_model_logits(const tgr_model *model, const float **logits, int64_t *batch, int64_t *classes) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
-    TGR_TRY(tgr_model_check_head(__func__, model));
-    TGR_TRY(tgr_model_check_run(__func__, model));
+    TGR_TRY(tgr_model_check_head(model));
+    TGR_TRY(tgr_model_check_run(model));
     if (logits != NULL) *logits = model->head.logits;
     if (batch != NULL) *batch = model->batch;
     if (classes != NULL) *classes = model->head.classes;
@@ -60,8 +61,9 @@ tgr_status tgr_model_logits(const tgr_model *model, const float **logits, int64_
 
 tgr_status tgr_model_features(const tgr_model *model, const float **features, int64_t *batch, int64_t *tokens,
                               int64_t *dim) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
-    TGR_TRY(tgr_model_check_run(__func__, model));
+    TGR_TRY(tgr_model_check_run(model));
     if (features != NULL) *features = model->head.features;
     if (batch != NULL) *batch = model->batch;
     if (tokens != NULL) *tokens = model->dimensions.tokens;
@@ -70,6 +72,7 @@ tgr_status tgr_model_features(const tgr_model *model, const float **features, in
 }
 
 tgr_status tgr_model_moe_layers(const tgr_model *model, int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(count);
     *count = model->moe_count;
@@ -77,22 +80,25 @@ tgr_status tgr_model_moe_layers(const tgr_model *model, int64_t *count) {
 }
 
 tgr_status tgr_model_moe_block(const tgr_model *model, int64_t index, int64_t *block) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(block);
-    TGR_TRY(tgr_model_check_layer(__func__, model, index));
+    TGR_TRY(tgr_model_check_layer(model, index));
     *block = model->moe_blocks[index] + 1;
     return TGR_OK;
 }
 
 tgr_status tgr_model_routing(const tgr_model *model, int64_t index, const tgr_routing **routing) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(routing);
-    TGR_TRY(tgr_model_check_layer(__func__, model, index));
+    TGR_TRY(tgr_model_check_layer(model, index));
     *routing = tgr_moe_layer_routing(model->blocks[model->moe_blocks[index]].moe);
     return TGR_OK;
 }
 
 tgr_status tgr_model_parameters(tgr_model *model, tgr_parameters **parameters) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(parameters);
     *parameters = model->parameters;
@@ -100,6 +106,7 @@ tgr_status tgr_model_parameters(tgr_model *model, tgr_parameters **parameters) {
 }
 
 tgr_status tgr_model_config(const tgr_model *model, const tgr_config **config) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(config);
     *config = model->config;
@@ -107,6 +114,7 @@ tgr_status tgr_model_config(const tgr_model *model, const tgr_config **config) {
 }
 
 tgr_status tgr_model_parameter_counts(const tgr_model *model, int64_t *total, int64_t *active) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     int64_t all, skipped = 0;
     TGR_TRY(tgr_parameters_total(model->parameters, &all));
@@ -120,6 +128,7 @@ tgr_status tgr_model_parameter_counts(const tgr_model *model, int64_t *total, in
 }
 
 tgr_status tgr_model_estimate(tgr_context *context, const tgr_config *config, int64_t batch, uint64_t *bytes) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);

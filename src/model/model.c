@@ -18,15 +18,15 @@ static tgr_status allocate_blocks(tgr_model *model) {
     return TGR_OK;
 }
 
-static tgr_status add_parts(tgr_model *model) {
+static tgr_status declare_parts(tgr_model *model) {
     tgr_parameters *parameters = model->parameters;
-    TGR_TRY(tgr_embed_add(&model->embed, parameters, model->config, &model->dimensions));
+    TGR_TRY(tgr_embed_declare(&model->embed, parameters, model->config, &model->dimensions));
     for (int64_t i = 0, moe = 0; i < model->dimensions.depth; i++) {
         int with_experts = moe < model->moe_count && model->moe_blocks[moe] == i;
         moe += with_experts;
-        TGR_TRY(tgr_block_add(&model->blocks[i], parameters, model->config, &model->dimensions, i, with_experts));
+        TGR_TRY(tgr_block_declare(&model->blocks[i], parameters, model->config, &model->dimensions, i, with_experts));
     }
-    return tgr_head_add(&model->head, parameters, model->config, &model->dimensions);
+    return tgr_head_declare(&model->head, parameters, model->config, &model->dimensions);
 }
 
 tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_config *config) {
@@ -46,13 +46,8 @@ tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_c
     TGR_TRY_DONE(tgr_config_copy(&model->config, config));
     TGR_TRY_DONE(tgr_parameters_create(&model->parameters, context));
     TGR_TRY_DONE(allocate_blocks(model));
-    TGR_TRY_DONE(add_parts(model));
-    model->pass = (tgr_pass){.compute = &context->compute,
-                             .parameters = model->parameters,
-                             .precision = (tgr_precision)tgr_option_i64(config, TGR_OPTION_PRECISION),
-                             .recompute = (tgr_recompute)tgr_option_i64(config, TGR_OPTION_RECOMPUTE),
-                             .tokens = dimensions.tokens,
-                             .dim = dimensions.dim};
+    TGR_TRY_DONE(declare_parts(model));
+    model->pass.recompute = (tgr_recompute)tgr_option_i64(config, TGR_OPTION_RECOMPUTE);
     *out = model;
 done:
     if (status != TGR_OK) tgr_model_free(model);
@@ -61,10 +56,9 @@ done:
 
 static void initialise(tgr_model *model) {
     double deviation = tgr_option_f64(model->config, TGR_OPTION_INIT_STD);
-    tgr_embed_initialise(&model->embed, model->parameters, deviation);
-    for (int64_t i = 0; i < model->dimensions.depth; i++)
-        tgr_block_initialise(&model->blocks[i], model->parameters, model->config);
-    tgr_head_initialise(&model->head, model->parameters, deviation);
+    tgr_embed_initialise(&model->embed, deviation);
+    for (int64_t i = 0; i < model->dimensions.depth; i++) tgr_block_initialise(&model->blocks[i], model->config);
+    tgr_head_initialise(&model->head, deviation);
 }
 
 tgr_status tgr_model_reserve(tgr_model *model) {
@@ -77,6 +71,7 @@ tgr_status tgr_model_reserve(tgr_model *model) {
 }
 
 tgr_status tgr_model_create(tgr_model **out, tgr_context *context, const tgr_config *config) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(config);
@@ -117,15 +112,16 @@ static tgr_status check_override(const tgr_model *model, tgr_mode mode, int64_t 
     for (int64_t i = 0; i < model->moe_count; i++) {
         const tgr_routing *routing = tgr_moe_layer_routing(model->blocks[model->moe_blocks[i]].moe);
         if (routing->override != NULL && routing->override_tokens != tokens)
-            return tgr_fail_in("tgr_model_forward", TGR_ERROR_STATE,
-                               "the oracle's probabilities are of %lld tokens, this batch has %lld; run "
-                               "tgr_teacher_forward() on the same images first",
-                               (long long)routing->override_tokens, (long long)tokens);
+            return tgr_fail(TGR_ERROR_STATE,
+                            "the oracle's probabilities are of %lld tokens, this batch has %lld; run "
+                            "tgr_teacher_forward() on the same images first",
+                            (long long)routing->override_tokens, (long long)tokens);
     }
     return TGR_OK;
 }
 
 tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *images, int64_t batch) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(mode == TGR_EVAL || mode == TGR_TRAIN, TGR_ERROR_RANGE,
                 "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d", (int)mode, TGR_EVAL, TGR_TRAIN);
@@ -136,9 +132,9 @@ tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *image
 
     int64_t depth = model->dimensions.depth;
     const tgr_pass *pass = &model->pass;
-    tgr_embed_forward(&model->embed, pass, images, model->blocks[0].x);
+    tgr_embed_forward(&model->embed, batch, images, model->blocks[0].x, pass->patches);
     for (int64_t i = 0; i < depth; i++) tgr_block_forward(&model->blocks[i], pass);
-    tgr_head_forward(&model->head, pass, model->blocks[depth - 1].y);
+    tgr_head_forward(&model->head, batch, model->blocks[depth - 1].y);
     model->mode = mode;
     model->batch = batch;
     model->images = images;
@@ -148,7 +144,7 @@ tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *image
 }
 
 /* Whether other blocks have used what the block's backward needs. What the last one left is still there. */
-static int runs_again(const tgr_model *model, int64_t block) {
+static int recomputes(const tgr_model *model, int64_t block) {
     tgr_recompute recompute = model->pass.recompute;
     if (block == model->dimensions.depth - 1 || recompute == TGR_RECOMPUTE_NONE) return 0;
     return recompute == TGR_RECOMPUTE_BLOCKS || model->blocks[block].moe != NULL;
@@ -159,10 +155,11 @@ static tgr_status check_can_backward(const tgr_model *model) {
     const char *reason = model->batch == 0         ? "there was no forward pass yet"
                          : model->mode == TGR_EVAL ? "the last forward pass was in TGR_EVAL"
                                                    : "the last forward pass had its backward already";
-    return tgr_fail_in("tgr_model_backward", TGR_ERROR_STATE, "%s; a forward pass in TGR_TRAIN is needed", reason);
+    return tgr_fail(TGR_ERROR_STATE, "%s; a forward pass in TGR_TRAIN is needed", reason);
 }
 
 tgr_status tgr_model_backward(tgr_model *model, const float *logits_gradient, const float *features_gradient) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(logits_gradient != NULL || features_gradient != NULL, TGR_ERROR_ARGUMENT,
                 "arguments 'logits_gradient' and 'features_gradient' are NULL; one at least is needed");
@@ -172,12 +169,14 @@ tgr_status tgr_model_backward(tgr_model *model, const float *logits_gradient, co
 
     int64_t depth = model->dimensions.depth;
     const tgr_pass *pass = &model->pass;
-    tgr_head_backward(&model->head, pass, model->blocks[depth - 1].y, logits_gradient, features_gradient);
+    float *dstream = pass->dstream;
+    tgr_head_backward(&model->head, pass->batch, model->blocks[depth - 1].y, logits_gradient, features_gradient,
+                      dstream, pass->partial);
     for (int64_t i = depth - 1; i >= 0; i--) {
-        if (runs_again(model, i)) tgr_block_again(&model->blocks[i], pass);
-        tgr_block_backward(&model->blocks[i], pass);
+        if (recomputes(model, i)) tgr_block_recompute(&model->blocks[i], pass);
+        tgr_block_backward(&model->blocks[i], pass, dstream);
     }
-    tgr_embed_backward(&model->embed, pass, model->images);
+    tgr_embed_backward(&model->embed, pass->batch, model->images, dstream, pass->partial);
     model->parameters->micro++;
     model->can_backward = 0;
     return TGR_OK;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What every part of a model needs to know during a forward and a backward pass, and the buffers that parts share.
+/* A pass through the model: its shape, and the buffers that its parts share.
  *
- * Each part (embedding, norm, attention, FFN, residual branch, head) has the same five steps: `add` declares its
- * tensors, `initialise` draws them, `plan` takes its activations from the arena, `forward` and `backward` run it. A
- * part keeps what its backward needs in its own activations; what lives within one block only is shared here. */
+ * A part keeps what its backward needs in buffers of its own. These are free again when a block is done:
+ *
+ *                     forward                              backward
+ *     normalised      what a branch reads: norm(stream)    the same, recomputed
+ *     branch_rows     what a branch gives                  gradient of that
+ *     dnormalised                                          gradient of what a branch reads
+ */
 #ifndef TGR_MODEL_PASS_H
 #define TGR_MODEL_PASS_H
 
-#include "base/context.h"
-#include "base/memory.h"
-#include "base/parameters.h"
-#include "kernels/gemm.h"
+#include <stdint.h>
+
+#include "tgrmoe/common.h"
 
 /* What backward computes again. Same order as the choices of option recompute. */
 typedef enum tgr_recompute {
@@ -20,22 +23,18 @@ typedef enum tgr_recompute {
 } tgr_recompute;
 
 typedef struct tgr_pass {
-    const tgr_compute *compute;
-    tgr_parameters *parameters;
     tgr_mode mode;
-    tgr_precision precision; /* of linear layers and attention */
     tgr_recompute recompute; /* matters in TGR_TRAIN only */
-    int64_t batch, tokens, dim;
+    int64_t batch;
     int64_t rows; /* batch · tokens */
 
-    float *patches;    /* [rows, patch_dim], raw, zero for prefix tokens; NULL when no MoE layer wants them */
-    float *normalised; /* [rows, dim], output of a block's norm */
-    float *branch;     /* [rows, dim], output of a residual branch, and its gradient on the way back */
+    float *patches;     /* [rows, patch_dim], raw, zero for prefix tokens; NULL when no MoE layer wants them */
+    float *normalised;  /* [rows, dim] */
+    float *branch_rows; /* [rows, dim] */
     /* In TGR_TRAIN only: */
-    float *gradient;       /* [rows, dim], of the residual stream */
-    float *input_gradient; /* [rows, dim], of what a branch read */
-    float *wide;           /* [rows, the widest of 3 · dim and hidden], on the way through attention or FFN */
-    float *partial;        /* sums by row block (see kernels/parallel_rows.h) */
+    float *dnormalised; /* [rows, dim] */
+    float *dstream;     /* [rows, dim], gradient of the residual stream, from the head down to the embedding */
+    float *partial;     /* sums by row block, for one layer at a time (see kernels/parallel_rows.h) */
 } tgr_pass;
 
 #endif

@@ -24,17 +24,10 @@ static int64_t partial_floats(const tgr_model *model, const tgr_pass *pass) {
 }
 
 /* What all parts of a block use. */
-static void plan_shared(tgr_pass *pass, tgr_arena *arena) {
-    pass->normalised = tgr_arena_floats(arena, pass->rows, pass->dim);
-    pass->branch = tgr_arena_floats(arena, pass->rows, pass->dim);
-    pass->input_gradient = pass->mode == TGR_TRAIN ? tgr_arena_floats(arena, pass->rows, pass->dim) : NULL;
-}
-
-static void plan_wide(const tgr_model *model, tgr_pass *pass, tgr_arena *arena) {
-    const tgr_dimensions *d = &model->dimensions;
-    int64_t hidden = model->moe_count < d->depth ? d->hidden : 0;
-    int64_t widest = hidden > 3 * d->dim ? hidden : 3 * d->dim;
-    pass->wide = pass->mode == TGR_TRAIN ? tgr_arena_floats(arena, pass->rows, widest) : NULL;
+static void plan_shared(tgr_pass *pass, tgr_arena *arena, int64_t dim) {
+    pass->normalised = tgr_arena_floats(arena, pass->rows, dim);
+    pass->branch_rows = tgr_arena_floats(arena, pass->rows, dim);
+    pass->dnormalised = pass->mode == TGR_TRAIN ? tgr_arena_floats(arena, pass->rows, dim) : NULL;
 }
 
 /* The residual stream before and after each block: one buffer in TGR_EVAL. */
@@ -42,7 +35,7 @@ static void plan_stream(tgr_model *model, tgr_arena *arena, float *x) {
     const tgr_pass *pass = &model->pass;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
         model->blocks[i].x = x;
-        if (pass->mode == TGR_TRAIN) x = tgr_arena_floats(arena, pass->rows, pass->dim);
+        if (pass->mode == TGR_TRAIN) x = tgr_arena_floats(arena, pass->rows, model->dimensions.dim);
         model->blocks[i].y = x;
     }
 }
@@ -60,30 +53,29 @@ static void plan_kept(tgr_model *model, tgr_arena *arena) {
     const tgr_pass *pass = &model->pass;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
         tgr_block *block = &model->blocks[i];
-        if (!blocks_overlap(pass)) tgr_block_plan(block, pass, arena);
+        if (!blocks_overlap(pass)) tgr_block_plan_attention(block, pass, arena);
         if (!ffn_overlaps(pass, block)) tgr_block_plan_ffn(block, pass, arena);
     }
 }
 
-/* What blocks use in turn. An FFN needs `wide` beside its own; experts do not, nor does attention need what they leave,
- * so they lie over it. In TGR_EVAL they lie over attention, too. */
+/* What blocks use in turn. When attention's backward runs, nothing that the FFN or the experts had is needed any more,
+ * so its buffers lie over theirs. In TGR_EVAL theirs lie over all of attention's. */
 static void plan_overlapping(tgr_model *model, tgr_arena *arena) {
     tgr_pass *pass = &model->pass;
     int64_t start = arena->used, attention_end = start;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
         arena->used = start;
-        if (blocks_overlap(pass)) tgr_block_plan(&model->blocks[i], pass, arena);
+        if (blocks_overlap(pass)) tgr_block_plan_attention(&model->blocks[i], pass, arena);
         if (arena->used > attention_end) attention_end = arena->used;
     }
-    int64_t experts_start = pass->mode == TGR_EVAL ? start : attention_end;
-    arena->used = experts_start;
-    plan_wide(model, pass, arena);
-    int64_t ffn_start = arena->used;
+    int64_t ffn_start = pass->mode == TGR_EVAL ? start : attention_end;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
         tgr_block *block = &model->blocks[i];
-        arena->used = block->moe != NULL ? experts_start : ffn_start;
+        arena->used = ffn_start;
+        tgr_block_plan_attention_work(block, pass, arena);
+        arena->used = ffn_start;
         if (ffn_overlaps(pass, block)) tgr_block_plan_ffn(block, pass, arena);
-        tgr_block_plan_work(block, pass, arena);
+        tgr_block_plan_ffn_work(block, pass, arena);
     }
 }
 
@@ -103,8 +95,8 @@ static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *a
     }
     int train = mode == TGR_TRAIN;
     float *x = tgr_arena_floats(arena, pass->rows, d->dim);
-    tgr_head_plan(&model->head, pass, arena);
-    pass->gradient = train ? tgr_arena_floats(arena, pass->rows, d->dim) : NULL;
+    tgr_head_plan(&model->head, mode, arena, batch, pass->rows);
+    pass->dstream = train ? tgr_arena_floats(arena, pass->rows, d->dim) : NULL;
     pass->partial = train ? tgr_arena_floats(arena, partial_floats(model, pass), 1) : NULL;
     pass->patches = wants_patches(model) ? tgr_arena_floats(arena, pass->rows, d->patch_dim) : NULL;
     for (int64_t i = 0; i < model->moe_count; i++)
@@ -113,9 +105,9 @@ static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *a
     plan_kept(model, arena);
 
     int64_t start = arena->used;
-    tgr_embed_plan(&model->embed, pass, arena);
+    tgr_embed_plan(&model->embed, arena, batch);
     arena->used = start;
-    plan_shared(pass, arena);
+    plan_shared(pass, arena, d->dim);
     plan_overlapping(model, arena);
 }
 

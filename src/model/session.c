@@ -13,6 +13,7 @@ struct tgr_session {
 };
 
 tgr_status tgr_session_create(tgr_session **out, tgr_model *model, tgr_context *context) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(model);
     if (context == NULL) context = model->context;
@@ -41,6 +42,7 @@ void tgr_session_free(tgr_session *session) {
 }
 
 tgr_status tgr_session_forward(tgr_session *session, const float *images, int64_t batch) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(session);
     TGR_REQUIRE_ARGUMENT(images);
     TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
@@ -49,22 +51,25 @@ tgr_status tgr_session_forward(tgr_session *session, const float *images, int64_
 }
 
 tgr_status tgr_session_logits(const tgr_session *session, const float **logits, int64_t *batch, int64_t *classes) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(session);
-    TGR_TRY(tgr_model_check_head(__func__, session->twin));
-    TGR_TRY(tgr_model_check_run(__func__, session->twin));
+    TGR_TRY(tgr_model_check_head(session->twin));
+    TGR_TRY(tgr_model_check_run(session->twin));
     return tgr_model_logits(session->twin, logits, batch, classes);
 }
 
 tgr_status tgr_session_features(const tgr_session *session, const float **features, int64_t *batch, int64_t *tokens,
                                 int64_t *dim) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(session);
-    TGR_TRY(tgr_model_check_run(__func__, session->twin));
+    TGR_TRY(tgr_model_check_run(session->twin));
     return tgr_model_features(session->twin, features, batch, tokens, dim);
 }
 
 tgr_status tgr_session_routing(const tgr_session *session, int64_t index, const tgr_routing **routing) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(session);
     TGR_REQUIRE_ARGUMENT(routing);
-    TGR_TRY(tgr_model_check_layer(__func__, session->twin, index));
+    TGR_TRY(tgr_model_check_layer(session->twin, index));
     return tgr_model_routing(session->twin, index, routing);
 }

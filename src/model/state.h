@@ -36,10 +36,10 @@ struct tgr_model {
 
 /* Makes the context's scratch large enough for the model's attention. */
 tgr_status tgr_model_reserve(tgr_model *model);
-/* Whether there was a forward pass, is a head, is such a MoE layer. `function` is the public one, for messages. */
-tgr_status tgr_model_check_run(const char *function, const tgr_model *model);
-tgr_status tgr_model_check_head(const char *function, const tgr_model *model);
-tgr_status tgr_model_check_layer(const char *function, const tgr_model *model, int64_t index);
+/* Whether there was a forward pass, is a head, is such a MoE layer. */
+tgr_status tgr_model_check_run(const tgr_model *model);
+tgr_status tgr_model_check_head(const tgr_model *model);
+tgr_status tgr_model_check_layer(const tgr_model *model, int64_t index);
 
 /* Bytes of activations for such a pass. Afterwards no buffer is in its place, until tgr_plan_prepare. */
 tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes);

@@ -10,11 +10,10 @@
 #include "model/state.h"
 
 /* What decides a model's function and no tensor's shape. */
-static tgr_status check_heads(const char *function, const tgr_model *sparse, const tgr_model *dense) {
+static tgr_status check_heads(const tgr_model *sparse, const tgr_model *dense) {
     if (sparse->dimensions.heads == dense->dimensions.heads) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_SHAPE,
-                       "option 'heads' is %lld; it cannot be made of a model where it is %lld",
-                       (long long)sparse->dimensions.heads, (long long)dense->dimensions.heads);
+    return tgr_fail(TGR_ERROR_SHAPE, "option 'heads' is %lld; it cannot be made of a model where it is %lld",
+                    (long long)sparse->dimensions.heads, (long long)dense->dimensions.heads);
 }
 
 static double deviation_of(const float *values, int64_t count) {
@@ -53,12 +52,13 @@ void tgr_model_forget(tgr_model *model) {
 }
 
 tgr_status tgr_model_upcycle(tgr_model *sparse, const tgr_model *dense) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(sparse);
     TGR_REQUIRE_ARGUMENT(dense);
     TGR_REQUIRE(dense->moe_count == 0, TGR_ERROR_ARGUMENT, "argument 'dense' has %lld blocks with experts; none may be",
                 (long long)dense->moe_count);
-    TGR_TRY(tgr_upcycle_check(__func__, sparse->parameters, dense->parameters));
-    TGR_TRY(check_heads(__func__, sparse, dense));
+    TGR_TRY(tgr_upcycle_check(sparse->parameters, dense->parameters));
+    TGR_TRY(check_heads(sparse, dense));
     double noise = tgr_option_f64(sparse->config, TGR_OPTION_UPCYCLE_NOISE);
     tgr_upcycle_copy(sparse->parameters, sparse->parameters->values, dense->parameters, dense->parameters->values);
     if (noise > 0) add_noise(sparse->parameters, dense->parameters, noise);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The optimizer's handle: its memory, and what can be asked of it. The step itself is in step.c. */
+/* The optimizer's handle: its memory and its getters. The step itself is in step.c. */
 #include "optimizer/optimizer.h"
 
 #include "base/context.h"
@@ -8,7 +8,7 @@
 
 /* 64 KiB of weights: enough work to be worth a task, small enough to spread a layer over all threads. */
 #define BLOCK_FLOATS 16384
-#define RATE_MOST    1000.0 /* as option lr */
+#define RATE_MOST    1000.0 /* as for option lr */
 
 static int64_t blocks_of(const tgr_tensor *tensor) {
     return tensor->flags & TGR_TENSOR_STATE ? 0 : (tensor->count + BLOCK_FLOATS - 1) / BLOCK_FLOATS;
@@ -29,7 +29,7 @@ static void cut_into_blocks(tgr_optimizer *optimizer) {
     }
 }
 
-/* On failure the optimizer may be freed. */
+/* On failure the caller frees the optimizer. */
 static tgr_status set_up(tgr_optimizer *optimizer, const tgr_config *config) {
     tgr_parameters *parameters = optimizer->parameters;
     tgr_context *context = parameters->context;
@@ -49,6 +49,7 @@ static tgr_status set_up(tgr_optimizer *optimizer, const tgr_config *config) {
 }
 
 tgr_status tgr_optimizer_create(tgr_optimizer **out, const tgr_config *config, tgr_parameters *parameters) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(parameters);
@@ -77,7 +78,7 @@ void tgr_optimizer_free(tgr_optimizer *optimizer) {
     tgr_parameters *parameters = optimizer->parameters;
     tgr_context *context = parameters->context;
     size_t floats = (size_t)parameters->floats, blocks = (size_t)optimizer->block_count;
-    tgr_context_retain(context); /* which the parameters may be the last to hold */
+    tgr_context_retain(context); /* the parameters may hold the last reference */
     tgr_release(context, optimizer->second_moment, floats, sizeof(float));
     tgr_release(context, optimizer->first_moment, floats, sizeof(float));
     tgr_release(context, optimizer->partial, blocks, sizeof *optimizer->partial);
@@ -89,6 +90,7 @@ void tgr_optimizer_free(tgr_optimizer *optimizer) {
 }
 
 tgr_status tgr_optimizer_learning_rate(const tgr_optimizer *optimizer, double *rate) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     TGR_REQUIRE_ARGUMENT(rate);
     *rate = tgr_optimizer_rate_at(optimizer, optimizer->parameters->step);
@@ -96,6 +98,7 @@ tgr_status tgr_optimizer_learning_rate(const tgr_optimizer *optimizer, double *r
 }
 
 tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     TGR_REQUIRE(rate <= RATE_MOST, TGR_ERROR_RANGE,
                 "argument 'rate' is %g; allowed are 0 to %g, or a negative number for the schedule", rate, RATE_MOST);
@@ -104,6 +107,7 @@ tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate
 }
 
 tgr_status tgr_optimizer_gradient_norm(const tgr_optimizer *optimizer, double *norm) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     TGR_REQUIRE_ARGUMENT(norm);
     *norm = optimizer->gradient_norm;

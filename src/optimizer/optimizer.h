@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The optimizer's inside, for the checkpoint: moments are flat arrays over the parameters' arena. */
+/* The inside of an optimizer, for the checkpoint: moments are flat arrays over the parameters' arena. */
 #ifndef TGR_OPTIMIZER_OPTIMIZER_H
 #define TGR_OPTIMIZER_OPTIMIZER_H
 
@@ -9,7 +9,7 @@
 #include "base/parameters.h"
 #include "tgrmoe/optimizer.h"
 
-/* A piece of one trained tensor: the unit of parallel work. Running state has none, padding belongs to none. */
+/* A piece of one trained tensor: the unit of parallel work. Running state and padding belong to no block. */
 typedef struct tgr_optimizer_block {
     int64_t offset, count; /* floats in the arena */
     int decayed;
@@ -24,7 +24,7 @@ struct tgr_optimizer {
     float *first_moment;         /* [parameters->floats]; SGD's momentum */
     float *second_moment;        /* [parameters->floats]; NULL for SGD */
     uint64_t steps;              /* steps taken by this optimizer, for the bias correction */
-    double fixed_rate;           /* negative: by the schedule */
+    double fixed_rate;           /* negative: the schedule's */
     double gradient_norm;        /* of the last successful step */
     tgr_optimizer_block *blocks; /* [block_count] */
     int64_t block_count;
@@ -35,7 +35,7 @@ struct tgr_optimizer {
 enum { TGR_OPTIMIZER_ADAMW = 0, TGR_OPTIMIZER_SGD = 1 };
 
 void tgr_optimizer_retain(tgr_optimizer *optimizer);
-/* The learning rate at a step count, whatever the optimizer's own: the fixed rate or the schedule's. */
+/* The learning rate at any step, not only the optimizer's own: the fixed rate or the schedule's. */
 double tgr_optimizer_rate_at(const tgr_optimizer *optimizer, uint64_t step);
 
 #endif

@@ -14,13 +14,13 @@
 typedef struct step_job {
     const tgr_optimizer *optimizer;
     const tgr_kernels *kernels;
-    float scale; /* 1 / micro-batches, and the clipping */
+    float scale; /* 1 / micro-batches, times the clipping factor */
     float rate, weight_decay;
     float beta1, beta2, correction1, correction2, epsilon; /* AdamW */
     float momentum;                                        /* SGD */
 } step_job;
 
-/* Whether the block has no part in this step: its gradient, finite or not, is ignored. */
+/* Whether the block is left out of this step: its gradient, finite or not, is ignored. */
 static int is_frozen(const tgr_optimizer *optimizer, const tgr_optimizer_block *block) {
     return optimizer->parameters->step >= block->frozen_from;
 }
@@ -61,11 +61,11 @@ static void update_task(void *data, int64_t task, int worker) {
     const tgr_optimizer_block *block = &job->optimizer->blocks[task];
     (void)worker;
     if (!is_frozen(job->optimizer, block)) update_block[job->optimizer->kind](job, block);
-    /* Here they are in the cache still. */
+    /* Here they are still in the cache. */
     memset(job->optimizer->parameters->gradients + block->offset, 0, (size_t)block->count * sizeof(float));
 }
 
-/* The norm of the mean gradient. Squares are summed in double, where those of floats cannot overflow: the norm is
+/* The norm of the mean gradient. Squares are summed in double, where squares of floats cannot overflow: the norm is
  * finite exactly if every gradient is. */
 static double gradient_norm(step_job *job) {
     const tgr_optimizer *optimizer = job->optimizer;
@@ -85,12 +85,12 @@ static void read_options(step_job *job) {
     job->epsilon = (float)tgr_option_f64(config, TGR_OPTION_ADAM_EPSILON);
     job->beta1 = (float)tgr_option_f64(config, TGR_OPTION_BETA1);
     job->beta2 = (float)tgr_option_f64(config, TGR_OPTION_BETA2);
-    /* From the betas as the kernel has them, so that the first step's moments come out as g and g². */
+    /* From the betas as float32, as the kernel uses them, so that the first step's corrected moments are g and g². */
     job->correction1 = (float)(1 / (1 - pow(job->beta1, step)));
     job->correction2 = (float)(1 / (1 - pow(job->beta2, step)));
 }
 
-/* The blocks have cleared those of all that is trained. Nobody reads these, but the host sees them. */
+/* The blocks have cleared those of all trained tensors. Nothing reads these, but the host can see them. */
 static void clear_state_gradients(const tgr_parameters *parameters) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const tgr_tensor *tensor = &parameters->tensors[i];
@@ -100,6 +100,7 @@ static void clear_state_gradients(const tgr_parameters *parameters) {
 }
 
 tgr_status tgr_optimizer_step(tgr_optimizer *optimizer) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     tgr_parameters *parameters = optimizer->parameters;
     TGR_REQUIRE(parameters->micro > 0, TGR_ERROR_STATE, "there was no backward pass since the last step");

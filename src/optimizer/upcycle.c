@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sparse upcycling of an optimizer: its moments take the way of the weights. */
+/* Sparse upcycling of an optimizer: its moments are copied as the weights are. */
 #include "base/upcycle.h"
 
 #include <string.h>
@@ -8,13 +8,14 @@
 #include "optimizer/optimizer.h"
 
 tgr_status tgr_optimizer_upcycle(tgr_optimizer *sparse, const tgr_optimizer *dense) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(sparse);
     TGR_REQUIRE_ARGUMENT(dense);
     TGR_REQUIRE(sparse->kind == dense->kind, TGR_ERROR_ARGUMENT,
                 "argument 'sparse' is of option optimizer=%s, 'dense' of optimizer=%s; the same is needed",
                 sparse->kind == TGR_OPTIMIZER_SGD ? "sgd" : "adamw",
                 dense->kind == TGR_OPTIMIZER_SGD ? "sgd" : "adamw");
-    TGR_TRY(tgr_upcycle_check(__func__, sparse->parameters, dense->parameters));
+    TGR_TRY(tgr_upcycle_check(sparse->parameters, dense->parameters));
     size_t bytes = (size_t)sparse->parameters->floats * sizeof(float);
     memset(sparse->first_moment, 0, bytes);
     tgr_upcycle_copy(sparse->parameters, sparse->first_moment, dense->parameters, dense->first_moment);

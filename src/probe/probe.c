@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A probe's life, and how a run comes into its history. */
+/* Creating and freeing a probe, and how a run gets into its history. */
 #include "probe/probe.h"
 
 #include <string.h>
@@ -52,6 +52,7 @@ static tgr_status prepare(tgr_probe *probe, const float *images) {
 }
 
 tgr_status tgr_probe_create(tgr_probe **out, tgr_model *model, const float *images, int64_t count, int64_t batch) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(count >= 1, TGR_ERROR_RANGE, "argument 'count' is %lld; at least 1 is needed", (long long)count);
@@ -90,7 +91,7 @@ tgr_status tgr_probe_reserve(tgr_probe *probe, int64_t runs) {
     return TGR_OK;
 }
 
-/* Adds `rows` tokens of one layer, whose first is number `first` of the probe. */
+/* Adds `rows` tokens of one layer, the first of which is token `first` of the probe. */
 static tgr_status record_layer(tgr_probe *probe, int64_t layer, int64_t first, int64_t rows) {
     const tgr_probe_record_view to = tgr_probe_view(probe, probe->runs);
     const tgr_routing *routing;
@@ -112,7 +113,7 @@ static tgr_status record_layer(tgr_probe *probe, int64_t layer, int64_t first, i
     return TGR_OK;
 }
 
-/* The record under way has all images: from sums to means, and it counts. */
+/* The current record has all images: sums become means, and the run counts. */
 static void complete(tgr_probe *probe) {
     const tgr_probe_record_view record = tgr_probe_view(probe, probe->runs);
     for (int64_t i = 0; i < MEASURES * probe->layers; i++) record.entropy[i] /= (double)probe->tokens;
@@ -120,7 +121,7 @@ static void complete(tgr_probe *probe) {
     probe->runs++;
 }
 
-/* Takes in the model's last batch. */
+/* Records the model's last batch. */
 static tgr_status record_batch(tgr_probe *probe) {
     const int64_t tokens = tgr_model_dimensions(probe->model)->tokens, images = tgr_model_batch(probe->model);
     TGR_TRY(tgr_probe_reserve(probe, probe->runs + 1));
@@ -134,6 +135,7 @@ static tgr_status record_batch(tgr_probe *probe) {
 }
 
 tgr_status tgr_probe_record(tgr_probe *probe) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     const int64_t images = tgr_model_batch(probe->model), missing = probe->count - probe->recorded;
     TGR_REQUIRE(images > 0, TGR_ERROR_STATE, "there was no forward pass yet");
@@ -145,10 +147,11 @@ tgr_status tgr_probe_record(tgr_probe *probe) {
 }
 
 tgr_status tgr_probe_run(tgr_probe *probe) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE(probe->images != NULL, TGR_ERROR_STATE, "the probe was made without images; use tgr_probe_record()");
     TGR_TRY(tgr_probe_reserve(probe, probe->runs + 1));
-    probe->recorded = 0; /* A run that was begun before is given up. */
+    probe->recorded = 0; /* An incomplete run is discarded. */
     for (int64_t at = 0; at < probe->count; at += probe->batch) {
         const int64_t left = probe->count - at, images = left < probe->batch ? left : probe->batch;
         tgr_status status = tgr_model_forward(probe->model, TGR_EVAL, probe->images + at * probe->image_floats, images);

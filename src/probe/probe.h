@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A probe's inside: a list of records of the same size, one for each run, in one piece of memory that can be saved. */
+/* The inside of a probe: records of the same size, one for each run, in one piece of memory that can be saved. */
 #ifndef TGR_PROBE_PROBE_H
 #define TGR_PROBE_PROBE_H
 
@@ -14,20 +14,20 @@ struct tgr_probe {
     int64_t count, batch, image_floats;
     int64_t layers, tokens, experts, top_k; /* tokens: of all `count` images in one layer */
 
-    int64_t record_bytes, runs, capacity; /* `capacity` records have room */
+    int64_t record_bytes, runs, capacity; /* there is room for `capacity` records */
     char *history;                        /* [capacity, record_bytes] */
-    int64_t recorded;                     /* images of the run under way, which is record number `runs` */
+    int64_t recorded;                     /* images so far in the current run, which is record number `runs` */
 };
 
-/* Where the parts of one record are. */
+/* The parts of one record. */
 typedef struct tgr_probe_record_view {
-    double *entropy, *dropped, *margin; /* [layers], summed over tokens while the run is under way, then means */
+    double *entropy, *dropped, *margin; /* [layers], sums over tokens during the run, then means */
     int64_t *load;                      /* [layers, experts] */
     int32_t *choices;                   /* [top_k, layers, tokens] */
 } tgr_probe_record_view;
 
 tgr_probe_record_view tgr_probe_view(const tgr_probe *probe, int64_t run);
-/* Room for `runs` records; those there are stay. */
+/* Makes room for `runs` records; existing ones are kept. */
 tgr_status tgr_probe_reserve(tgr_probe *probe, int64_t runs);
 
 #endif

@@ -6,16 +6,16 @@
 #include "probe/probe.h"
 #include "tgrmoe/measure.h"
 
-static tgr_status check_run(const char *function, const tgr_probe *probe, const char *name, int64_t run) {
+static tgr_status check_run(const tgr_probe *probe, const char *name, int64_t run) {
     if (run >= 0 && run < probe->runs) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_RANGE, "argument '%s' is %lld; there are %lld runs, counted from 0", name,
-                       (long long)run, (long long)probe->runs);
+    return tgr_fail(TGR_ERROR_RANGE, "argument '%s' is %lld; there are %lld runs, counted from 0", name, (long long)run,
+                    (long long)probe->runs);
 }
 
-static tgr_status check_layer(const char *function, const tgr_probe *probe, int64_t layer) {
+static tgr_status check_layer(const tgr_probe *probe, int64_t layer) {
     if (layer >= -1 && layer < probe->layers) return TGR_OK;
-    return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'layer' is %lld; -1 or one of %lld layers is needed",
-                       (long long)layer, (long long)probe->layers);
+    return tgr_fail(TGR_ERROR_RANGE, "argument 'layer' is %lld; -1 or one of %lld layers is needed", (long long)layer,
+                    (long long)probe->layers);
 }
 
 /* The layers that `layer` stands for: [first, first + count). */
@@ -26,12 +26,13 @@ static int64_t layer_count(const tgr_probe *probe, int64_t layer) {
     return layer < 0 ? probe->layers : 1;
 }
 
-/* The choices number k of those layers: [layers, tokens]. */
+/* The k-th choices of those layers: [layers, tokens]. */
 static const int32_t *choices_of(const tgr_probe *probe, int64_t run, int64_t k, int64_t layer) {
     return tgr_probe_view(probe, run).choices + (k * probe->layers + first_layer(layer)) * probe->tokens;
 }
 
 tgr_status tgr_probe_runs(const tgr_probe *probe, int64_t *runs) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE_ARGUMENT(runs);
     *runs = probe->runs;
@@ -39,6 +40,7 @@ tgr_status tgr_probe_runs(const tgr_probe *probe, int64_t *runs) {
 }
 
 tgr_status tgr_probe_shape(const tgr_probe *probe, int64_t *layers, int64_t *tokens, int64_t *experts, int64_t *top_k) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     if (layers != NULL) *layers = probe->layers;
     if (tokens != NULL) *tokens = probe->tokens;
@@ -48,9 +50,10 @@ tgr_status tgr_probe_shape(const tgr_probe *probe, int64_t *layers, int64_t *tok
 }
 
 tgr_status tgr_probe_choices(const tgr_probe *probe, int64_t run, int64_t k, const int32_t **experts) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE_ARGUMENT(experts);
-    TGR_TRY(check_run(__func__, probe, "run", run));
+    TGR_TRY(check_run(probe, "run", run));
     TGR_REQUIRE(k >= 0 && k < probe->top_k, TGR_ERROR_RANGE, "argument 'k' is %lld; a token has %lld choices",
                 (long long)k, (long long)probe->top_k);
     *experts = choices_of(probe, run, k, -1);
@@ -58,21 +61,23 @@ tgr_status tgr_probe_choices(const tgr_probe *probe, int64_t run, int64_t k, con
 }
 
 tgr_status tgr_probe_agreement(const tgr_probe *probe, int64_t layer, int64_t run, int64_t other, double *share) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE_ARGUMENT(share);
-    TGR_TRY(check_layer(__func__, probe, layer));
-    TGR_TRY(check_run(__func__, probe, "run", run));
-    TGR_TRY(check_run(__func__, probe, "other", other));
+    TGR_TRY(check_layer(probe, layer));
+    TGR_TRY(check_run(probe, "run", run));
+    TGR_TRY(check_run(probe, "other", other));
     return tgr_measure_agreement(choices_of(probe, run, 0, layer), choices_of(probe, other, 0, layer),
                                  layer_count(probe, layer) * probe->tokens, share);
 }
 
 tgr_status tgr_probe_overlap(const tgr_probe *probe, int64_t layer, int64_t run, int64_t other, double *share) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE_ARGUMENT(share);
-    TGR_TRY(check_layer(__func__, probe, layer));
-    TGR_TRY(check_run(__func__, probe, "run", run));
-    TGR_TRY(check_run(__func__, probe, "other", other));
+    TGR_TRY(check_layer(probe, layer));
+    TGR_TRY(check_run(probe, "run", run));
+    TGR_TRY(check_run(probe, "other", other));
     const int64_t tokens = layer_count(probe, layer) * probe->tokens;
     int64_t shared = 0; /* pairs (k, l) with the same expert: the experts of one token differ from each other */
     for (int64_t k = 0; k < probe->top_k; k++) {
@@ -95,9 +100,10 @@ static int64_t last_fluctuation(const tgr_probe *probe, int64_t layer, int64_t t
 }
 
 tgr_status tgr_probe_last_fluctuation(const tgr_probe *probe, int64_t layer, int64_t *last) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE_ARGUMENT(last);
-    TGR_TRY(check_layer(__func__, probe, layer));
+    TGR_TRY(check_layer(probe, layer));
     TGR_REQUIRE(probe->runs > 0, TGR_ERROR_STATE, "there was no run yet");
     const int64_t tokens = layer_count(probe, layer) * probe->tokens;
     for (int64_t t = 0; t < tokens; t++) last[t] = last_fluctuation(probe, layer, t);
@@ -105,11 +111,12 @@ tgr_status tgr_probe_last_fluctuation(const tgr_probe *probe, int64_t layer, int
 }
 
 tgr_status tgr_probe_fluctuating(const tgr_probe *probe, int64_t layer, int64_t run, double *share) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE_ARGUMENT(share);
-    TGR_TRY(check_layer(__func__, probe, layer));
+    TGR_TRY(check_layer(probe, layer));
     TGR_REQUIRE(probe->runs > 0, TGR_ERROR_STATE, "there was no run yet");
-    if (run != -1) TGR_TRY(check_run(__func__, probe, "run", run));
+    if (run != -1) TGR_TRY(check_run(probe, "run", run));
     const int64_t tokens = layer_count(probe, layer) * probe->tokens;
     int64_t later = 0;
     for (int64_t t = 0; t < tokens; t++) later += last_fluctuation(probe, layer, t) > run;
@@ -118,10 +125,11 @@ tgr_status tgr_probe_fluctuating(const tgr_probe *probe, int64_t layer, int64_t 
 }
 
 tgr_status tgr_probe_load(const tgr_probe *probe, int64_t layer, int64_t run, double *shares) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE_ARGUMENT(shares);
-    TGR_TRY(check_layer(__func__, probe, layer));
-    TGR_TRY(check_run(__func__, probe, "run", run));
+    TGR_TRY(check_layer(probe, layer));
+    TGR_TRY(check_run(probe, "run", run));
     const int64_t *load = tgr_probe_view(probe, run).load + first_layer(layer) * probe->experts;
     double sum = 0;
     for (int64_t e = 0; e < probe->experts; e++) {
@@ -142,9 +150,10 @@ static double mean_of(const tgr_probe *probe, const double *measure, int64_t lay
 
 tgr_status tgr_probe_measure(const tgr_probe *probe, int64_t layer, int64_t run, double *load_cv, double *entropy,
                              double *dropped, int64_t *dead, double *margin) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
-    TGR_TRY(check_layer(__func__, probe, layer));
-    TGR_TRY(check_run(__func__, probe, "run", run));
+    TGR_TRY(check_layer(probe, layer));
+    TGR_TRY(check_run(probe, "run", run));
     const tgr_probe_record_view record = tgr_probe_view(probe, run);
     double cv_sum = 0;
     int64_t idle = 0;
@@ -164,6 +173,7 @@ tgr_status tgr_probe_measure(const tgr_probe *probe, int64_t layer, int64_t run,
 }
 
 tgr_status tgr_probe_history(tgr_probe *probe, void **bytes, uint64_t *size) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE_ARGUMENT(bytes);
     TGR_REQUIRE_ARGUMENT(size);
@@ -173,6 +183,7 @@ tgr_status tgr_probe_history(tgr_probe *probe, void **bytes, uint64_t *size) {
 }
 
 tgr_status tgr_probe_resize(tgr_probe *probe, int64_t runs) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     int64_t bytes;
     TGR_REQUIRE(runs >= 0 && tgr_multiply(runs, probe->record_bytes, &bytes), TGR_ERROR_RANGE,

@@ -149,9 +149,9 @@ static void run_experts(tgr_moe_layer *layer, float *y) {
     const tgr_method *method = method_of(layer);
     const tgr_layer_input *input = &layer->routing.input;
     int64_t dim = layer->routing.shape.dim;
-    method->gather(&layer->routing, dim, input->x, layer->experts.input);
+    method->gather(&layer->routing, dim, input->x, layer->experts.slots_in);
     tgr_experts_forward(&layer->experts, layer->routing.first_slot);
-    method->combine(&layer->routing, dim, layer->experts.output, y);
+    method->combine(&layer->routing, dim, layer->experts.slots_out, y);
     if (layer->shared.hidden > 0) tgr_shared_experts_forward(&layer->shared, input->tokens, input->x, y);
 }
 
@@ -181,10 +181,10 @@ void tgr_moe_layer_backward(tgr_moe_layer *layer, const float *y_gradient, float
     tgr_routing *routing = &layer->routing;
     int64_t dim = routing->shape.dim;
     int want_input = x_gradient != NULL || method->mixes_tokens;
-    method->combine_backward(routing, dim, y_gradient, experts->output);
-    method->gather(routing, dim, routing->input.x, experts->input);
+    method->combine_backward(routing, dim, y_gradient, experts->slots_out);
+    method->gather(routing, dim, routing->input.x, experts->slots_in);
     tgr_experts_backward(experts, routing->first_slot, want_input);
-    if (want_input) method->gather_backward(routing, dim, experts->input, x_gradient);
+    if (want_input) method->gather_backward(routing, dim, experts->slots_in, x_gradient);
     if (layer->shared.hidden > 0)
         tgr_shared_experts_backward(&layer->shared, routing->tokens, routing->input.x, y_gradient, x_gradient);
     router_backward(layer, x_gradient, 1);
@@ -202,6 +202,6 @@ tgr_routing *tgr_moe_layer_routing(tgr_moe_layer *layer) {
 }
 
 int64_t tgr_moe_layer_expert_size(const tgr_moe_layer *layer) {
-    const tgr_experts *experts = &layer->experts;
-    return 2 * experts->hidden * experts->dim + experts->hidden + experts->dim;
+    int64_t dim = layer->experts.ffn.fc1.inputs, hidden = layer->experts.ffn.fc1.outputs;
+    return 2 * hidden * dim + hidden + dim;
 }

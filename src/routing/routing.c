@@ -7,7 +7,7 @@
 #include "base/options.h"
 #include "base/status.h"
 #include "routing/method.h"
-#include "routing/token_sum.h"
+#include "routing/slots/token_sum.h"
 
 tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config *config) {
     int method = (int)tgr_option_i64(config, TGR_OPTION_METHOD);

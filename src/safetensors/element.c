@@ -49,7 +49,7 @@ float tgr_float_from_bf16(uint16_t bits) {
 
 uint16_t tgr_bf16_from_float(float value) {
     const uint32_t bits = tgr_bits_of_float(value), upper = bits >> 16;
-    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(upper | 0x40); /* else it could become infinity */
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(upper | 0x40); /* otherwise it could become infinity */
     return (uint16_t)((bits + 0x7FFFu + (upper & 1)) >> 16);
 }
 

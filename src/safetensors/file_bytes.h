@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A whole file as bytes: mapped if the system can, else read into memory. */
+/* A whole file as bytes: mapped if the system can, otherwise read into memory. */
 #ifndef TGR_SAFETENSORS_FILE_BYTES_H
 #define TGR_SAFETENSORS_FILE_BYTES_H
 
@@ -13,7 +13,7 @@ typedef struct tgr_file_bytes {
     void *read;   /* what to release, or NULL */
 } tgr_file_bytes;
 
-/* `map` 0 reads the file even if it could be mapped. On failure there is nothing to close. */
+/* With `map` 0 the file is read even if it could be mapped. On failure there is nothing to close. */
 tgr_status tgr_file_bytes_open(tgr_file_bytes *file, tgr_context *context, const char *path, int map);
 void tgr_file_bytes_close(tgr_file_bytes *file);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The header of a safetensors file (docs/safetensors.md), read and believed in nothing. */
+/* The header of a safetensors file (docs/safetensors.md), read without trusting anything in it. */
 #ifndef TGR_SAFETENSORS_HEADER_H
 #define TGR_SAFETENSORS_HEADER_H
 
@@ -16,7 +16,7 @@ typedef struct tgr_tensor_record {
     int32_t ndim;
     int64_t dims[TGR_SAFETENSORS_DIMS];
     int64_t count;
-    int64_t begin, end; /* bytes from the first tensor's */
+    int64_t begin, end; /* in bytes, from the start of the data */
 } tgr_tensor_record;
 
 typedef struct tgr_text_record {
@@ -32,12 +32,12 @@ typedef struct tgr_header {
     size_t string_bytes;
 } tgr_header;
 
-/* *numbers = the product of dims, which are not negative; false when that or the bytes do not fit, even if a dimension
- * of 0 stands beside those that are too large. */
+/* *numbers = the product of dims, which are not negative; false when it or the bytes do not fit, even if one dimension
+ * is 0 and others are too large. */
 int tgr_tensor_count(tgr_element element, int ndim, const int64_t *dims, int64_t *numbers);
 
-/* Reads the JSON and checks each tensor by itself: how they lie beside each other is the caller's matter. `source` is
- * for messages. After a failure: tgr_header_free. */
+/* Reads the JSON and checks each tensor by itself; the caller checks their layout. `source` is for messages. After a
+ * failure: tgr_header_free. */
 tgr_status tgr_header_read(tgr_header *header, tgr_context *context, const char *source, const unsigned char *json,
                            size_t size);
 void tgr_header_free(tgr_header *header);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON without white space, then spaces up to a multiple of 8 bytes. The same code counts first and writes then. */
+/* JSON without white space, then spaces up to a multiple of 8 bytes. The same code first counts, then writes. */
 #include "safetensors/header_text.h"
 
 #include <inttypes.h>
@@ -30,7 +30,7 @@ static void put_integer(text_writer *writer, int64_t value) {
     put(writer, text);
 }
 
-/* A string in quotes; of what may be escaped, only what must be. */
+/* A string in quotes; only what must be escaped is. */
 static void put_string(text_writer *writer, const char *text) {
     static const char meanings[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
     put(writer, "\"");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Strict JSON, word by word. */
+/* Strict JSON, token by token. */
 #include "safetensors/json.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ int tgr_json_take(tgr_json *json, char character) {
     return 1;
 }
 
-/* The four digits behind \u. */
+/* The four digits after \u. */
 static int take_hexadecimal(tgr_json *json, uint32_t *out) {
     static const char digits[] = "0123456789abcdef0123456789ABCDEF";
     *out = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of JSON that a safetensors header is made of: punctuation, strings, whole numbers. No word holds another,
- * so nothing recurses, whatever the file says. */
+/* The tokens of JSON that a safetensors header consists of: punctuation, strings, whole numbers. No token contains
+ * another, so nothing recurses, whatever is in the file. */
 #ifndef TGR_SAFETENSORS_JSON_H
 #define TGR_SAFETENSORS_JSON_H
 
@@ -9,12 +9,12 @@
 
 typedef struct tgr_json {
     const unsigned char *start, *at, *end;
-    char *strings; /* where the next string goes. Strings never get longer: as many bytes as the JSON suffice for all */
+    char *strings; /* where the next string goes. Strings never get longer: as many bytes as the JSON has are enough */
 } tgr_json;
 
-/* Passes over white space, then over `character` if that comes next. */
+/* Skips white space, then `character` if it comes next; returns whether it did. */
 int tgr_json_take(tgr_json *json, char character);
-/* The functions below give NULL, or what is wrong at json->at.
+/* The functions below return NULL, or what is wrong at json->at.
  *
  * A string, unescaped, ended by NUL, which it cannot contain. */
 const char *tgr_json_string(tgr_json *json, const char **out);

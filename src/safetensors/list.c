@@ -43,7 +43,7 @@ static void swap(char *a, char *b, size_t size) {
     }
 }
 
-/* Lets the item at `root` sink until no child is larger; the heap is items[0, count). */
+/* Moves the item at `root` down until no child is larger; the heap is items[0, count). */
 static void sink(char *items, size_t root, size_t count, size_t size, int (*compare)(const void *, const void *)) {
     for (size_t child; (child = 2 * root + 1) < count; root = child) {
         if (child + 1 < count && compare(items + child * size, items + (child + 1) * size) < 0) child++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The items of a list found by their names. Sorted, not hashed: a hostile file cannot make it slow. */
+/* Finds the items of a list by name. Sorted, not hashed: a hostile file cannot make it slow. */
 #ifndef TGR_SAFETENSORS_NAME_INDEX_H
 #define TGR_SAFETENSORS_NAME_INDEX_H
 
@@ -16,11 +16,11 @@ typedef struct tgr_name_index {
     size_t count;
 } tgr_name_index;
 
-/* `list` is of structs whose first field is the name, a `const char *` that stays. */
+/* `list` holds structs whose first field is the name, a `const char *` that stays valid. */
 tgr_status tgr_name_index_build(tgr_name_index *names, const tgr_list *list);
-/* A name that comes twice; NULL when there is none. */
+/* A name that occurs twice, or NULL. */
 const char *tgr_name_index_twice(const tgr_name_index *names);
-/* Where in the list `name` is; -1 when it is not. */
+/* The index of `name` in the list, or -1. */
 int64_t tgr_name_index_find(const tgr_name_index *names, const char *name);
 void tgr_name_index_free(tgr_name_index *names);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a file: header, then how the tensors lie beside each other; and what can be asked of an open one. */
+/* Opening a file: its header, then the layout of its tensors; and the getters of an open file. */
 #include "tgrmoe/safetensors.h"
 
 #include <inttypes.h>
@@ -31,7 +31,7 @@ static const tgr_text_record *text_at(const tgr_safetensors *file, int64_t index
     return tgr_list_item(&file->header.texts, (size_t)index);
 }
 
-/* By place; empty ones before the one that begins at the same byte; then by name, so that the order is one. */
+/* By offset; empty tensors before the one that starts at the same byte; then by name, so that the order is unique. */
 static int compare_places(const void *a, const void *b) {
     const tgr_tensor_record *first = a, *second = b;
     if (first->begin != second->begin) return first->begin < second->begin ? -1 : 1;
@@ -39,7 +39,7 @@ static int compare_places(const void *a, const void *b) {
     return strcmp(first->name, second->name);
 }
 
-/* *length of the header, which lies within the file and begins as JSON objects do. */
+/* Finds the *length of the header, which must lie within the file and begin as a JSON object does. */
 static tgr_status check_start(const unsigned char *bytes, size_t size, const char *source, size_t *length) {
     TGR_REQUIRE(size >= TGR_HEADER_LENGTH_BYTES, TGR_ERROR_FILE_TRUNCATED,
                 "'%.200s' has %zu bytes; a safetensors file begins with %d that tell its header's length", source, size,
@@ -58,7 +58,7 @@ static tgr_status check_start(const unsigned char *bytes, size_t size, const cha
     return TGR_OK;
 }
 
-/* Fails unless each of the sorted tensors begins where the one before ended, and the last ends with the file. */
+/* Fails unless each of the sorted tensors starts where the one before ends, and the last ends with the file. */
 static tgr_status check_layout(const tgr_safetensors *file, const char *source, int64_t data_bytes) {
     char name[TGR_SHOWN_BYTES];
     int64_t position = 0;
@@ -80,7 +80,7 @@ static tgr_status check_layout(const tgr_safetensors *file, const char *source, 
     return TGR_OK;
 }
 
-/* Fails when a name comes twice. */
+/* Fails if a name occurs twice. */
 static tgr_status index_names(tgr_name_index *names, const tgr_list *list, const char *what, const char *source) {
     char name[TGR_SHOWN_BYTES];
     TGR_TRY(tgr_name_index_build(names, list));
@@ -116,6 +116,7 @@ static tgr_status create(tgr_safetensors **out, tgr_context *context) {
 }
 
 tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, const char *path) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(path);
@@ -129,6 +130,7 @@ tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, con
 }
 
 tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *context, const void *bytes, size_t size) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(bytes);
@@ -163,6 +165,7 @@ static tgr_status check_index(int64_t index, size_t count) {
 }
 
 tgr_status tgr_safetensors_count(const tgr_safetensors *file, int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(count);
     *count = (int64_t)file->header.tensors.count;
@@ -170,6 +173,7 @@ tgr_status tgr_safetensors_count(const tgr_safetensors *file, int64_t *count) {
 }
 
 tgr_status tgr_safetensors_entry_at(const tgr_safetensors *file, int64_t index, tgr_safetensors_entry *entry) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(entry);
     TGR_TRY(check_index(index, file->header.tensors.count));
@@ -191,6 +195,7 @@ tgr_status tgr_safetensors_entry_at(const tgr_safetensors *file, int64_t index, 
 }
 
 tgr_status tgr_safetensors_find(const tgr_safetensors *file, const char *name, int64_t *index) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(index);
@@ -199,6 +204,7 @@ tgr_status tgr_safetensors_find(const tgr_safetensors *file, const char *name, i
 }
 
 tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, float *to) {
+    TGR_ENTER;
     char name[TGR_SHOWN_BYTES];
     TGR_REQUIRE_ARGUMENT(file);
     TGR_TRY(check_index(index, file->header.tensors.count));
@@ -211,6 +217,7 @@ tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, floa
 }
 
 tgr_status tgr_safetensors_text_count(const tgr_safetensors *file, int64_t *count) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(count);
     *count = (int64_t)file->header.texts.count;
@@ -218,6 +225,7 @@ tgr_status tgr_safetensors_text_count(const tgr_safetensors *file, int64_t *coun
 }
 
 tgr_status tgr_safetensors_text_at(const tgr_safetensors *file, int64_t index, const char **key, const char **text) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(text);
@@ -228,6 +236,7 @@ tgr_status tgr_safetensors_text_at(const tgr_safetensors *file, int64_t index, c
 }
 
 tgr_status tgr_safetensors_text(const tgr_safetensors *file, const char *key, const char **text) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(text);

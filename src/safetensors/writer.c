@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing: what is listed is checked when it is added; saving sorts it, writes the header, then the numbers. */
+/* Writing: each item is checked when it is added; saving sorts them, writes the header, then the numbers. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -27,6 +27,7 @@ struct tgr_safetensors_writer {
 };
 
 tgr_status tgr_safetensors_writer_create(tgr_safetensors_writer **out, tgr_context *context) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     tgr_safetensors_writer *writer = NULL;
@@ -79,7 +80,7 @@ static tgr_status check_text(const char *text, const char *argument) {
     return TGR_OK;
 }
 
-/* The last step that can fail: fails when `name` is in the set, else puts it there. */
+/* The last step that can fail: fails if `name` is in the set, otherwise adds it. */
 static tgr_status claim(tgr_name_set *set, const char *name, const char *argument) {
     char shown[TGR_SHOWN_BYTES];
     int known;
@@ -105,6 +106,7 @@ static tgr_status check_shape(tgr_tensor_record *record, int ndim, const int64_t
 
 tgr_status tgr_safetensors_writer_add(tgr_safetensors_writer *writer, const char *name, tgr_element element, int ndim,
                                       const int64_t *dims, const float *data) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(writer);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_TRY(check_text(name, "name"));
@@ -129,6 +131,7 @@ done:
 }
 
 tgr_status tgr_safetensors_writer_add_text(tgr_safetensors_writer *writer, const char *key, const char *text) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(writer);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(text);
@@ -148,7 +151,7 @@ done:
     return status;
 }
 
-/* The order in the file, that of the reference library: wide elements first, so that all are aligned; then by name. */
+/* The order in the file, as in the reference library: wide elements first, so that all are aligned; then by name. */
 static int compare_listed(const void *a, const void *b) {
     const tgr_tensor_record *first = *(const tgr_tensor_record *const *)a,
                             *second = *(const tgr_tensor_record *const *)b;
@@ -157,7 +160,7 @@ static int compare_listed(const void *a, const void *b) {
     return strcmp(first->name, second->name);
 }
 
-/* Writes the numbers of one tensor from *offset on, which moves behind them. `chunk` has room for CHUNK numbers. */
+/* Writes the numbers of one tensor at *offset, which advances past them. `chunk` has room for CHUNK numbers. */
 static tgr_status write_tensor(tgr_atomic_file *file, uint64_t *offset, const listed_tensor *tensor, void *chunk) {
     const size_t bytes = tgr_element_bytes(tensor->record.element);
     for (int64_t done = 0; done < tensor->record.count;) {
@@ -170,7 +173,7 @@ static tgr_status write_tensor(tgr_atomic_file *file, uint64_t *offset, const li
     return TGR_OK;
 }
 
-/* `sorted` points at the records of listed tensors. */
+/* `sorted` points to the records of listed tensors. */
 static tgr_status write_file(const char *path, const tgr_tensor_record *const *sorted, size_t count,
                              const unsigned char *header, size_t header_bytes, void *chunk) {
     tgr_atomic_file file;
@@ -185,6 +188,7 @@ static tgr_status write_file(const char *path, const tgr_tensor_record *const *s
 }
 
 tgr_status tgr_safetensors_writer_save(const tgr_safetensors_writer *writer, const char *path) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(writer);
     TGR_REQUIRE_ARGUMENT(path);
     const tgr_list *texts = &writer->texts;

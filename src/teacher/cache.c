@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The feature cache: a hash table from id to entry number (open addressing), entries in chunks that are allocated as
- * they are needed. */
+ * needed. */
 #include "teacher/cache.h"
 
 #include "base/context.h"
@@ -13,7 +13,7 @@ typedef struct cache_slot {
     int64_t entry;
 } cache_slot;
 
-/* A table has less than four slots for each entry. */
+/* A table has fewer than four slots per entry. */
 #define OVERHEAD_BYTES (4 * (int64_t)sizeof(cache_slot) + (int64_t)sizeof(float *))
 
 struct tgr_feature_cache {
@@ -57,7 +57,7 @@ tgr_status tgr_feature_cache_create(tgr_feature_cache **out, tgr_context *contex
     return TGR_OK;
 }
 
-/* The last chunk is as short as the capacity asks for. */
+/* The last chunk is only as long as the capacity needs. */
 static size_t chunk_floats(const tgr_feature_cache *cache, int64_t chunk) {
     int64_t left = cache->capacity - chunk * cache->chunk_entries;
     return (size_t)((left < cache->chunk_entries ? left : cache->chunk_entries) * cache->entry_floats);
@@ -76,7 +76,7 @@ int64_t tgr_feature_cache_capacity(const tgr_feature_cache *cache) {
     return cache->capacity;
 }
 
-/* The slot that holds the id, or the empty one where it would go. There is always an empty one. */
+/* The slot that holds the id, or the empty one where it would go. There is always an empty slot. */
 static cache_slot *slot_of(const tgr_feature_cache *cache, int64_t id) {
     uint64_t hash = ((uint64_t)id + 1) * UINT64_C(0x9E3779B97F4A7C15); /* Fibonacci hashing, then its high bits */
     uint64_t mask = (uint64_t)cache->slot_count - 1, at = (hash ^ hash >> 32) & mask;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The teacher's forward pass: features from the backbone or the cache, put in the student's tokens, then routed.
+/* The teacher's forward pass: features from the backbone or the cache, arranged as the student's tokens, then routed.
  *
- * A product's row does not depend on the other rows, so an image's features are the same to the bit in any batch and
- * from the cache. Whatever can fail comes before the first change of the teacher. */
+ * A product's row does not depend on the other rows, so an image's features are the same bit for bit in any batch and
+ * from the cache. Everything that can fail comes before the teacher is changed. */
 #include <string.h>
 
 #include "base/status.h"
@@ -25,7 +25,7 @@ static void plan(const tgr_teacher *teacher, tgr_teacher_buffers *buffers, tgr_a
     if (!teacher->same_tokens)
         buffers->student_features = tgr_arena_floats(arena, match->features * tokens, teacher->dim);
     buffers->probabilities = tgr_arena_floats(arena, match->layers * tokens, teacher->experts);
-    buffers->logits_gradient = tgr_arena_floats(arena, tokens, teacher->experts);
+    buffers->dlogits = tgr_arena_floats(arena, tokens, teacher->experts);
     buffers->partial = tgr_arena_take(arena, tgr_objective_partial(tokens), teacher->experts + 1, sizeof(double));
     if (teacher->cache == NULL) return;
     buffers->missing_images = tgr_arena_floats(arena, images, teacher->image_floats);
@@ -33,7 +33,7 @@ static void plan(const tgr_teacher *teacher, tgr_teacher_buffers *buffers, tgr_a
     buffers->missing = tgr_arena_take(arena, images, 1, sizeof(int64_t));
 }
 
-/* No batch is larger: numbers times TGR_LIST_MAX layers still fit. */
+/* The largest batch: its size times TGR_LIST_MAX layers still fits. */
 #define IMAGES_MOST (INT64_MAX / TGR_LIST_MAX / 2)
 
 static tgr_status make_buffers(const tgr_teacher *teacher, tgr_teacher_buffers *buffers, int64_t images) {
@@ -64,7 +64,7 @@ static tgr_status run_backbone(const tgr_teacher *teacher, const float *images, 
     return status;
 }
 
-/* One image's features [features, feature floats], each `stride` from the next: from one place to another. */
+/* Copies one image's features [features, feature floats], each a stride from the next. */
 static void copy_image(const tgr_teacher *teacher, float *to, int64_t to_stride, const float *from,
                        int64_t from_stride) {
     size_t bytes = (size_t)feature_floats(teacher) * sizeof(float);
@@ -78,7 +78,8 @@ static int64_t find_missing(const tgr_teacher *teacher, const int64_t *ids, int6
     return count;
 }
 
-/* Runs the backbone on the images that the cache lacks, takes the others from it, and keeps what is new. */
+/* Runs the backbone on the images that the cache lacks, takes the others from the cache, and adds the new ones to it.
+ */
 static tgr_status run_cached(const tgr_teacher *teacher, const tgr_teacher_buffers *buffers, const float *images,
                              const int64_t *ids, int64_t batch) {
     const int64_t size = feature_floats(teacher), stride = buffers->capacity * size;
@@ -118,18 +119,17 @@ static void map_tokens(const tgr_teacher *teacher, const tgr_teacher_buffers *bu
 
 tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_buffers *buffers, int64_t layer,
                                   int64_t images) {
-    int64_t rows = buffers->capacity * teacher->tokens; /* of a layer's piece */
+    int64_t rows = buffers->capacity * teacher->tokens; /* of one layer's piece */
     return (tgr_router_batch){
         .compute = &teacher->context->compute,
+        .router = tgr_linear_of(teacher->parameters, teacher->dim, teacher->experts, layer, TGR_NO_BIAS),
         .tokens = images * teacher->tokens,
-        .dim = teacher->dim,
         .experts = teacher->experts,
         .load_weight = teacher->load_weight,
         .entropy_weight = teacher->entropy_weight,
-        .weight = tgr_value(teacher->parameters, layer),
         .features = buffers->student_features + teacher->match.feature_of_layer[layer] * rows * teacher->dim,
         .probabilities = buffers->probabilities + layer * rows * teacher->experts,
-        .logits_gradient = buffers->logits_gradient,
+        .dlogits = buffers->dlogits,
         .partial = buffers->partial};
 }
 
@@ -147,7 +147,7 @@ static tgr_status fill(const tgr_teacher *teacher, const tgr_teacher_buffers *bu
     return TGR_OK;
 }
 
-/* Into the present buffers, or into larger ones that replace them when all went well. */
+/* Fills the present buffers, or larger ones that replace them if nothing fails. */
 static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, const int64_t *ids, int64_t batch) {
     if (mode == TGR_TRAIN && !tgr_teacher_is_active(teacher)) {
         teacher->batch = 0;
@@ -171,29 +171,27 @@ static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, 
     return TGR_OK;
 }
 
-static tgr_status check(const char *function, const tgr_teacher *teacher, tgr_mode mode, const float *images,
-                        int64_t batch) {
+static tgr_status check(const tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch) {
     if (teacher == NULL || images == NULL)
-        return tgr_fail_in(function, TGR_ERROR_ARGUMENT, "argument '%s' is NULL; a pointer is needed",
-                           teacher == NULL ? "teacher" : "images");
+        return tgr_fail(TGR_ERROR_ARGUMENT, "argument '%s' is NULL; a pointer is needed",
+                        teacher == NULL ? "teacher" : "images");
     if (mode != TGR_EVAL && mode != TGR_TRAIN)
-        return tgr_fail_in(function, TGR_ERROR_RANGE,
-                           "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d", (int)mode, TGR_EVAL,
-                           TGR_TRAIN);
-    if (batch < 1)
-        return tgr_fail_in(function, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed",
-                           (long long)batch);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d",
+                        (int)mode, TGR_EVAL, TGR_TRAIN);
+    if (batch < 1) return tgr_fail(TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
     return TGR_OK;
 }
 
 tgr_status tgr_teacher_forward(tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch) {
-    TGR_TRY(check(__func__, teacher, mode, images, batch));
+    TGR_ENTER;
+    TGR_TRY(check(teacher, mode, images, batch));
     return run(teacher, mode, images, NULL, batch);
 }
 
 tgr_status tgr_teacher_forward_cached(tgr_teacher *teacher, tgr_mode mode, const float *images, const int64_t *ids,
                                       int64_t batch) {
-    TGR_TRY(check(__func__, teacher, mode, images, batch));
+    TGR_ENTER;
+    TGR_TRY(check(teacher, mode, images, batch));
     TGR_REQUIRE_ARGUMENT(ids);
     for (int64_t b = 0; b < batch; b++)
         TGR_REQUIRE(ids[b] >= 0, TGR_ERROR_RANGE, "ids[%lld] is %lld; at least 0 is allowed", (long long)b,

@@ -5,7 +5,7 @@
  *   L_student = L_task + distill_weight / |S| · Σ_i mean_t KL( stop(p_t^(i)) ‖ student's p_t^(i) )
  *
  * with p_t^(i) = softmax(R_i h_t^(i)) of the frozen teacher's feature h. The first trains the teacher routers alone,
- * the second reaches every expert's logit of the student, selected or not. */
+ * the second has a gradient for every expert's logit of the student, chosen or not. */
 #include "teacher/inside.h"
 
 tgr_routing *tgr_teacher_routing(const tgr_teacher *teacher, int64_t layer) {
@@ -14,7 +14,7 @@ tgr_routing *tgr_teacher_routing(const tgr_teacher *teacher, int64_t layer) {
 
 int tgr_teacher_is_active(const tgr_teacher *teacher) {
     tgr_parameters *student = NULL;
-    if (tgr_model_parameters(teacher->student, &student) != TGR_OK) return 0; /* cannot happen: both are there */
+    if (tgr_model_parameters(teacher->student, &student) != TGR_OK) return 0; /* cannot fail: neither is NULL */
     return student->step >= teacher->window.first && student->step < teacher->window.end;
 }
 
@@ -48,10 +48,10 @@ static void train_routers(tgr_teacher *teacher) {
     tgr_parameters *student = NULL;
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         tgr_router_batch view = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch);
-        tgr_objective_differentiate(&view, tgr_gradient(teacher->parameters, i));
+        tgr_objective_differentiate(&view);
     }
     teacher->parameters->micro++;
-    /* The teacher routers stand where the student does in the schedule, even if guidance began late. */
+    /* The teacher routers are at the student's step in the schedule, even if guidance began late. */
     if (tgr_model_parameters(teacher->student, &student) == TGR_OK) teacher->parameters->step = student->step;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a teacher, shared by the files of this directory. */
+/* The inside of a teacher, shared by the files of this folder. */
 #ifndef TGR_TEACHER_INSIDE_H
 #define TGR_TEACHER_INSIDE_H
 
@@ -11,19 +11,19 @@
 #include "teacher/teacher.h"
 #include "teacher/window.h"
 
-/* What a forward pass fills, for up to `capacity` images. A layer's piece begins at the same place at any batch. */
+/* What a forward pass fills, for up to `capacity` images. A layer's piece starts at the same address for any batch. */
 typedef struct tgr_teacher_buffers {
     void *memory;
     int64_t bytes, capacity;
     float *features;         /* [features, capacity, backbone tokens, backbone dim] */
-    float *student_features; /* [features, capacity, student tokens, backbone dim]; the same memory if tokens agree */
+    float *student_features; /* [features, capacity, student tokens, backbone dim]; the same memory if same_tokens */
     float *probabilities;    /* [layers, capacity, student tokens, experts] */
-    float *logits_gradient;  /* [capacity, student tokens, experts], scratch */
+    float *dlogits;          /* [capacity, student tokens, experts], scratch */
     double *partial;         /* sums by block of tokens, see objective.h */
     /* With a cache: */
     float *missing_images;   /* [capacity, channels, size, size] */
     float *missing_features; /* [features, capacity, backbone tokens, backbone dim] */
-    int64_t *missing;        /* [capacity], which images of the batch the cache lacks */
+    int64_t *missing;        /* [capacity], the images of the batch that the cache lacks */
 } tgr_teacher_buffers;
 
 struct tgr_teacher {
@@ -35,7 +35,7 @@ struct tgr_teacher {
     tgr_layer_match match;
     tgr_feature feature;
     int64_t *token_map; /* [student tokens] */
-    int same_tokens;    /* token n of one is token n of the other */
+    int same_tokens;    /* token n of the student is token n of the backbone */
     int64_t tokens, backbone_tokens, dim, experts, image_floats;
 
     tgr_window window;
@@ -58,7 +58,7 @@ tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_
 /* The student's routing of MoE layer `layer`. */
 tgr_routing *tgr_teacher_routing(const tgr_teacher *teacher, int64_t layer);
 void tgr_teacher_release_buffers(tgr_teacher *teacher, tgr_teacher_buffers *buffers);
-/* Takes back, or gives, the student's routers the probabilities of the buffers to route by in evaluation. */
+/* Ends or begins routing by the buffers' probabilities in the student's evaluation passes. */
 void tgr_oracle_end(tgr_teacher *teacher);
 void tgr_oracle_begin(tgr_teacher *teacher);
 

@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 
-/* The place of `block` among the features; a new one if it is not there yet. */
+/* The index of `block` among the features, to which it is added if it is new. */
 static int64_t find_feature(tgr_layer_match *match, int64_t block) {
     for (int64_t f = 0; f < match->features; f++)
         if (match->block_of_feature[f] == block) return f;
@@ -12,43 +12,40 @@ static int64_t find_feature(tgr_layer_match *match, int64_t block) {
     return match->features++;
 }
 
-/* Messages of this file speak for the one public function that uses it. */
-#define REQUIRE(condition, status, ...)                                                    \
-    do {                                                                                   \
-        if (!(condition)) return tgr_fail_in("tgr_teacher_create", (status), __VA_ARGS__); \
-    } while (0)
-
 tgr_status tgr_match_layers(tgr_layer_match *match, const tgr_model *student, const tgr_model *backbone) {
     const tgr_config *config = NULL;
     int64_t chosen_count = 0, depth = tgr_model_dimensions(backbone)->depth;
     TGR_TRY(tgr_model_config(student, &config));
     const int64_t *chosen = tgr_option_list(config, TGR_OPTION_TEACHER_LAYERS, &chosen_count);
     *match = (tgr_layer_match){.layers = tgr_model_layer_count(student)};
-    REQUIRE(match->layers >= 1, TGR_ERROR_ARGUMENT, "argument 'student' has no MoE layer that could be guided");
-    REQUIRE(chosen_count <= 1 || chosen_count == match->layers, TGR_ERROR_RANGE,
-            "teacher_layers has %lld numbers; allowed are none, one, or one for each of the student's %lld MoE layers",
-            (long long)chosen_count, (long long)match->layers);
+    TGR_REQUIRE(match->layers >= 1, TGR_ERROR_ARGUMENT, "argument 'student' has no MoE layer that could be guided");
+    TGR_REQUIRE(
+        chosen_count <= 1 || chosen_count == match->layers, TGR_ERROR_RANGE,
+        "teacher_layers has %lld numbers; allowed are none, one, or one for each of the student's %lld MoE layers",
+        (long long)chosen_count, (long long)match->layers);
     for (int64_t i = 0; i < match->layers; i++) {
         int64_t block = 0; /* counted from 1 */
         TGR_TRY(tgr_model_moe_block(student, i, &block));
         if (chosen_count > 0) block = chosen[chosen_count == 1 ? 0 : i];
-        REQUIRE(block <= depth, TGR_ERROR_RANGE, "MoE layer %lld is guided by teacher block %lld; the teacher has %lld",
-                (long long)i, (long long)block, (long long)depth);
+        TGR_REQUIRE(block <= depth, TGR_ERROR_RANGE,
+                    "MoE layer %lld is guided by teacher block %lld; the teacher has %lld", (long long)i,
+                    (long long)block, (long long)depth);
         match->feature_of_layer[i] = find_feature(match, block - 1);
     }
     return TGR_OK;
 }
 
 tgr_status tgr_match_images(const tgr_dimensions *student, const tgr_dimensions *backbone) {
-    REQUIRE(student->grid == backbone->grid, TGR_ERROR_SHAPE,
-            "the student has %lld patches (%lld by %lld), the teacher %lld (%lld by %lld); they must be the same",
-            (long long)student->patches, (long long)student->grid, (long long)student->grid,
-            (long long)backbone->patches, (long long)backbone->grid, (long long)backbone->grid);
-    REQUIRE(student->image_size == backbone->image_size && student->channels == backbone->channels, TGR_ERROR_SHAPE,
-            "the student reads images of %lld channels and size %lld, the teacher of %lld and %lld; both get the same "
-            "images",
-            (long long)student->channels, (long long)student->image_size, (long long)backbone->channels,
-            (long long)backbone->image_size);
+    TGR_REQUIRE(student->grid == backbone->grid, TGR_ERROR_SHAPE,
+                "the student has %lld patches (%lld by %lld), the teacher %lld (%lld by %lld); they must be the same",
+                (long long)student->patches, (long long)student->grid, (long long)student->grid,
+                (long long)backbone->patches, (long long)backbone->grid, (long long)backbone->grid);
+    TGR_REQUIRE(
+        student->image_size == backbone->image_size && student->channels == backbone->channels, TGR_ERROR_SHAPE,
+        "the student reads images of %lld channels and size %lld, the teacher of %lld and %lld; both get the same "
+        "images",
+        (long long)student->channels, (long long)student->image_size, (long long)backbone->channels,
+        (long long)backbone->image_size);
     return TGR_OK;
 }
 

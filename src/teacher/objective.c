@@ -5,7 +5,6 @@
 #include <math.h>
 
 #include "base/context.h"
-#include "kernels/gemm.h"
 #include "kernels/parallel_rows.h"
 
 #define BLOCK_TOKENS 256
@@ -15,27 +14,16 @@ int64_t tgr_objective_partial(int64_t tokens) {
 }
 
 void tgr_objective_route(const tgr_router_batch *batch) {
-    tgr_gemm product = {.m = batch->tokens, /* logits [tokens, experts] = features · weightᵀ */
-                        .n = batch->experts,
-                        .k = batch->dim,
-                        .a = batch->features,
-                        .a_row = batch->dim,
-                        .a_col = 1,
-                        .b = batch->weight,
-                        .b_row = 1,
-                        .b_col = batch->dim,
-                        .c = batch->probabilities,
-                        .c_row = batch->experts};
-    tgr_gemm_run(batch->compute, &product, 1);
-    tgr_softmax_rows(batch->compute, batch->tokens, batch->experts, 1.0f, batch->probabilities, batch->probabilities,
-                     NULL);
+    float *logits = batch->probabilities;
+    tgr_linear_forward(&batch->router, batch->tokens, batch->features, logits, 0);
+    tgr_softmax_rows(batch->compute, batch->tokens, batch->experts, 1.0f, logits, batch->probabilities, NULL);
 }
 
-/* Σ p log p of one token; an expert without probability adds nothing. */
+/* Σ p log p of one token; an expert with probability 0 adds nothing. */
 static double negative_entropy(const float *p, int64_t experts) {
     double sum = 0;
     for (int64_t e = 0; e < experts; e++)
-        if (p[e] != 0) sum += p[e] * log((double)p[e]); /* NaN goes on to the sum */
+        if (p[e] != 0) sum += p[e] * log((double)p[e]); /* NaN propagates to the sum */
     return sum;
 }
 
@@ -89,7 +77,7 @@ void tgr_objective_measure(const tgr_router_batch *batch, double *balance, doubl
     *entropy = -batch->partial[batch->experts] / tokens;
 }
 
-/* By the logits, with a_e = ∂CV²/∂Imp_e:
+/* With respect to the logits, with a_e = ∂CV²/∂Imp_e:
  *   ∂CV²/∂l_te = p_te (a_e - Σ_j p_tj a_j) / T        ∂H/∂l_te = -p_te (log p_te - Σ_j p_tj log p_tj) / T
  * The first row of `partial` holds the a_e. */
 static void gradient_task(void *data, int64_t task, int worker) {
@@ -102,36 +90,24 @@ static void gradient_task(void *data, int64_t task, int worker) {
     (void)worker;
     for (int64_t t = block.first; t < block.end; t++) {
         const float *p = batch->probabilities + t * experts;
-        float *gradient = batch->logits_gradient + t * experts;
+        float *dlogits = batch->dlogits + t * experts;
         double mean_slope = 0, mean_log = negative_entropy(p, experts);
         for (int64_t e = 0; e < experts; e++) mean_slope += p[e] * slope[e];
         for (int64_t e = 0; e < experts; e++) {
             double log_p = p[e] != 0 ? log((double)p[e]) : 0;
-            gradient[e] = (float)(p[e] * (load * (slope[e] - mean_slope) - sureness * (log_p - mean_log)));
+            dlogits[e] = (float)(p[e] * (load * (slope[e] - mean_slope) - sureness * (log_p - mean_log)));
         }
     }
 }
 
-void tgr_objective_differentiate(const tgr_router_batch *batch, float *weight_gradient) {
+void tgr_objective_differentiate(const tgr_router_batch *batch) {
     sum_over_tokens(batch);
-    /* a_e = 2 (Imp_e - mean) / (E mean²). The mean is the same whatever the weights are, since each p_t sums to one. */
+    /* a_e = 2 (Imp_e - mean) / (E mean²). The mean does not depend on the weights, since each p_t sums to one. */
     double mean = mean_importance(batch);
     for (int64_t e = 0; e < batch->experts; e++) {
         double difference = batch->partial[e] / (double)batch->tokens - mean;
         batch->partial[e] = 2 * difference / ((double)batch->experts * mean * mean);
     }
     tgr_parallel(batch->compute, tgr_objective_partial(batch->tokens), gradient_task, (void *)batch);
-    tgr_gemm product = {.m = batch->experts, /* weight_gradient [experts, dim] += logits_gradientᵀ · features */
-                        .n = batch->dim,
-                        .k = batch->tokens,
-                        .a = batch->logits_gradient,
-                        .a_row = 1,
-                        .a_col = batch->experts,
-                        .b = batch->features,
-                        .b_row = batch->dim,
-                        .b_col = 1,
-                        .c = weight_gradient,
-                        .c_row = batch->dim,
-                        .accumulate = 1};
-    tgr_gemm_run(batch->compute, &product, 1);
+    tgr_linear_backward(&batch->router, batch->tokens, batch->features, batch->dlogits, NULL, 0, NULL);
 }

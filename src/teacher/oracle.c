@@ -3,7 +3,7 @@
 #include "base/status.h"
 #include "teacher/inside.h"
 
-/* Another teacher of the same student may have set its own since; that one stays. */
+/* Another teacher of the same student may have set its own in the meantime; that one stays. */
 void tgr_oracle_end(tgr_teacher *teacher) {
     if (teacher->batch == 0 && teacher->buffers.memory == NULL) return;
     for (int64_t i = 0; i < teacher->match.layers; i++) {
@@ -23,6 +23,7 @@ void tgr_oracle_begin(tgr_teacher *teacher) {
 }
 
 tgr_status tgr_teacher_set_oracle(tgr_teacher *teacher, int on) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
     teacher->oracle = on != 0;
     tgr_oracle_end(teacher);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A teacher's life: what it is made of, what can be asked of it, and the step of its routers. */
+/* Creating and freeing a teacher, its getters, and the step of its routers. */
 #include <stdio.h>
 #include <zlib.h>
 
@@ -76,7 +76,7 @@ static tgr_status make_cache(tgr_teacher *teacher, const tgr_config *config) {
     return TGR_OK;
 }
 
-/* On failure the teacher may be freed. */
+/* On failure the caller frees the teacher. */
 static tgr_status set_up(tgr_teacher *teacher) {
     const tgr_config *config = NULL;
     TGR_TRY(tgr_model_config(teacher->student, &config));
@@ -99,6 +99,7 @@ static tgr_status set_up(tgr_teacher *teacher) {
 }
 
 tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model *student) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(backbone);
     TGR_REQUIRE_ARGUMENT(student);
@@ -167,6 +168,7 @@ int tgr_teacher_can_backward(const tgr_teacher *teacher) {
 }
 
 tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
     TGR_REQUIRE_ARGUMENT(active);
     *active = tgr_teacher_is_active(teacher);
@@ -174,6 +176,7 @@ tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active) {
 }
 
 tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
     TGR_REQUIRE_ARGUMENT(probabilities);
     TGR_REQUIRE(index >= 0 && index < teacher->match.layers, TGR_ERROR_RANGE,
@@ -186,14 +189,16 @@ tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, 
 }
 
 tgr_status tgr_teacher_parameters(tgr_teacher *teacher, tgr_parameters **parameters) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
     TGR_REQUIRE_ARGUMENT(parameters);
     *parameters = teacher->parameters;
     return TGR_OK;
 }
 
-/* Goes by the gradients, not by the window: the student may have stepped out of it just now. */
+/* Depends on the gradients, not on the window: the student's step may just have left it. */
 tgr_status tgr_teacher_step(tgr_teacher *teacher) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
     if (!teacher->joint || teacher->parameters->micro == 0) return TGR_OK;
     return tgr_optimizer_step(teacher->optimizer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the loss and the checkpoint may do with a teacher beyond its public face. */
+/* What the loss and the checkpoint may do with a teacher beyond the public functions. */
 #ifndef TGR_TEACHER_TEACHER_H
 #define TGR_TEACHER_TEACHER_H
 
@@ -13,18 +13,18 @@ tgr_model *tgr_teacher_backbone(const tgr_teacher *teacher);
 /* The teacher routers' weights and their optimizer (for saving); a frozen router has an optimizer that never steps. */
 tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher);
 tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher);
-/* CRC-32 of the backbone's weights, which never change: a checkpoint refuses another backbone. */
+/* CRC-32 of the backbone's weights, which never change: a checkpoint refuses a different backbone. */
 uint32_t tgr_teacher_fingerprint(const tgr_teacher *teacher);
 
-/* Whether guidance is on at the student's present step. */
+/* Whether guidance is on at the student's current step. */
 int tgr_teacher_is_active(const tgr_teacher *teacher);
-/* Batch and mode of the last forward; the batch is 0 when it did not run (outside of the window). */
+/* Batch and mode of the last forward; the batch is 0 when it did not run (outside the window). */
 int64_t tgr_teacher_batch(const tgr_teacher *teacher);
 tgr_mode tgr_teacher_mode(const tgr_teacher *teacher);
 /* True between a forward in TGR_TRAIN that ran and its backward. */
 int tgr_teacher_can_backward(const tgr_teacher *teacher);
 
-/* The three below need a forward that ran, on the batch that the student's last forward had. */
+/* The three functions below need a forward that ran, on the batch of the student's last forward. */
 
 /* (distill_weight / |S|) Σ KL(p_teacher ‖ p), mean over tokens. Changes nothing. */
 double tgr_teacher_distill(const tgr_teacher *teacher);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The teacher router as a handle of its own, on a host's features. */
+/* The standalone teacher router, on a host's features. */
 #include "tgrmoe/teacher.h"
 
 #include "base/config.h"
@@ -17,12 +17,12 @@ struct tgr_teacher_router {
     tgr_context *context;
     tgr_parameters *parameters;
     tgr_router_batch batch; /* tokens 0 before the first forward */
-    void *memory;           /* of probabilities, logits_gradient, partial */
+    void *memory;           /* for probabilities, dlogits, partial */
     int64_t memory_bytes;
-    int64_t capacity; /* tokens that the memory is for */
+    int64_t capacity; /* tokens that the memory has room for */
 };
 
-/* On failure the router may be freed. */
+/* On failure the caller frees the router. */
 static tgr_status set_up(tgr_teacher_router *router, const tgr_config *config, int64_t dim, int64_t experts) {
     int64_t index = 0;
     TGR_TRY(tgr_parameters_create(&router->parameters, router->context));
@@ -30,16 +30,16 @@ static tgr_status set_up(tgr_teacher_router *router, const tgr_config *config, i
     TGR_TRY(tgr_parameters_seal(router->parameters));
     tgr_initialise_normal(router->parameters, index, tgr_option_f64(config, TGR_OPTION_ROUTER_INIT_STD));
     router->batch = (tgr_router_batch){.compute = &router->context->compute,
-                                       .dim = dim,
+                                       .router = tgr_linear_of(router->parameters, dim, experts, index, TGR_NO_BIAS),
                                        .experts = experts,
                                        .load_weight = tgr_option_f64(config, TGR_OPTION_TEACHER_LOAD_WEIGHT),
-                                       .entropy_weight = tgr_option_f64(config, TGR_OPTION_TEACHER_ENTROPY_WEIGHT),
-                                       .weight = tgr_value(router->parameters, index)};
+                                       .entropy_weight = tgr_option_f64(config, TGR_OPTION_TEACHER_ENTROPY_WEIGHT)};
     return TGR_OK;
 }
 
 tgr_status tgr_teacher_router_create(tgr_teacher_router **out, tgr_context *context, const tgr_config *config,
                                      int64_t dim, int64_t experts) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(config);
@@ -71,7 +71,7 @@ void tgr_teacher_router_free(tgr_teacher_router *router) {
 
 static void plan(tgr_router_batch *batch, tgr_arena *arena, int64_t tokens) {
     batch->probabilities = tgr_arena_floats(arena, tokens, batch->experts);
-    batch->logits_gradient = tgr_arena_floats(arena, tokens, batch->experts);
+    batch->dlogits = tgr_arena_floats(arena, tokens, batch->experts);
     batch->partial = tgr_arena_take(arena, tgr_objective_partial(tokens), batch->experts + 1, sizeof(double));
 }
 
@@ -81,7 +81,7 @@ static tgr_status reserve(tgr_teacher_router *router, int64_t tokens) {
     tgr_arena arena = {0};
     int64_t features;
     plan(&batch, &arena, tokens);
-    TGR_REQUIRE(!arena.overflow && tgr_multiply(tokens, batch.dim, &features), TGR_ERROR_OVERFLOW,
+    TGR_REQUIRE(!arena.overflow && tgr_multiply(tokens, batch.router.inputs, &features), TGR_ERROR_OVERFLOW,
                 "%lld tokens are too many to address", (long long)tokens);
     void *memory;
     TGR_TRY(tgr_allocate(router->context, &memory, (size_t)arena.used, 1));
@@ -96,6 +96,7 @@ static tgr_status reserve(tgr_teacher_router *router, int64_t tokens) {
 
 tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *features, int64_t tokens,
                                       const float **probabilities) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE_ARGUMENT(features);
     TGR_REQUIRE(tokens >= 1, TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed", (long long)tokens);
@@ -109,6 +110,7 @@ tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *f
 
 tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double *objective, double *balance,
                                         double *entropy) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there was no forward pass yet");
     double cv2, h;
@@ -120,16 +122,18 @@ tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double
 }
 
 tgr_status tgr_teacher_router_backward(tgr_teacher_router *router) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there was no forward pass yet");
     TGR_REQUIRE(router->batch.features != NULL, TGR_ERROR_STATE, "this forward pass had its backward already");
-    tgr_objective_differentiate(&router->batch, tgr_gradient(router->parameters, 0));
+    tgr_objective_differentiate(&router->batch);
     router->batch.features = NULL;
     router->parameters->micro++;
     return TGR_OK;
 }
 
 tgr_status tgr_teacher_router_parameters(tgr_teacher_router *router, tgr_parameters **parameters) {
+    TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE_ARGUMENT(parameters);
     *parameters = router->parameters;

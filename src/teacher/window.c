@@ -10,11 +10,11 @@ tgr_status tgr_window_read(tgr_window *window, const tgr_config *config) {
     double start = tgr_option_f64(config, TGR_OPTION_GUIDANCE_START);
     double end = tgr_option_f64(config, TGR_OPTION_GUIDANCE_END);
     if (start > end)
-        return tgr_fail_in("tgr_teacher_create", TGR_ERROR_RANGE,
-                           "guidance_start is %g and guidance_end %g; the end must not come first", start, end);
+        return tgr_fail(TGR_ERROR_RANGE, "guidance_start is %g and guidance_end %g; the end must not come first", start,
+                        end);
     if (total == 0 && (start != 0 || end != 1))
-        return tgr_fail_in("tgr_teacher_create", TGR_ERROR_RANGE,
-                           "guidance from %g to %g of training needs total_steps, which is 0", start, end);
+        return tgr_fail(TGR_ERROR_RANGE, "guidance from %g to %g of training needs total_steps, which is 0", start,
+                        end);
     *window = total == 0 ? (tgr_window){0, UINT64_MAX}
                          : (tgr_window){tgr_step_of_share(start, total), tgr_step_of_share(end, total)};
     return TGR_OK;

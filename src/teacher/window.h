@@ -10,8 +10,8 @@ typedef struct tgr_window {
     uint64_t first, end;
 } tgr_window;
 
-/* guidance_start · total_steps ≤ step < guidance_end · total_steps in whole steps. Without total_steps only the whole
- * of training, [0, 1), can be asked for, and has no end. */
+/* guidance_start · total_steps ≤ step < guidance_end · total_steps in whole steps. Without total_steps the window must
+ * be the whole of training, [0, 1), and has no end. */
 tgr_status tgr_window_read(tgr_window *window, const tgr_config *config);
 
 #endif

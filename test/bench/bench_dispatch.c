@@ -10,8 +10,8 @@
 #include "base/context.h"
 #include "bench/bench_support.h"
 #include "bench/machine.h"
-#include "routing/dispatch.h"
-#include "routing/topk.h"
+#include "routing/gates/topk.h"
+#include "routing/slots/dispatch.h"
 #include "tgrmoe/tgrmoe.h"
 
 enum { DIM = 384, TOKENS = 4096, EXPERTS = 16 };

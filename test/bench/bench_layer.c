@@ -2,7 +2,7 @@
 /* One MoE layer against a dense FFN of equal active FLOPs, forward and backward: d = 384, hidden 1536, 4096 tokens, K =
  * 1, uniform routing and routing by Zipf's law (expert e gets a share in proportion to 1/e). The layer is the public
  * tgr_moe with V-MoE's defaults (noise, importance and load losses), the FFN that of the library's dense blocks
- * (model/ffn.h), which has no public handle. All run in turn; `ratio` is the time over the FFN's. Gradients are summed
+ * (layers/ffn.h), which has no public handle. All run in turn; `ratio` is the time over the FFN's. Gradients are summed
  * on, as in gradient accumulation, and no optimizer runs. FLOPs are those of these sizes, whatever --set makes of them.
  *
  *     bench_layer [--threads N] [--seconds S] [--only uniform|zipf] [--set key=value] */
@@ -15,7 +15,7 @@
 #include "bench/bench_support.h"
 #include "kernels/gemm.h"
 #include "kernels/parallel_rows.h"
-#include "model/ffn.h"
+#include "layers/ffn.h"
 #include "tgrmoe/tgrmoe.h"
 
 enum { DIM = 384, HIDDEN = 1536, TOKENS = 4096, EXPERTS_MOST = 128 };
@@ -59,52 +59,48 @@ static tgr_context *create_context(switched_pool *pool, int threads) {
 
 /* What a layer reads and writes, [TOKENS, DIM] each. */
 typedef struct layer_rows {
-    float *x, *y, *gradient, *x_gradient;
+    float *x, *y, *dy, *dx;
 } layer_rows;
 
 static layer_rows create_rows(void) {
     const int64_t count = (int64_t)TOKENS * DIM;
     return (layer_rows){.x = bench_random_floats(count, 1),
-                        .gradient = bench_random_floats(count, 2),
+                        .dy = bench_random_floats(count, 2),
                         .y = bench_allocate(count, sizeof(float)),
-                        .x_gradient = bench_allocate(count, sizeof(float))};
+                        .dx = bench_allocate(count, sizeof(float))};
 }
 
 static void free_rows(layer_rows *rows) {
-    free(rows->x), free(rows->y), free(rows->gradient), free(rows->x_gradient);
+    free(rows->x), free(rows->y), free(rows->dy), free(rows->dx);
 }
 
 typedef struct dense_layer {
     tgr_parameters *parameters;
     tgr_ffn ffn;
-    tgr_pass pass;
+    float *partial; /* see tgr_ffn_backward */
     void *memory;
     layer_rows rows;
 } dense_layer;
 
 static void run_dense(const dense_layer *layer) {
     const layer_rows *rows = &layer->rows;
-    tgr_ffn_forward(&layer->ffn, &layer->pass, rows->x, rows->y);
-    tgr_ffn_backward(&layer->ffn, &layer->pass, rows->x, rows->gradient, rows->x_gradient);
+    tgr_ffn_forward(&layer->ffn, TGR_ALL_ROWS(TOKENS), rows->x, rows->y, 0);
+    tgr_ffn_backward(&layer->ffn, TGR_ALL_ROWS(TOKENS), rows->x, rows->dy, rows->dx, 0, layer->partial);
 }
 
 static void plan_dense(dense_layer *layer, tgr_arena *arena) {
-    tgr_ffn_plan(&layer->ffn, &layer->pass, arena);
-    layer->pass.wide = tgr_arena_floats(arena, TOKENS, HIDDEN);
-    layer->pass.partial = tgr_arena_floats(arena, 1, tgr_partial_floats(TOKENS, HIDDEN, 2));
+    tgr_ffn_plan_kept(&layer->ffn, arena, TOKENS);
+    tgr_ffn_plan_work(&layer->ffn, TGR_TRAIN, arena, TOKENS);
+    layer->partial = tgr_arena_floats(arena, 1, tgr_partial_floats(TOKENS, HIDDEN, 1));
 }
 
 static void create_dense(dense_layer *layer, tgr_context *context) {
     *layer = (dense_layer){.rows = create_rows()};
     BENCH_TRY(tgr_parameters_create(&layer->parameters, context));
-    BENCH_TRY(tgr_ffn_add(&layer->ffn, layer->parameters, "ffn", DIM, HIDDEN));
+    BENCH_TRY(tgr_ffn_declare(&layer->ffn, layer->parameters, "ffn", 0, DIM, HIDDEN, TGR_FLOAT32));
     BENCH_TRY(tgr_parameters_seal(layer->parameters));
     BENCH_TRY(tgr_compute_reserve(&context->compute, TGR_GEMM_SCRATCH));
-    tgr_ffn_initialise(&layer->ffn, layer->parameters, 0.02);
-    layer->pass = (tgr_pass){.compute = &context->compute, .parameters = layer->parameters, .mode = TGR_TRAIN};
-    layer->pass.batch = 1;
-    layer->pass.tokens = layer->pass.rows = TOKENS;
-    layer->pass.dim = DIM;
+    tgr_ffn_initialise(&layer->ffn, 0.02);
     tgr_arena arena = {0};
     plan_dense(layer, &arena);
     layer->memory = bench_allocate(arena.used, 1);
@@ -126,7 +122,7 @@ typedef struct sparse_layer {
 static void run_sparse(const sparse_layer *layer) {
     const layer_rows *rows = &layer->rows;
     BENCH_TRY(tgr_moe_forward(layer->moe, TGR_TRAIN, rows->x, TOKENS, rows->y));
-    BENCH_TRY(tgr_moe_backward(layer->moe, rows->gradient, rows->x_gradient));
+    BENCH_TRY(tgr_moe_backward(layer->moe, rows->dy, rows->dx));
 }
 
 /* The expert of each token, in shares that fall by `exponent`, tokens in random order. */

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "batches/batch.h"
 #include "bench/bench_support.h"
-#include "tgrmoe/batch.h"
-#include "tgrmoe/dataset.h"
-#include "tgrmoe/failure.h"
+#include "data/dataset.h"
+#include "failure.h"
 
 static char images_path[512], labels_path[512];
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "tgrmoe/decode.h"
-#include "tgrmoe/preprocessing.h"
+#include "images/decode.h"
+#include "images/preprocessing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

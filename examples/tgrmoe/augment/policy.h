@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* RandAugment (Cubuk et al., 2020) with timm's operations and their strengths. */
+#ifndef TOOL_AUGMENT_POLICY_H
+#define TOOL_AUGMENT_POLICY_H
+
+#include "augment/affine.h"
+#include "augment/augment.h"
+
+enum { AUGMENT_OPERATIONS = 15 };
+
+/* "AutoContrast", "Rotate" … of operation 0 … 14. */
+const char *augment_operation_name(int operation);
+/* What the operation is called with at a magnitude of 0 to 10 (or more, if the recipe's `strongest` is more): degrees,
+ * bits, a threshold, a factor … . `negate` turns the sign of those that have two directions. */
+double augment_operation_argument(int operation, int increasing, double magnitude, int negate);
+int augment_operation_apply(int operation, image *io, image *scratch, const affine_style *style, double argument);
+
+/* One layer of RandAugment. */
+typedef struct augment_choice {
+    int operation; /* -1: none this time */
+    double argument;
+    interpolation how;
+} augment_choice;
+
+/* Draws an operation, whether it happens, its magnitude, its direction. */
+augment_choice augment_policy_choose(const augment_recipe *recipe, augment_random *random);
+/* recipe->layers of them, in place. */
+int augment_policy_apply(image *io, image *scratch, const augment_recipe *recipe, augment_random *random);
+/* Reads timm's notation, such as "m9-mstd0.5-inc1" (a "rand-" before it may stand or not), or "none". */
+int augment_policy_read(augment_recipe *recipe, const char *text);
+/* Whether the recipe's policy is one that could have been read. */
+int augment_policy_valid(const augment_recipe *recipe);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* tgrmoe eval: a saved model on the test images. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/commands.h"
+#include "failure.h"
+#include "models/file.h"
+#include "run/epoch_log.h"
+#include "run/evaluation.h"
+#include "run/run.h"
+
+enum { DEFAULT_BATCH = 128 };
+
+typedef struct tool_subject {
+    tgr_context *context;
+    tgr_model *model, *backbone;
+    tgr_teacher *oracle;
+    tgr_probe *probe; /* NULL for a model without MoE layers */
+    dataset data;
+    preprocessing images;
+    reading what;
+    int64_t count, classes;
+} tool_subject;
+
+static int check_arguments(const tool_arguments *arguments) {
+    if (arguments->file_count > 0) return fail_usage("eval: '%s' is not a flag", arguments->files[0]);
+    if (!arguments->data) return fail_usage("eval: --data is missing");
+    if (!arguments->model) return fail_usage("eval: --model is missing");
+    return 0;
+}
+
+/* The images must be of the size and the labels of the classes that the model knows. */
+static int fit_data(tool_subject *subject) {
+    int result = 0;
+    int64_t size = 0, channels = 0;
+    const tgr_config *config = NULL;
+    image_set *test = &subject->data.test;
+    LIBRARY(tgr_model_config(subject->model, &config));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &subject->classes));
+    if (test->root) test->size = size;
+    if (size != test->size || channels != test->channels) {
+        TRY(fail_with("the model takes images of %lld x %lld x %lld; those of the data are %lld x %lld x %lld",
+                      (long long)channels, (long long)size, (long long)size, (long long)test->channels,
+                      (long long)test->size, (long long)test->size));
+    }
+    TRY(dataset_check_labels(test, "test", subject->classes));
+done:
+    return result;
+}
+
+/* Pixels are normalised as they were in training, unless the command line says otherwise. */
+static int find_statistics(tool_subject *subject, const tool_arguments *arguments) {
+    int result = 0;
+    int known = 0;
+    const image_set *test = &subject->data.test;
+    preprocessing_defaults(&subject->images);
+    TRY(model_file_preprocessing(&subject->images, arguments->model, &known));
+    if (!known) dataset_statistics(subject->data.kind, subject->images.mean, subject->images.deviation);
+    if (test->root) {
+        TRY(preprocessing_from_flags(&subject->images, arguments));
+        goto done;
+    }
+    if (arguments->mean) TRY(arguments_numbers("mean", arguments->mean, test->channels, subject->images.mean));
+    if (arguments->deviation) {
+        TRY(arguments_numbers("std", arguments->deviation, test->channels, subject->images.deviation));
+    }
+done:
+    return result;
+}
+
+/* The student's teacher routers are in its file; the dense model that they read is in another. */
+static int open_oracle(tool_subject *subject, const tool_arguments *arguments) {
+    int result = 0;
+    tgr_checkpoint *file = NULL;
+    TRY(model_file_open(&subject->backbone, subject->context, arguments->oracle));
+    LIBRARY(tgr_teacher_create(&subject->oracle, subject->backbone, subject->model));
+    LIBRARY(tgr_checkpoint_create(&file, subject->context));
+    LIBRARY(tgr_checkpoint_add_teacher(file, "teacher", subject->oracle));
+    LIBRARY(tgr_checkpoint_load(file, arguments->model));
+    LIBRARY(tgr_teacher_set_oracle(subject->oracle, 1));
+done:
+    tgr_checkpoint_free(file);
+    return result;
+}
+
+static int open_subject(tool_subject *subject, const tool_arguments *arguments) {
+    int result = 0;
+    const int64_t threads = arguments->threads, limit = arguments->limit;
+    const tgr_context_options options = {.struct_size = sizeof options,
+                                         .threads = threads == UNSET      ? 0
+                                                    : threads > INT32_MAX ? INT32_MAX
+                                                                          : (int)threads};
+    LIBRARY(tgr_context_create(&subject->context, &options));
+    TRY(model_file_open(&subject->model, subject->context, arguments->model));
+    TRY(session_load_data(&subject->data, arguments, 0, arguments->model));
+    if (limit != UNSET) image_set_limit(&subject->data.test, limit);
+    TRY(fit_data(subject));
+    TRY(find_statistics(subject, arguments));
+    subject->count = subject->data.test.count;
+    subject->what = (reading){.set = &subject->data.test,
+                              .how = &subject->images,
+                              .batch = arguments->batch == UNSET ? DEFAULT_BATCH : arguments->batch,
+                              .threads = arguments_readers(arguments)};
+    if (arguments->oracle) TRY(open_oracle(subject, arguments));
+done:
+    return result;
+}
+
+static void close_subject(tool_subject *subject) {
+    tgr_probe_free(subject->probe);
+    tgr_teacher_free(subject->oracle);
+    tgr_model_free(subject->backbone);
+    tgr_model_free(subject->model);
+    tgr_context_free(subject->context);
+    dataset_free(&subject->data);
+}
+
+/* Four-byte numbers, the lowest byte first on any machine. */
+static int write_numbers(const char *flag, const char *path, const void *numbers, size_t count) {
+    int result = 0;
+    const unsigned char *from = numbers;
+    FILE *file = fopen(path, "wb");
+    if (!file) TRY(fail_with("--%s %s: %s", flag, path, strerror(errno)));
+    for (size_t i = 0; i < count; i++) {
+        uint32_t word;
+        memcpy(&word, from + 4 * i, sizeof word);
+        const unsigned char bytes[4] = {(unsigned char)word, (unsigned char)(word >> 8), (unsigned char)(word >> 16),
+                                        (unsigned char)(word >> 24)};
+        if (fwrite(bytes, sizeof bytes, 1, file) != 1) TRY(fail_with("--%s %s: %s", flag, path, strerror(errno)));
+    }
+done:
+    if (file && fclose(file) != 0 && result == 0) result = fail_with("--%s %s: %s", flag, path, strerror(errno));
+    return result;
+}
+
+static int print_routing(const tgr_probe *probe) {
+    int result = 0;
+    double entropy = 0, dropped = 0, cv = 0, *shares = NULL;
+    int64_t dead = 0, layers = 0, experts = 0;
+    LIBRARY(tgr_probe_shape(probe, &layers, NULL, &experts, NULL));
+    LIBRARY(tgr_probe_measure(probe, -1, 0, &cv, &entropy, &dropped, &dead, NULL));
+    shares = calloc((size_t)experts, sizeof *shares);
+    if (!shares) TRY(fail_with("no memory for the loads of %lld experts", (long long)experts));
+    printf("routing entropy %.4f nats, dropped %.4f, load cv %.3f, dead experts %lld\n", entropy, dropped, cv,
+           (long long)dead);
+    for (int64_t layer = 0; layer < layers; layer++) {
+        LIBRARY(tgr_probe_load(probe, layer, 0, shares));
+        printf("load of MoE layer %lld:", (long long)layer + 1);
+        for (int64_t e = 0; e < experts; e++) printf(" %.4f", shares[e]);
+        printf("\n");
+    }
+done:
+    free(shares);
+    return result;
+}
+
+static int write_choices(const char *path, const tgr_probe *probe) {
+    int result = 0;
+    const int32_t *choices = NULL;
+    int64_t layers = 0, tokens = 0;
+    LIBRARY(tgr_probe_shape(probe, &layers, &tokens, NULL, NULL));
+    LIBRARY(tgr_probe_choices(probe, 0, 0, &choices));
+    TRY(write_numbers("routing", path, choices, (size_t)(layers * tokens)));
+done:
+    return result;
+}
+
+/* A line like the last one of train --json. */
+static int write_json(const char *path, double top1, const tgr_probe *probe) {
+    int result = 0;
+    double entropy = NAN, dropped = NAN, cv = NAN;
+    if (probe) LIBRARY(tgr_probe_measure(probe, -1, 0, &cv, &entropy, &dropped, NULL, NULL));
+    const char *const keys[] = {"top1", "load_cv", "entropy", "dropped"};
+    const double values[] = {top1, cv, entropy, dropped};
+    TRY(json_write_final(path, keys, values, 4));
+done:
+    return result;
+}
+
+static int open_probe(tool_subject *subject) {
+    int result = 0;
+    int64_t layers = 0;
+    LIBRARY(tgr_model_moe_layers(subject->model, &layers));
+    if (layers > 0) LIBRARY(tgr_probe_create(&subject->probe, subject->model, NULL, subject->count, 1));
+done:
+    return result;
+}
+
+int command_eval(const tool_arguments *arguments) {
+    int result = 0;
+    tool_subject subject = {0};
+    double top1 = 0;
+    float *logits = NULL;
+    TRY(check_arguments(arguments));
+    TRY(open_subject(&subject, arguments));
+    TRY(open_probe(&subject));
+    if (arguments->routing && !subject.probe) TRY(fail_with("--routing: the model has no MoE layer"));
+    logits = calloc((size_t)subject.count, (size_t)subject.classes * sizeof *logits);
+    if (!logits) TRY(fail_with("no memory for the logits of %lld images", (long long)subject.count));
+    TRY(evaluate(&top1, subject.model, subject.oracle, &subject.what, subject.count, subject.probe, subject.count,
+                 logits));
+    printf("top-1 %.2f %% of %lld images\n", top1, (long long)subject.count);
+    if (subject.probe) TRY(print_routing(subject.probe));
+    if (arguments->logits) {
+        TRY(write_numbers("logits", arguments->logits, logits, (size_t)(subject.count * subject.classes)));
+    }
+    if (arguments->json) TRY(write_json(arguments->json, top1, subject.probe));
+    if (arguments->routing) TRY(write_choices(arguments->routing, subject.probe));
+done:
+    free(logits);
+    close_subject(&subject);
+    return result;
+}

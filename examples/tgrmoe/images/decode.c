@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Which format bytes are of, and decoding them. */
+#include "images/decode.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "failure.h"
+
+typedef struct signature {
+    image_format format;
+    const char *name;
+    size_t offset, size;
+    const char *bytes;
+} signature;
+
+/* Those that are decoded, then those that often bear another's ending. */
+static const signature signatures[] = {
+    {IMAGE_FORMAT_JPEG, "JPEG", 0, 3, "\xFF\xD8\xFF"}, {IMAGE_FORMAT_PNG, "PNG", 0, 8, "\x89PNG\r\n\x1A\n"},
+    {IMAGE_FORMAT_UNKNOWN, "WebP", 8, 4, "WEBP"},      {IMAGE_FORMAT_UNKNOWN, "GIF", 0, 4, "GIF8"},
+    {IMAGE_FORMAT_UNKNOWN, "AVIF", 4, 8, "ftypavif"},  {IMAGE_FORMAT_UNKNOWN, "HEIC", 4, 7, "ftyphei"},
+    {IMAGE_FORMAT_UNKNOWN, "TIFF", 0, 4, "II*\0"},     {IMAGE_FORMAT_UNKNOWN, "TIFF", 0, 4, "MM\0*"},
+    {IMAGE_FORMAT_UNKNOWN, "BMP", 0, 2, "BM"},         {IMAGE_FORMAT_UNKNOWN, "HTML", 0, 5, "<!DOC"},
+    {IMAGE_FORMAT_UNKNOWN, "HTML", 0, 5, "<html"},
+};
+enum { SIGNATURES = sizeof signatures / sizeof *signatures };
+
+image_format image_sniff(const uint8_t *bytes, size_t size, const char **other) {
+    if (other) *other = NULL;
+    for (int i = 0; i < SIGNATURES; i++) {
+        const signature *known = &signatures[i];
+        if (size < known->offset + known->size || memcmp(bytes + known->offset, known->bytes, known->size) != 0) {
+            continue;
+        }
+        if (other && known->format == IMAGE_FORMAT_UNKNOWN) *other = known->name;
+        return known->format;
+    }
+    return IMAGE_FORMAT_UNKNOWN;
+}
+
+const char *decode_reserve(uint64_t width, uint64_t height, int64_t pixels_most, char message[DECODE_MESSAGE],
+                           image *out) {
+    if (width == 0 || height == 0) return "has no pixels";
+    if (width > DECODE_SIDE_MOST || height > DECODE_SIDE_MOST || width * height > (uint64_t)pixels_most) {
+        snprintf(message, DECODE_MESSAGE,
+                 "has %" PRIu64 " x %" PRIu64 " pixels; a side may have %d, the image %" PRId64, width, height,
+                 DECODE_SIDE_MOST, pixels_most);
+        return message;
+    }
+    return image_reserve(out, (int)width, (int)height) == 0 ? NULL : "no memory for its pixels";
+}
+
+int image_decode(const uint8_t *bytes, size_t size, const char *name, int64_t pixels_most, image *out) {
+    char message[DECODE_MESSAGE] = "";
+    const char *other = NULL, *wrong = NULL;
+    if (size == 0) return fail_with("%s: is empty", name);
+    switch (image_sniff(bytes, size, &other)) {
+        case IMAGE_FORMAT_JPEG:
+            wrong = decode_jpeg(bytes, size, pixels_most, message, out);
+            break;
+        case IMAGE_FORMAT_PNG:
+            wrong = decode_png(bytes, size, pixels_most, message, out);
+            break;
+        case IMAGE_FORMAT_UNKNOWN:
+            if (other) return fail_with("%s: is neither JPEG nor PNG, but %s", name, other);
+            return fail_with("%s: is neither JPEG nor PNG", name);
+    }
+    return wrong ? fail_with("%s: %s", name, wrong) : 0;
+}

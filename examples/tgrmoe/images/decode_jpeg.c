@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* JPEG by libjpeg. Its errors come back here by longjmp instead of ending the program, and it prints nothing. The
+ * decoder is made anew for each image: libjpeg keeps tables from one image to the next, and an image that lacks its own
+ * would then depend on what the thread decoded before. */
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include "images/decode.h"
+
+/* A progressive image may ask for any number of passes over all of its pixels. */
+enum { SCANS_MOST = 256 };
+
+typedef struct jpeg_decoding {
+    struct jpeg_decompress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    struct jpeg_source_mgr source;
+    struct jpeg_progress_mgr progress;
+    jmp_buf escape;
+    char *message;      /* [DECODE_MESSAGE] */
+    const char *failed; /* NULL, or what is wrong */
+} jpeg_decoding;
+
+static jpeg_decoding *decoding_of(j_common_ptr jpeg) {
+    return jpeg->client_data;
+}
+
+static _Noreturn void escape(j_common_ptr jpeg, const char *why) {
+    jpeg_decoding *decoding = decoding_of(jpeg);
+    decoding->failed = why;
+    longjmp(decoding->escape, 1);
+}
+
+static _Noreturn void on_error(j_common_ptr jpeg) {
+    char text[JMSG_LENGTH_MAX];
+    jpeg_decoding *decoding = decoding_of(jpeg);
+    jpeg->err->format_message(jpeg, text);
+    snprintf(decoding->message, DECODE_MESSAGE, "damaged JPEG: %s", text);
+    escape(jpeg, decoding->message);
+}
+
+/* Warnings are of data that decoders agree to forgive; Pillow does so too. */
+static void on_message(j_common_ptr jpeg, int level) {
+    if (level < 0) jpeg->err->num_warnings++;
+}
+
+static void on_output(j_common_ptr jpeg) {
+    (void)jpeg;
+}
+
+static void on_progress(j_common_ptr jpeg) {
+    if (decoding_of(jpeg)->jpeg.input_scan_number > SCANS_MOST) escape(jpeg, "damaged JPEG: too many scans");
+}
+
+static void begin_source(j_decompress_ptr jpeg) {
+    (void)jpeg;
+}
+
+/* All bytes are there from the start: whoever asks for more has an image that was cut off. */
+static boolean at_end(j_decompress_ptr jpeg) {
+    escape((j_common_ptr)jpeg, "the file was cut off (JPEG)");
+}
+
+static void skip(j_decompress_ptr jpeg, long bytes) {
+    if (bytes <= 0) return;
+    if ((size_t)bytes > jpeg->src->bytes_in_buffer) (void)at_end(jpeg);
+    jpeg->src->next_input_byte += bytes;
+    jpeg->src->bytes_in_buffer -= (size_t)bytes;
+}
+
+static void end_source(j_decompress_ptr jpeg) {
+    (void)jpeg;
+}
+
+/* In place, from [width, 1] to [width, 3]. */
+static void spread_grey(uint8_t *row, int width) {
+    for (int x = width - 1; x >= 0; x--) {
+        const uint8_t grey = row[x];
+        row[3 * x] = grey;
+        row[3 * x + 1] = grey;
+        row[3 * x + 2] = grey;
+    }
+}
+
+/* a * b / 255, rounded. */
+static int share(int a, int b) {
+    const int product = a * b + 128;
+    return ((product >> 8) + product) >> 8;
+}
+
+/* From [width, 4] to [width, 3]. Inks are stored inverted, as Adobe's programs write them and as Pillow takes it. */
+static void mix_inks(const uint8_t *inks, uint8_t *row, int width) {
+    for (int x = 0; x < width; x++, inks += 4, row += 3) {
+        const int light = inks[3];
+        for (int i = 0; i < 3; i++) row[i] = (uint8_t)(light - share(255 - inks[i], light));
+    }
+}
+
+static void choose_colors(j_decompress_ptr jpeg) {
+    switch (jpeg->jpeg_color_space) {
+        case JCS_GRAYSCALE:
+            jpeg->out_color_space = JCS_GRAYSCALE;
+            break;
+        case JCS_CMYK:
+        case JCS_YCCK:
+            jpeg->out_color_space = JCS_CMYK;
+            break;
+        default:
+            jpeg->out_color_space = JCS_RGB;
+    }
+}
+
+static void read_rows(jpeg_decoding *decoding, image *out) {
+    j_decompress_ptr jpeg = &decoding->jpeg;
+    const size_t stride = (size_t)out->width * IMAGE_CHANNELS;
+    JSAMPARRAY inks = NULL;
+    if (jpeg->out_color_space == JCS_CMYK) {
+        inks = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, jpeg->output_width * 4, 1);
+    }
+    while (jpeg->output_scanline < jpeg->output_height) {
+        uint8_t *row = out->pixels + jpeg->output_scanline * stride;
+        jpeg_read_scanlines(jpeg, inks ? inks : &row, 1);
+        if (inks) mix_inks(inks[0], row, out->width);
+        if (jpeg->out_color_space == JCS_GRAYSCALE) spread_grey(row, out->width);
+    }
+}
+
+static void decode(jpeg_decoding *decoding, int64_t pixels_most, image *out) {
+    j_decompress_ptr jpeg = &decoding->jpeg;
+    jpeg_create_decompress(jpeg);
+    jpeg->src = &decoding->source;
+    jpeg->progress = &decoding->progress;
+    jpeg_read_header(jpeg, TRUE);
+    const char *wrong = decode_reserve(jpeg->image_width, jpeg->image_height, pixels_most, decoding->message, out);
+    if (wrong) escape((j_common_ptr)jpeg, wrong);
+    choose_colors(jpeg);
+    jpeg_start_decompress(jpeg);
+    read_rows(decoding, out);
+    jpeg_finish_decompress(jpeg);
+}
+
+/* A function of its own: what it could change between setjmp and longjmp is not its own. */
+static void attempt(jpeg_decoding *decoding, int64_t pixels_most, image *out) {
+    if (setjmp(decoding->escape) == 0) decode(decoding, pixels_most, out);
+}
+
+const char *decode_jpeg(const uint8_t *bytes, size_t size, int64_t pixels_most, char message[DECODE_MESSAGE],
+                        image *out) {
+    jpeg_decoding decoding = {.message = message,
+                              .progress = {.progress_monitor = on_progress},
+                              .source = {bytes, size, begin_source, at_end, skip, jpeg_resync_to_restart, end_source}};
+    decoding.jpeg.err = jpeg_std_error(&decoding.errors);
+    decoding.jpeg.client_data = &decoding;
+    decoding.errors.error_exit = on_error;
+    decoding.errors.emit_message = on_message;
+    decoding.errors.output_message = on_output;
+    attempt(&decoding, pixels_most, out);
+    jpeg_destroy_decompress(&decoding.jpeg);
+    return decoding.failed;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* What the runs of a comparison gave: numbers over seeds, which table, plots and CSV are written from. */
+#ifndef TOOL_REPORT_RESULTS_H
+#define TOOL_REPORT_RESULTS_H
+
+#include "commands/compare.h"
+
+typedef struct compare_results {
+    const compare_plan *plan;
+    run_record *records; /* [plan->run_count]; `ended` is 0 where there is none yet */
+    int ended;           /* how many there are */
+} compare_results;
+
+/* Over the seeds that have the number. */
+typedef struct compare_statistic {
+    double mean, deviation; /* sample standard deviation, NAN for fewer than two */
+    int count;
+} compare_statistic;
+
+/* A number of a run, and a column of the tables. */
+typedef struct compare_column {
+    const char *key, *title, *help;
+    int digits;
+    int better; /* 1: more is better, -1: less is, 0: neither */
+    double (*value)(const run_record *record);
+} compare_column;
+
+extern const compare_column compare_columns[];
+extern const int compare_column_count;
+
+int compare_results_read(compare_results *out, const compare_plan *plan);
+void compare_results_free(compare_results *results);
+/* The record of a row for seed number `seed` from 0, or NULL. */
+const run_record *compare_record(const compare_results *results, int row, int64_t seed);
+compare_statistic compare_row_statistic(const compare_results *results, int row, const compare_column *column);
+/* A series at one epoch, from 0. */
+compare_statistic compare_epoch_statistic(const compare_results *results, int row, record_series series, int64_t epoch);
+/* The most epochs that a run of the row has. */
+int64_t compare_row_epochs(const compare_results *results, int row);
+
+/* html_report.c, csv_report.c and markdown_report.c: write the whole file. */
+int html_report_write(const compare_results *results, const char *path);
+int csv_report_write(const compare_results *results, const char *path);
+int markdown_report_write(const compare_results *results, const char *path);
+
+#endif

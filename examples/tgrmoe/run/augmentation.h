@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The recipe of augmentation that a command line asks for. */
+#ifndef TOOL_RUN_AUGMENTATION_H
+#define TOOL_RUN_AUGMENTATION_H
+
+#include "arguments.h"
+#include "augment/augment.h"
+
+/* How --augment's recipes smooth labels, unless the option label_smoothing is set: the share, 0 for none. */
+double augment_label_smoothing(const tool_arguments *arguments);
+/* The recipe that --augment names, then what single flags change in it. `small`: images are shifted, not cropped and
+ * resized. The fill is `mean` [channels], of pixel/255. */
+int augment_options_read(augment_recipe *out, const tool_arguments *arguments, int small, const double *mean,
+                         int64_t channels);
+/* Whether any of these flags was given. */
+int augment_options_given(const tool_arguments *arguments);
+/* Whether the recipe does anything to images, so that an image is not the same in each epoch. */
+int augment_changes(const augment_recipe *recipe);
+int augment_recipe_same(const augment_recipe *a, const augment_recipe *b);
+/* Whether a recipe from a file is one that could have been read. */
+int augment_recipe_valid(const augment_recipe *recipe);
+
+#endif

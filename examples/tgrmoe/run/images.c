@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* The images of a run: which, what is done to them, and what the run's file says of that. */
+#include <string.h>
+
+#include "failure.h"
+#include "models/class_names.h"
+#include "models/file.h"
+#include "run/run.h"
+
+int session_load_data(dataset *data, const tool_arguments *arguments, int train, const char *trained) {
+    int result = 0;
+    int64_t first = 0, last = 0;
+    name_list names = {0};
+    folder_options how = {
+        .held_out = FOLDER_HELD_OUT, .skip_damaged = arguments->skip_damaged, .threads = arguments_readers(arguments)};
+    if (arguments->held_out) {
+        TRY(arguments_numbers("held-out", arguments->held_out, 1, &how.held_out));
+        if (!(how.held_out > 0 && how.held_out < 1)) {
+            TRY(fail_usage("--held-out is %s; it must be above 0 and below 1", arguments->held_out));
+        }
+    }
+    if (arguments->labels) TRY(arguments_labels(arguments->labels, &first, &last));
+    if (trained) TRY(class_names_load(&names, trained));
+    if (names.count > 0) how.classes = &names;
+    TRY(dataset_load(data, arguments->data, arguments->dataset, train, &how));
+    if (arguments->labels) TRY(dataset_keep_labels(data, first, last));
+done:
+    name_list_free(&names);
+    return result;
+}
+
+static int read_flag(preprocessing *io, const char *flag, const char *key, const char *text) {
+    if (text && preprocessing_read(io, key, text) != 0) return fail_usage("--%s: %s", flag, failure_message());
+    return 0;
+}
+
+int preprocessing_from_flags(preprocessing *io, const tool_arguments *arguments) {
+    int result = 0;
+    TRY(read_flag(io, "mean", "mean", arguments->mean));
+    TRY(read_flag(io, "std", "std", arguments->deviation));
+    TRY(read_flag(io, "crop", "crop_pct", arguments->crop));
+    TRY(read_flag(io, "interpolation", "interpolation", arguments->interpolation));
+    TRY(preprocessing_check(io, "the images' preprocessing"));
+done:
+    return result;
+}
+
+int session_find_preprocessing(tool_session *session) {
+    int result = 0, found = 0;
+    const tool_arguments *arguments = session->arguments;
+    const char *const sources[] = {arguments->init, arguments->teacher};
+    preprocessing_defaults(&session->images);
+    for (int i = 0; i < 2 && !found; i++) {
+        if (sources[i]) TRY(model_file_preprocessing(&session->images, sources[i], &found));
+    }
+    TRY(preprocessing_from_flags(&session->images, arguments));
+done:
+    return result;
+}
+
+int session_saved_preprocessing(tool_session *session) {
+    int result = 0, found = 0;
+    const char *path = session->arguments->resume;
+    preprocessing given;
+    preprocessing_defaults(&session->images);
+    memcpy(session->images.mean, session->state.mean, sizeof session->images.mean);
+    memcpy(session->images.deviation, session->state.deviation, sizeof session->images.deviation);
+    if (!session->data.train.root) goto done;
+    TRY(preprocessing_load(&session->images, path, &found));
+    if (!found) TRY(fail_with("%s: does not say how its images were prepared", path));
+    given = session->images;
+    TRY(preprocessing_from_flags(&given, session->arguments));
+    if (!preprocessing_equal(&given, &session->images)) {
+        TRY(fail_with("--mean, --std, --crop or --interpolation is new; it must be as the run to resume had it"));
+    }
+done:
+    return result;
+}
+
+int session_fit_images(tool_session *session, const tgr_config *config) {
+    int result = 0;
+    int64_t size = 0;
+    if (!session->data.train.root) goto done;
+    if (!config) LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
+    session->data.train.size = size;
+    session->data.test.size = size;
+done:
+    return result;
+}
+
+reading session_reading(const tool_session *session, const image_set *set) {
+    return (reading){.set = set,
+                     .how = &session->images,
+                     .batch = session->state.batch,
+                     .threads = arguments_readers(session->arguments)};
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Sparse upcycling (--init with upcycle=1): experts from a dense model's FFNs, and their optimizer's moments. */
+#include <stdio.h>
+
+#include "failure.h"
+#include "models/file.h"
+#include "run/run.h"
+
+int session_upcycle(tool_session *session, const char *path) {
+    int result = 0;
+    tgr_model *dense = NULL;
+    TRY(model_file_open_like(&dense, session->context, path, session->model));
+    LIBRARY(tgr_model_upcycle(session->model, dense));
+    fprintf(stderr, "init: every expert starts as the FFN in %s\n", path);
+done:
+    tgr_model_free(dense);
+    return result;
+}
+
+int session_take_moments(tool_session *session, const char *path) {
+    int result = 0, safetensors = 0;
+    tgr_model *dense = NULL;
+    tgr_parameters *parameters = NULL;
+    const tgr_config *config = NULL;
+    tgr_optimizer *optimizer = NULL;
+    tgr_checkpoint *file = NULL;
+    TRY(model_file_is_safetensors(path, &safetensors));
+    if (safetensors) TRY(fail_with("--init-optimizer: %s is a safetensors file, which holds no moments", path));
+    LIBRARY(tgr_model_load(&dense, session->context, path, "model"));
+    LIBRARY(tgr_model_config(dense, &config));
+    LIBRARY(tgr_model_parameters(dense, &parameters));
+    LIBRARY(tgr_optimizer_create(&optimizer, config, parameters));
+    LIBRARY(tgr_checkpoint_create(&file, session->context));
+    LIBRARY(tgr_checkpoint_add_optimizer(file, "optimizer", optimizer));
+    LIBRARY(tgr_checkpoint_load(file, path));
+    LIBRARY(tgr_optimizer_upcycle(session->optimizer, optimizer));
+    fprintf(stderr, "init: the optimizer's moments are those in %s\n", path);
+done:
+    tgr_checkpoint_free(file);
+    tgr_optimizer_free(optimizer);
+    tgr_model_free(dense);
+    return result;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* The standalone MoE layer. */
+#include "base/status.h"
+#include "routing/handles/standalone.h"
+
+struct tgr_moe {
+    tgr_standalone inside;
+};
+
+tgr_status tgr_moe_create(tgr_moe **out, tgr_context *context, const tgr_config *config, int64_t dim) {
+    TGR_ENTER;
+    TGR_REQUIRE_ARGUMENT(out);
+    TGR_REQUIRE_ARGUMENT(context);
+    TGR_REQUIRE_ARGUMENT(config);
+    void *memory;
+    TGR_TRY(tgr_allocate(context, &memory, 1, sizeof(tgr_moe)));
+    tgr_moe *moe = memory;
+    tgr_status status = tgr_standalone_open(&moe->inside, context, config, dim, 1);
+    if (status != TGR_OK) {
+        tgr_release(context, moe, 1, sizeof *moe);
+        return status;
+    }
+    tgr_context_retain(context);
+    *out = moe;
+    return TGR_OK;
+}
+
+void tgr_moe_free(tgr_moe *moe) {
+    if (moe == NULL) return;
+    tgr_context *context = moe->inside.context;
+    tgr_standalone_close(&moe->inside);
+    tgr_release(context, moe, 1, sizeof *moe);
+    tgr_context_free(context);
+}
+
+/* Whether a [rows, columns] and b of the same shape share memory. Sizes that do not fit are caught later. */
+static int overlap(const float *a, const float *b, int64_t rows, int64_t columns) {
+    int64_t count;
+    if (!tgr_multiply(rows, columns, &count) || count > INT64_MAX / (int64_t)sizeof(float)) return 0;
+    uintptr_t first = (uintptr_t)a, second = (uintptr_t)b, bytes = (uintptr_t)count * sizeof(float);
+    return first < second ? second - first < bytes : first - second < bytes;
+}
+
+tgr_status tgr_moe_forward(tgr_moe *moe, tgr_mode mode, const float *x, int64_t tokens, float *y) {
+    TGR_ENTER;
+    TGR_REQUIRE_ARGUMENT(moe);
+    TGR_REQUIRE_ARGUMENT(y);
+    TGR_REQUIRE(x == NULL || tokens < 1 || !overlap(x, y, tokens, moe->inside.dim), TGR_ERROR_ARGUMENT,
+                "arguments 'x' and 'y' overlap; two buffers are needed");
+    TGR_TRY(tgr_standalone_prepare(&moe->inside, mode, x, tokens));
+    tgr_moe_layer_forward(moe->inside.layer, mode, &(tgr_layer_input){.x = x, .tokens = tokens}, y);
+    return TGR_OK;
+}
+
+tgr_status tgr_moe_set_sequence(tgr_moe *moe, int64_t tokens_per_sequence) {
+    TGR_ENTER;
+    TGR_REQUIRE_ARGUMENT(moe);
+    return tgr_standalone_set_sequence(&moe->inside, tokens_per_sequence);
+}
+
+tgr_status tgr_moe_backward(tgr_moe *moe, const float *y_gradient, float *x_gradient) {
+    TGR_ENTER;
+    TGR_REQUIRE_ARGUMENT(moe);
+    TGR_REQUIRE_ARGUMENT(y_gradient);
+    TGR_TRY(tgr_standalone_check_backward(&moe->inside));
+    tgr_moe_layer_backward(moe->inside.layer, y_gradient, x_gradient);
+    tgr_standalone_finish_backward(&moe->inside);
+    return TGR_OK;
+}
+
+tgr_status tgr_moe_routing(const tgr_moe *moe, const tgr_routing **routing) {
+    TGR_ENTER;
+    TGR_REQUIRE_ARGUMENT(moe);
+    TGR_REQUIRE_ARGUMENT(routing);
+    *routing = tgr_moe_layer_routing(moe->inside.layer);
+    return TGR_OK;
+}
+
+tgr_status tgr_moe_parameters(tgr_moe *moe, tgr_parameters **parameters) {
+    TGR_ENTER;
+    TGR_REQUIRE_ARGUMENT(moe);
+    TGR_REQUIRE_ARGUMENT(parameters);
+    *parameters = moe->inside.parameters;
+    return TGR_OK;
+}
+
+tgr_status tgr_moe_guide(tgr_moe *moe, const float *teacher, double weight, double *divergence) {
+    TGR_ENTER;
+    TGR_REQUIRE_ARGUMENT(moe);
+    return tgr_standalone_guide(&moe->inside, teacher, weight, divergence);
+}

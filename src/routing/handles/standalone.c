@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Parameters, layer and a growing arena under one roof. */
+#include "routing/handles/standalone.h"
+
+#include <math.h>
+
+#include "base/status.h"
+
+#define MAX_DIM 65536
+
+static tgr_status build(tgr_standalone *standalone, const tgr_config *config, int64_t dim, int with_experts) {
+    tgr_context *context = standalone->context;
+    standalone->dim = dim;
+    standalone->can_be_guided = tgr_option_is_used(config, TGR_OPTION_DISTILL_WEIGHT);
+    TGR_TRY(tgr_parameters_create(&standalone->parameters, context));
+    TGR_TRY(tgr_moe_layer_create(&standalone->layer, context, config, standalone->parameters, "",
+                                 &(tgr_layer_shape){.dim = dim}, 0, with_experts));
+    TGR_TRY(tgr_config_check_methods(config));
+    TGR_TRY(tgr_parameters_seal(standalone->parameters));
+    tgr_moe_layer_initialise(standalone->layer);
+    return TGR_OK;
+}
+
+tgr_status tgr_standalone_open(tgr_standalone *standalone, tgr_context *context, const tgr_config *config, int64_t dim,
+                               int with_experts) {
+    if (dim < 1 || dim > MAX_DIM)
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'dim' is %lld; 1 to %d is allowed", (long long)dim, MAX_DIM);
+    standalone->context = context;
+    tgr_status status = build(standalone, config, dim, with_experts);
+    if (status != TGR_OK) tgr_standalone_close(standalone);
+    return status;
+}
+
+void tgr_standalone_close(tgr_standalone *standalone) {
+    tgr_release(standalone->context, standalone->memory, (size_t)standalone->memory_bytes, 1);
+    tgr_moe_layer_free(standalone->layer);
+    tgr_parameters_release(standalone->parameters);
+}
+
+tgr_status tgr_standalone_set_sequence(tgr_standalone *standalone, int64_t tokens_per_sequence) {
+    if (tokens_per_sequence < 0)
+        return tgr_fail(TGR_ERROR_RANGE,
+                        "argument 'tokens_per_sequence' is %lld; a number from 0, for the whole batch, is needed",
+                        (long long)tokens_per_sequence);
+    standalone->sequence = tokens_per_sequence;
+    return TGR_OK;
+}
+
+static void plan_layer(tgr_standalone *standalone, tgr_arena *arena, int64_t tokens) {
+    tgr_moe_layer_plan(standalone->layer, TGR_TRAIN, arena, tokens);
+    tgr_moe_layer_plan_kept(standalone->layer, TGR_TRAIN, arena, tokens);
+    tgr_moe_layer_plan_work(standalone->layer, TGR_TRAIN, arena, tokens);
+}
+
+static void plan(tgr_standalone *standalone) {
+    if (standalone->memory == NULL) return;
+    tgr_arena arena = {.base = standalone->memory, .capacity = standalone->memory_bytes};
+    plan_layer(standalone, &arena, standalone->tokens);
+}
+
+/* Buffers for up to `tokens` tokens, of such images as are asked for, in new memory. */
+static tgr_status grow(tgr_standalone *standalone, int64_t tokens) {
+    tgr_arena count = {0};
+    void *memory = NULL;
+    tgr_moe_layer_set_sequence(standalone->layer, standalone->sequence);
+    plan_layer(standalone, &count, tokens);
+    tgr_status status = TGR_OK;
+    if (count.overflow)
+        status =
+            tgr_fail(TGR_ERROR_OVERFLOW, "argument 'tokens' is %lld; so many cannot be numbered", (long long)tokens);
+    else
+        status = tgr_allocate(standalone->context, &memory, (size_t)count.peak, 1);
+    if (status == TGR_OK) {
+        tgr_release(standalone->context, standalone->memory, (size_t)standalone->memory_bytes, 1);
+        standalone->memory = memory;
+        standalone->memory_bytes = count.peak;
+        standalone->tokens = tokens;
+        standalone->planned_sequence = standalone->sequence;
+    }
+    tgr_moe_layer_set_sequence(standalone->layer, standalone->planned_sequence);
+    plan(standalone); /* counting took the layer's buffers away: give it new ones, or the old ones again */
+    return status;
+}
+
+tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, const float *x, int64_t tokens) {
+    if (mode != TGR_EVAL && mode != TGR_TRAIN)
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'mode' is %d; TGR_EVAL (0) or TGR_TRAIN (1) is needed", (int)mode);
+    if (x == NULL) return tgr_fail(TGR_ERROR_ARGUMENT, "argument 'x' is NULL; a pointer is needed");
+    if (tokens < 1)
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed", (long long)tokens);
+    if (standalone->sequence > 0 && tokens % standalone->sequence != 0)
+        return tgr_fail(TGR_ERROR_SHAPE,
+                        "argument 'tokens' is %lld; a multiple of the tokens of a sequence, %lld, is needed",
+                        (long long)tokens, (long long)standalone->sequence);
+    if (tokens > standalone->tokens || standalone->sequence != standalone->planned_sequence)
+        TGR_TRY(grow(standalone, tokens > standalone->tokens ? tokens : standalone->tokens));
+    standalone->can_backward = mode == TGR_TRAIN;
+    return TGR_OK;
+}
+
+tgr_status tgr_standalone_check_backward(const tgr_standalone *standalone) {
+    if (standalone->can_backward) return TGR_OK;
+    return tgr_fail(TGR_ERROR_STATE, "a forward pass in TGR_TRAIN is needed before, one for each backward");
+}
+
+void tgr_standalone_finish_backward(tgr_standalone *standalone) {
+    standalone->can_backward = 0;
+    standalone->parameters->micro++;
+}
+
+tgr_status tgr_standalone_guide(tgr_standalone *standalone, const float *teacher, double weight, double *divergence) {
+    if (teacher == NULL) return tgr_fail(TGR_ERROR_ARGUMENT, "argument 'teacher' is NULL; a pointer is needed");
+    if (!(isfinite(weight) && weight >= 0))
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'weight' is %g; a finite number from 0 is needed", weight);
+    if (!standalone->can_be_guided)
+        return tgr_fail(TGR_ERROR_UNSUPPORTED, "a method without a softmax router cannot be guided");
+    TGR_TRY(tgr_standalone_check_backward(standalone));
+    tgr_routing_guide(tgr_moe_layer_routing(standalone->layer), teacher, weight, divergence);
+    return TGR_OK;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* A MoE layer on its own, with its own parameters and memory: the inside of tgr_router and tgr_moe. */
+#ifndef TGR_ROUTING_STANDALONE_H
+#define TGR_ROUTING_STANDALONE_H
+
+#include "routing/moe_layer.h"
+
+typedef struct tgr_standalone {
+    tgr_context *context;
+    tgr_parameters *parameters; /* retained */
+    tgr_moe_layer *layer;
+    int64_t dim;
+    void *memory; /* the layer's buffers, for batches up to `tokens` */
+    int64_t memory_bytes, tokens;
+    int64_t sequence, planned_sequence; /* tokens of one image (0: the whole batch is one) to be had, and planned for */
+    int can_be_guided;                  /* the method has a softmax router */
+    int can_backward;                   /* a forward in TGR_TRAIN is waiting for its backward */
+} tgr_standalone;
+
+/* These check what the host gave. A standalone whose opening failed is
+ * closed; closing does not give up the context, from which the standalone itself has its memory. */
+tgr_status tgr_standalone_open(tgr_standalone *standalone, tgr_context *context, const tgr_config *config, int64_t dim,
+                               int with_experts);
+void tgr_standalone_close(tgr_standalone *standalone);
+/* Takes effect with the next batch. */
+tgr_status tgr_standalone_set_sequence(tgr_standalone *standalone, int64_t tokens_per_sequence);
+/* Checks mode, x and tokens, and makes the memory large enough. When it fails, the last batch is still there. */
+tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, const float *x, int64_t tokens);
+tgr_status tgr_standalone_check_backward(const tgr_standalone *standalone);
+/* Counts the backward pass that was made. */
+void tgr_standalone_finish_backward(tgr_standalone *standalone);
+tgr_status tgr_standalone_guide(tgr_standalone *standalone, const float *teacher, double weight, double *divergence);
+
+#endif

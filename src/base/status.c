@@ -6,12 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/float_mode.h"
+
 #define TGR_ERROR_BYTES 512
 
 #define TGR_TEXT_OF(number) #number
 #define TGR_TEXT(number)    TGR_TEXT_OF(number)
 
 static _Thread_local char last_error[TGR_ERROR_BYTES];
+static _Thread_local size_t reason;             /* where in it the function's name has ended */
+static _Thread_local const char *entered;       /* the exported function that the host called; NULL outside */
+static _Thread_local tgr_float_mode hosts_mode; /* while inside */
 
 const char *tgr_version(void) {
     return TGR_TEXT(TGRMOE_VERSION_MAJOR) "." TGR_TEXT(TGRMOE_VERSION_MINOR) "." TGR_TEXT(TGRMOE_VERSION_PATCH);
@@ -43,10 +48,35 @@ const char *tgr_last_error(void) {
     return last_error;
 }
 
-tgr_status tgr_fail_in(const char *function, tgr_status status, const char *format, ...) {
-    /* Written aside first: an argument may be tgr_last_error() itself. */
+const char *tgr_last_reason(void) {
+    return last_error + reason;
+}
+
+/* This thread is inside of `function`, or outside with NULL. Returns where it was. */
+static const char *move_to(const char *function) {
+    const char *before = entered;
+    if (before == NULL && function != NULL) hosts_mode = tgr_float_mode_enter();
+    if (before != NULL && function == NULL) tgr_float_mode_leave(hosts_mode);
+    entered = function;
+    return before;
+}
+
+const char *tgr_enter(const char *function) {
+    return entered != NULL ? entered : move_to(function);
+}
+
+const char *tgr_enter_host(void) {
+    return move_to(NULL);
+}
+
+void tgr_leave(const char **before) {
+    (void)move_to(*before);
+}
+
+tgr_status tgr_fail_at(const char *inner, tgr_status status, const char *format, ...) {
+    /* Written to a buffer first: an argument may be tgr_last_error() itself. */
     char message[TGR_ERROR_BYTES];
-    int used = snprintf(message, sizeof message, "%s: ", function);
+    int used = snprintf(message, sizeof message, "%s: ", entered != NULL ? entered : inner);
     if (used > 0 && (size_t)used < sizeof message) {
         va_list arguments;
         va_start(arguments, format);
@@ -54,5 +84,6 @@ tgr_status tgr_fail_in(const char *function, tgr_status status, const char *form
         va_end(arguments);
     }
     memcpy(last_error, message, sizeof message);
+    reason = used > 0 && (size_t)used < sizeof message ? (size_t)used : 0;
     return status;
 }

@@ -42,10 +42,9 @@ TGR_API tgr_status tgr_teacher_router_parameters(tgr_teacher_router *router, tgr
 TGR_API tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model *student);
 TGR_API void tgr_teacher_free(tgr_teacher *teacher);
 /** Runs the backbone and the teacher routers on the images that the student got. In TGR_TRAIN outside of the guidance
- *  window it returns at once. The backbone runs in TGR_EVAL: its own logits and routings are then of these images.
- *  Memory is allocated when `batch` is larger than ever before. @param images [batch, channels, image_size,
- * image_size].
- */
+ *  window it returns at once. The backbone runs in TGR_EVAL, in activations of the teacher's own: nothing of the
+ *  backbone handle changes, so several teachers of one backbone may run in several threads. Memory is allocated when
+ *  `batch` is larger than ever before. @param images [batch, channels, image_size, image_size] */
 TGR_API tgr_status tgr_teacher_forward(tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch);
 /** The same, but features of images seen before under the same id come from the cache (option teacher_cache_mb), to the
  *  bit what the backbone gives. Ids are the host's, at least 0; one id must always mean the same pixels. Memory grows

@@ -57,10 +57,10 @@ static tgr_status run_backbone(const tgr_teacher *teacher, const float *images, 
                                int64_t stride) {
     const tgr_layer_match *match = &teacher->match;
     for (int64_t f = 0; f < match->features; f++)
-        tgr_model_capture(teacher->backbone, match->block_of_feature[f], teacher->feature, features + f * stride);
-    tgr_status status = tgr_model_forward(teacher->backbone, TGR_EVAL, images, batch);
+        tgr_model_capture(teacher->twin, match->block_of_feature[f], teacher->feature, features + f * stride);
+    const tgr_status status = tgr_model_run_twin(teacher->twin, images, batch);
     for (int64_t f = 0; f < match->features; f++)
-        tgr_model_capture(teacher->backbone, match->block_of_feature[f], teacher->feature, NULL);
+        tgr_model_capture(teacher->twin, match->block_of_feature[f], teacher->feature, NULL);
     return status;
 }
 

@@ -30,6 +30,7 @@ struct tgr_teacher {
     atomic_int references;
     tgr_context *context;          /* the student's, retained */
     tgr_model *backbone, *student; /* retained */
+    tgr_model *twin;               /* of the backbone, which other teachers may read at the same time */
     uint32_t fingerprint;
 
     tgr_layer_match match;

@@ -85,6 +85,7 @@ static tgr_status set_up(tgr_teacher *teacher) {
                 "argument 'student' has a method without a softmax router, which cannot be guided");
     TGR_TRY(tgr_match_images(tgr_model_dimensions(teacher->student), tgr_model_dimensions(teacher->backbone)));
     TGR_TRY(tgr_window_read(&teacher->window, config));
+    TGR_TRY(tgr_model_twin(&teacher->twin, teacher->backbone, teacher->context));
     read_sizes(teacher);
     read_options(teacher, config);
     TGR_TRY(make_token_map(teacher));
@@ -137,6 +138,7 @@ void tgr_teacher_free(tgr_teacher *teacher) {
     tgr_parameters_release(teacher->parameters);
     tgr_release(context, teacher->token_map, (size_t)teacher->tokens, sizeof *teacher->token_map);
     tgr_model_free(teacher->student);
+    tgr_model_free(teacher->twin);
     tgr_model_free(teacher->backbone);
     tgr_release(context, teacher, 1, sizeof *teacher);
     tgr_context_free(context);

@@ -1,18 +1,29 @@
 # SPDX-License-Identifier: MIT
 #
 #   make                    library into lib/, tool and examples into build/examples/
-#   make check              installs what the tests need, builds, runs every test
+#   make check              installs what the tests need, builds, runs every test; also called test
+#   make check TEST=test_x  those tests only; names or patterns: TEST="test_moe* test_tool.sh"
+#   make ci                 check and lint: what a change must pass
+#   make check SANITIZE=    under sanitizers: address,undefined or thread
+#   make valgrind           every test program under valgrind
+#   make check-slow         evidence that takes its time, before a release
+#   make fuzz               the readers of files, with made-up ones; FUZZ_SECONDS=
+#   make lint               clang-format, clang-tidy, cppcheck, shellcheck
+#   make format             clang-format, in place
+#   make debug              everything without optimization, into build-debug/; make check DEBUG=1 tests it
+#   make compile_commands.json      how each file is compiled, for clangd and its like
+#   make docs               reference pages from the headers, into docs/reference/
+#   make goldens            reference values from PyTorch and timm, into test/golden/
+#   make install PREFIX= DESTDIR=   and make uninstall
+#   make clean              what was built
 #   make demo               trains a teacher and two students on Fashion-MNIST, ends with a table
 #   make compare            trains methods with several seeds, ends with a page; METHODS= SEEDS= EPOCHS= LIMIT= OUT=
-#   make install PREFIX= DESTDIR=    and    make uninstall
-#   make check SANITIZE=address,undefined | SANITIZE=thread        make valgrind        make check-slow
-#   make lint               clang-format, clang-tidy, cppcheck
 #   make bench              speed of kernels and of training steps; BENCH_OPTIONS="--seconds 1 --only F"
 #   make bench-peer         training steps against PyTorch's, where PYTHON has it; PEER_OPTIONS="--only F --threads 1"
-#   make docs               reference pages from the headers, into docs/reference/
+#   make print-BLIS_LIBS    any variable's value, here where BLIS was found
 #
-# CC, CXX, CFLAGS, CPPFLAGS, LDFLAGS, BLIS_CFLAGS, BLIS_LIBS, BLIS_VERSION may be given; WERROR= keeps warnings from
-# being errors.
+# V=1 shows whole command lines. CC, CXX, CFLAGS, CPPFLAGS, LDFLAGS, BLIS_CFLAGS, BLIS_LIBS, BLIS_VERSION may be given;
+# WERROR= keeps warnings from being errors.
 
 VERSION_OF = $(shell sed -n 's/^\#define TGRMOE_VERSION_$(1) \([0-9]*\)$$/\1/p' include/tgrmoe/common.h)
 MAJOR   := $(call VERSION_OF,MAJOR)
@@ -25,25 +36,19 @@ BINDIR     ?= $(PREFIX)/bin
 DOCDIR     ?= $(PREFIX)/share/doc/libtgrmoe
 PYTHON     ?= python3
 
-# V=1 shows whole command lines.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' '$(1)' '$@')
 
-# A build with sanitizers has folders of its own and leaves lib/ alone.
+# A build with sanitizers or for a debugger has folders of its own and leaves lib/ alone.
 comma   := ,
-VARIANT := $(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+VARIANT := $(if $(DEBUG),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 BUILD   := build$(VARIANT)
-LIBOUT  := $(if $(SANITIZE),$(BUILD)/lib,lib)
+LIBOUT  := $(if $(VARIANT),$(BUILD)/lib,lib)
 
-# Debian keeps each build of BLIS in a folder of its own and has no .pc file for it.
-MULTIARCH   := $(shell $(CC) -print-multiarch 2>/dev/null)
-BLIS_HEADER := $(firstword $(wildcard $(foreach d,$(MULTIARCH)/blis-pthread $(MULTIARCH)/blis-serial $(MULTIARCH) . blis,\
-                 /usr/include/$(d)/blis.h /usr/local/include/$(d)/blis.h)))
-BLIS_CFLAGS ?= $(if $(BLIS_HEADER),-isystem $(dir $(BLIS_HEADER)))
-BLIS_LIBS   ?= $(if $(findstring blis-,$(BLIS_HEADER)),-L/usr/lib/$(MULTIARCH)/$(notdir $(patsubst %/,%,$(dir $(BLIS_HEADER))))) -lblis
+include src/kernels/isa.mk src/kernels/blis.mk
 
-CFLAGS   ?= -O3 -g
-CXXFLAGS ?= -O2 -g
+CFLAGS   ?= $(if $(DEBUG),-O0 -g3,-O3 -g)
+CXXFLAGS ?= $(if $(DEBUG),-O0 -g3,-O2 -g)
 # Sanitizers put branches into the code, in which gcc then sees faults that cannot be.
 WERROR   ?= $(if $(SANITIZE),,-Werror)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wpointer-arith -Wwrite-strings $(WERROR)
@@ -70,6 +75,12 @@ BENCH_SOURCES   := $(filter-out $(BENCH_PARTS),$(sort $(wildcard test/bench/*.c)
 # Everything of the tool but its main.
 TOOL_PARTS      := $(filter-out examples/tgrmoe/main.c,$(TOOL_SOURCES))
 
+# What test programs link has its assertions on (src/base/assert.h), what is installed has none. Builds in folders of
+# their own are for finding faults, and have them everywhere.
+ASSERTIONS := $(if $(VARIANT),-DTGR_ASSERTIONS)
+$(BUILD)/obj/checked/% $(BUILD)/obj/test/%: ASSERTIONS := -DTGR_ASSERTIONS
+$(BUILD)/obj/test/bench/%: ASSERTIONS := $(ASSERTIONS)
+
 # Only the tool, and what looks at its parts, sees the tool's headers.
 $(BUILD)/obj/examples/tgrmoe/%.o: TOOL_INCLUDE := -Iexamples/tgrmoe
 
@@ -83,38 +94,48 @@ BENCHES  := $(patsubst test/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
 SONAME := libtgrmoe.so.$(MAJOR)
 SHARED := $(LIBOUT)/libtgrmoe.so.$(VERSION)
 STATIC := $(LIBOUT)/libtgrmoe.a
+CHECKED := $(if $(VARIANT),$(STATIC),$(BUILD)/checked/libtgrmoe.a)
 TOOL   := $(BUILD)/examples/tgrmoe
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all lib check check-slow demo compare install uninstall lint format docs bench bench-peer valgrind fuzz goldens clean FORCE
+.PHONY: all lib help debug tests check test ci check-slow valgrind fuzz lint format goldens docs demo compare bench bench-peer
+.PHONY: install uninstall clean FORCE
 
 all: lib $(TOOL) $(EXAMPLES) $(BUILD)/tgrmoe.pc
 lib: $(SHARED) $(STATIC)
 
-# check, demo and compare install what is missing first, and start make again.
-ifneq ($(filter-out check demo compare clean uninstall format,$(or $(MAKECMDGOALS),all)),)
+# The list above, without the licence.
+help:
+	@sed -n '/^$$/q; /^# SPDX/d; s/^#  \{0,1\}//p' Makefile
+
+# These need no BLIS, or install what is missing first and start make again.
+ifneq ($(filter-out help check test ci lint demo compare clean uninstall format,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(BLIS_CFLAGS),)
 $(error blis.h was not found: install libblis-pthread-dev, or set BLIS_CFLAGS and BLIS_LIBS)
 endif
 endif
 
-# Objects are built anew when the compiler or a flag changes.
+# Objects are built again when the compiler or a flag changes.
+ALL_FLAGS = $(CC) $(CXX) $(LIB_CFLAGS) $(foreach v,$(sort $(filter ISA_%,$(.VARIABLES))),$($(v))) $(CXXFLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CXX) $(LIB_CFLAGS) $(CXXFLAGS)' | cmp -s - $@ || echo '$(CC) $(CXX) $(LIB_CFLAGS) $(CXXFLAGS)' > $@
-
-include src/kernels/isa.mk
+	@echo '$(ALL_FLAGS)' | cmp -s - $@ || echo '$(ALL_FLAGS)' > $@
 
 # BLIS's header does not say which version it is of; the library does. To build for another machine, give BLIS_VERSION.
 BLIS_VERSION ?= $(shell $(CC) $(BLIS_CFLAGS) scripts/blis_version.c $(BLIS_LIBS) -lm -pthread -o $(BUILD)/blis_version && \
     $(BUILD)/blis_version)
-$(BUILD)/obj/src/kernels/gemm_blis.o: CPPFLAGS += $(BLIS_VERSION:%=-DTGR_BLIS_VERSION='"%"')
+%/gemm_blis.o: private CPPFLAGS += $(BLIS_VERSION:%=-DTGR_BLIS_VERSION='"%"')
 
-$(BUILD)/obj/src/%.o: src/%.c $(BUILD)/flags
+define COMPILE_LIBRARY
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LIB_CFLAGS) $(ISA) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(LIB_CFLAGS) $(ASSERTIONS) $(call isa_of,$<) -MMD -MP -c $< -o $@
+endef
+$(BUILD)/obj/src/%.o: src/%.c $(BUILD)/flags
+	$(COMPILE_LIBRARY)
+$(BUILD)/obj/checked/src/%.o: src/%.c $(BUILD)/flags
+	$(COMPILE_LIBRARY)
 
 $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/flags
 	$(call say,CC)
@@ -129,7 +150,7 @@ $(BUILD)/obj/examples/%.o: examples/%.cpp $(BUILD)/flags
 $(BUILD)/obj/test/%.o: test/%.c $(BUILD)/flags
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(TEST_CFLAGS) $(ASSERTIONS) -MMD -MP -c $< -o $@
 
 $(SHARED): $(LIB_OBJECTS) lib/libtgrmoe.map
 	$(call say,LD)
@@ -140,10 +161,12 @@ $(SHARED): $(LIB_OBJECTS) lib/libtgrmoe.map
 	$(Q)ln -sf $(SONAME) $(LIBOUT)/libtgrmoe.so
 
 $(STATIC): $(LIB_OBJECTS)
+$(BUILD)/checked/libtgrmoe.a: $(LIB_SOURCES:%.c=$(BUILD)/obj/checked/%.o)
+$(sort $(STATIC) $(CHECKED)):
 	$(call say,AR)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@
-	$(Q)$(AR) rcs $@ $(LIB_OBJECTS)
+	$(Q)$(AR) rcs $@ $^
 
 # The sanitizers' runtimes must be linked into the program itself, which a static library makes sure of.
 $(TOOL): $(TOOL_OBJECTS) $(STATIC)
@@ -156,10 +179,10 @@ $(EXAMPLES): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(STATIC)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(SANITIZER) $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
 
-$(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(BUILD)/obj/test/golden/golden.o $(STATIC)
+$(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(BUILD)/obj/test/golden/golden.o $(CHECKED)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) -lcmocka $(LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(CHECKED) -lcmocka $(LIBS) $(TEST_LIBS)
 
 # Parts of the tool are tested from inside.
 TOOL_TESTS := $(patsubst %,$(BUILD)/test/test_%,data images images_folder images_prefetch images_corpus augment augment_random augment_recipe)
@@ -182,21 +205,29 @@ $(BUILD)/tgrmoe.pc: pkgconfig/tgrmoe.pc.in include/tgrmoe/common.h FORCE
 	@sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	     -e 's|@LIBS_PRIVATE@|$(LIBS)|' $< > $@
 
-tests: all $(TESTS) $(BENCHES)
-.PHONY: tests
+# Of a program that is tested alone, nothing else is built; scripts run the tool, the examples and the benchmarks.
+CHOSEN  := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard $(TEST:%=test/%.c)))
+SCRIPTS := $(wildcard $(TEST:%=test/%.sh) $(filter %.sh,$(TEST:%=test/%)))
+tests: $(if $(TEST),$(CHOSEN) $(if $(SCRIPTS),all $(BENCHES)),all $(TESTS) $(BENCHES))
 
 # The recipe starts make again, because what was missing a moment ago decides how things are built.
-check:
-	@sh scripts/ensure-packages.sh check
+check ci:
+	@sh scripts/ensure-packages.sh check $(if $(filter ci,$@),lint)
 	$(MAKE) --no-print-directory -j$$(nproc) tests
-	@BUILD=$(BUILD) LIBOUT=$(LIBOUT) SANITIZE=$(SANITIZE) CC="$(CC)" CXX="$(CXX)" sh test/run.sh
+	@BUILD=$(BUILD) LIBOUT=$(LIBOUT) SANITIZE=$(SANITIZE) DEBUG=$(DEBUG) TEST="$(TEST)" LINTED=$(filter ci,$@) CC="$(CC)" CXX="$(CXX)" \
+	    sh test/run.sh
+
+test: check
+
+debug:
+	$(MAKE) --no-print-directory DEBUG=1 all
 
 check-slow:
 	sh scripts/ensure-packages.sh slow
 	BUILD=$(BUILD) sh test/slow.sh
 
 valgrind: tests
-	BUILD=$(BUILD) LIBOUT=$(LIBOUT) WRAPPER="valgrind -q --fair-sched=yes --error-exitcode=99 --leak-check=full" sh test/run.sh
+	BUILD=$(BUILD) LIBOUT=$(LIBOUT) TEST="$(TEST)" WRAPPER="valgrind -q --fair-sched=yes --error-exitcode=99 --leak-check=full" sh test/run.sh
 
 demo:
 	sh examples/demo.sh
@@ -217,16 +248,16 @@ goldens:
 fuzz:
 	$(MAKE) -C test/fuzz run
 
-FORMATTED = $(shell git ls-files '*.c' '*.h' '*.cpp')
 format:
-	clang-format -i $(FORMATTED)
+	find include src examples test scripts \( -name '*.[ch]' -o -name '*.cpp' \) -exec clang-format -i {} +
 
-lint: lib
-	@clang-format --dry-run -Werror $(FORMATTED)
-	clang-tidy --quiet --warnings-as-errors='*' $(LIB_SOURCES) $(TOOL_SOURCES) -- -std=c11 -Iinclude -Isrc -Iexamples/tgrmoe -D_GNU_SOURCE $(BLIS_CFLAGS) \
-	    $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
-	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
-	    --suppress=missingIncludeSystem -Iinclude -Isrc -Iexamples/tgrmoe $(LIB_SOURCES) $(TOOL_SOURCES)
+lint:
+	@sh scripts/ensure-packages.sh build lint
+	@CC="$(CC)" CXX="$(CXX)" sh scripts/lint.sh
+
+# What make would run if nothing were built.
+compile_commands.json: FORCE
+	@$(MAKE) --no-print-directory -nBj1 V=1 all $(TESTS) $(BENCHES) | awk -v folder='$(CURDIR)' -f scripts/compile_commands.awk > $@
 
 docs: all
 	$(TOOL) options --markdown > docs/options.md
@@ -249,7 +280,10 @@ uninstall:
 	for page in README.md CHANGELOG.md LICENSE docs/*.md; do rm -f $(DESTDIR)$(DOCDIR)/$$(basename $$page); done
 	-rmdir $(DESTDIR)$(INCLUDEDIR)/tgrmoe $(DESTDIR)$(DOCDIR) 2>/dev/null
 
+print-%:
+	@echo '$($*)'
+
 clean:
-	rm -rf build build-* lib/*.so* lib/*.a docs/reference
+	rm -rf build build-* lib/*.so* lib/*.a docs/reference compile_commands.json
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

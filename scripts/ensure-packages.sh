@@ -4,20 +4,22 @@
 # Installs the Debian packages that are missing, after naming them: as root, or with sudo. On another system it prints
 # what to install; it stops there if the programs and headers themselves are missing too.
 #
-#   scripts/ensure-packages.sh build|check|slow|demo|PACKAGE...
+#   scripts/ensure-packages.sh build|check|lint|slow|demo|PACKAGE...
 set -eu
 
 BUILD="gcc make pkg-config libc6-dev libblis-pthread-dev zlib1g-dev libcjson-dev libjpeg-dev libpng-dev"
 CHECK="$BUILD g++ binutils libcmocka-dev"
+LINT="clang-format clang-tidy cppcheck shellcheck"
 DEMO="$BUILD dataset-fashion-mnist"
 
-[ $# -gt 0 ] || { echo "usage: $0 build|check|slow|demo|PACKAGE..." >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: $0 build|check|lint|slow|demo|PACKAGE..." >&2; exit 2; }
 
 wanted=
 for argument in "$@"; do
     case $argument in
         build) wanted="$wanted $BUILD" ;;
         check) wanted="$wanted $CHECK" ;;
+        lint) wanted="$wanted $LINT" ;;
         slow) wanted="$wanted $CHECK $DEMO" ;;
         demo) wanted="$wanted $DEMO" ;;
         -*) echo "$0: there is no option $argument" >&2; exit 2 ;;

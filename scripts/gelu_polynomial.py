@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Prints the polynomials of src/kernels/vector_gelu.h and how far they are from the truth. Needs numpy.
+"""Prints the polynomials of src/kernels/vector/gelu.h and how far they are from the truth. Needs numpy.
 
 With t = x / BOUND, cut at -1 and 1, u = 1 - t^2 and v = u - 1/2, GELU's normal distribution and GELU's slope are both
 1/2 + t (1/2 + u R(v)): odd about 1/2, and exactly 0 and 1 where t is cut. R is the polynomial whose largest error is

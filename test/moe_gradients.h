@@ -55,17 +55,17 @@ static inline double test_layer_loss(test_layer *layer) {
     double loss = 0;
     assert_status(TGR_OK, tgr_moe_forward(layer->moe, TGR_TRAIN, layer->x, layer->tokens, layer->y));
     for (int64_t i = 0; i < layer->tokens * layer->dim; i++) loss += (double)layer->y[i] * (double)layer->weights[i];
-    for (int64_t i = 0; i < layer->routing->term_count; i++) loss += layer->routing->terms[i].value;
+    for (int64_t i = 0; i < layer->routing->losses.term_count; i++) loss += layer->routing->losses.terms[i].value;
     return loss;
 }
 
 /* Who computes what: the loss jumps where this changes. */
 static inline uint64_t test_layer_hash(const test_layer *layer) {
     uint64_t hash = 14695981039346656037u;
-    for (int64_t s = 0; s < layer->routing->slots; s++)
-        hash = (hash ^ (uint64_t)layer->routing->token_of_slot[s]) * 1099511628211u;
-    for (int64_t e = 0; e < layer->routing->options.experts; e++)
-        hash = (hash ^ (uint64_t)layer->routing->load[e]) * 1099511628211u;
+    for (int64_t s = 0; s < layer->routing->slots.count; s++)
+        hash = (hash ^ (uint64_t)layer->routing->slots.token_of_slot[s]) * 1099511628211u;
+    for (int64_t e = 0; e < layer->routing->experts; e++)
+        hash = (hash ^ (uint64_t)layer->routing->slots.load[e]) * 1099511628211u;
     return hash;
 }
 

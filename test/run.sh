@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Runs every test program and script, each printing TAP, and closes with "N passed, N failed".
 # BUILD: the build folder. LIBOUT: where the libraries are. WRAPPER: put before each test program (valgrind).
+# TEST: patterns of the tests to run; without it all. LINTED: not empty runs scripts/lint.sh, too.
 BUILD=${BUILD:-build}
 export BUILD LIBOUT="${LIBOUT:-lib}"
 # A build of our own may not lead the dynamic linker to an installed library.
@@ -35,13 +36,35 @@ run() {
     failed=$((failed + bad))
 }
 
-for program in "$BUILD"/test/test_*; do
-    case $program in *.*) continue ;; esac
+# chosen NAME [NAME]: one of the names fits one of the patterns in TEST.
+chosen() {
+    [ -n "$TEST" ] || return 0
+    for name in "$@"; do
+        # A pattern is not to be taken for names of files.
+        set -f
+        for pattern in $TEST; do
+            # shellcheck disable=SC2254
+            case $name in $pattern) set +f && return 0 ;; esac
+        done
+        set +f
+    done
+    return 1
+}
+
+# By the sources: the build folder may still hold a program whose source is gone.
+for source in test/test_*.c; do
+    name=$(basename "$source" .c)
     # shellcheck disable=SC2086
-    run "$(basename "$program")" $WRAPPER "$program"
+    if chosen "$name"; then run "$name" $WRAPPER "$BUILD/test/$name"; fi
 done
 for script in test/test_*.sh; do
-    [ -n "$WRAPPER" ] || run "$(basename "$script")" sh "$script"
+    name=$(basename "$script")
+    if [ -z "$WRAPPER" ] && chosen "$name" "${name%.sh}"; then run "$name" sh "$script"; fi
 done
+[ -z "$LINTED" ] || run lint sh scripts/lint.sh
+if [ $((passed + failed)) -eq 0 ]; then
+    echo "no test is called $TEST" >&2
+    exit 2
+fi
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

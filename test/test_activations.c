@@ -56,25 +56,19 @@ static void test_gelu(void **state) {
             int64_t count = some_columns[n];
             guarded x = guarded_make(&random, count, -14, 14), y = guarded_make(&random, count, 0, 0);
             guarded dy = guarded_make(&random, count, -2, 2), dx = guarded_make(&random, count, 0, 0);
-            guarded y_again = guarded_make(&random, count, 0, 0), dx_again = guarded_make(&random, count, 0, 0);
+            guarded y_again = guarded_make(&random, count, 0, 0);
             kernels->gelu(count, x.data, y.data);
             check_gelu(kernels->name, x.data, y.data, count);
-            kernels->gelu_backward(count, x.data, dy.data, dx.data);
+            kernels->gelu_backward(count, x.data, dy.data, y_again.data, dx.data);
             check_gelu_slope(kernels->name, x.data, dy.data, dx.data, count);
-            kernels->gelu_again_backward(count, x.data, dy.data, y_again.data, dx_again.data);
             assert_same_bytes(y_again.data, y.data, (size_t)count * sizeof(float));
-            assert_same_bytes(dx_again.data, dx.data, (size_t)count * sizeof(float));
             memcpy(y_again.data, x.data, (size_t)count * sizeof(float));
-            memcpy(dx_again.data, dy.data, (size_t)count * sizeof(float));
-            kernels->gelu_again_backward(count, y_again.data, dx_again.data, y_again.data, dx_again.data);
+            kernels->gelu_backward(count, y_again.data, dy.data, y_again.data, dy.data);
             assert_same_bytes(y_again.data, y.data, (size_t)count * sizeof(float));
-            assert_same_bytes(dx_again.data, dx.data, (size_t)count * sizeof(float));
-            kernels->gelu_backward(count, x.data, dy.data, dy.data);
             assert_same_bytes(dy.data, dx.data, (size_t)count * sizeof(float));
             kernels->gelu(count, x.data, x.data);
             assert_same_bytes(x.data, y.data, (size_t)count * sizeof(float));
-            guarded_free(x), guarded_free(y), guarded_free(dy), guarded_free(dx);
-            guarded_free(y_again), guarded_free(dx_again);
+            guarded_free(x), guarded_free(y), guarded_free(dy), guarded_free(dx), guarded_free(y_again);
         }
     }
 }
@@ -88,12 +82,12 @@ static void test_gelu_sweep(void **state) {
     FOR_EACH_KERNELS(kernels) {
         for (double start = -8; start < 8; start += COUNT * 2e-5) {
             for (int i = 0; i < COUNT; i++) x[i] = (float)(start + 2e-5 * i);
-            kernels->gelu_again_backward(COUNT, x, ones, y, dx);
+            kernels->gelu_backward(COUNT, x, ones, y, dx);
             check_gelu(kernels->name, x, y, COUNT);
             check_gelu_slope(kernels->name, x, ones, dx, COUNT);
         }
         for (int i = 0; i < COUNT; i++) x[i] = (i % 2 ? -1.0f : 1.0f) * ldexpf(1.0f + (float)i / COUNT, i / 16 - 128);
-        kernels->gelu_again_backward(COUNT, x, ones, y, dx);
+        kernels->gelu_backward(COUNT, x, ones, y, dx);
         check_gelu(kernels->name, x, y, COUNT);
         check_gelu_slope(kernels->name, x, ones, dx, COUNT);
     }
@@ -105,8 +99,8 @@ static void test_gelu_slope(void **state) {
     FOR_EACH_KERNELS(kernels) {
         for (float x = -6.0f; x < 6.0f; x += 0.0173f) {
             const float one = 1.0f;
-            float dx;
-            kernels->gelu_backward(1, &x, &one, &dx);
+            float y, dx;
+            kernels->gelu_backward(1, &x, &one, &y, &dx);
             assert_close(dx, (gelu((double)x + 1e-5) - gelu((double)x - 1e-5)) / 2e-5, 1e-6);
         }
     }
@@ -120,13 +114,14 @@ static void test_gelu_special(void **state) {
         for (int s = 0; s < SPECIAL_COUNT; s++) {
             for (int64_t place = 5; place <= 35; place += 30) {
                 guarded x = guarded_make(&random, 36, -1, 1), y = guarded_make(&random, 36, 0, 0);
-                guarded ones = guarded_make(&random, 36, 1, 1);
+                guarded ones = guarded_make(&random, 36, 1, 1), dx = guarded_make(&random, 36, 0, 0);
                 x.data[place] = special_values[s];
                 kernels->gelu(36, x.data, y.data);
                 check_gelu(kernels->name, x.data, y.data, 36);
-                kernels->gelu_backward(36, x.data, ones.data, y.data);
-                check_gelu_slope(kernels->name, x.data, ones.data, y.data, 36);
-                guarded_free(x), guarded_free(y), guarded_free(ones);
+                kernels->gelu_backward(36, x.data, ones.data, y.data, dx.data);
+                check_gelu(kernels->name, x.data, y.data, 36);
+                check_gelu_slope(kernels->name, x.data, ones.data, dx.data, 36);
+                guarded_free(x), guarded_free(y), guarded_free(ones), guarded_free(dx);
             }
         }
     }
@@ -140,14 +135,14 @@ static void test_gelu_place(void **state) {
         float x[77], y[77], dx[77], dy[77];
         test_random_fill(&random, x, 77, -6, 6);
         test_random_fill(&random, dy, 77, -1, 1);
-        kernels->gelu(77, x, y);
-        kernels->gelu_backward(77, x, dy, dx);
+        kernels->gelu_backward(77, x, dy, y, dx);
         for (int i = 0; i < 77; i++) {
-            float alone;
-            kernels->gelu(1, x + i, &alone);
-            assert_same_bytes(&alone, y + i, sizeof alone);
-            kernels->gelu_backward(1, x + i, dy + i, &alone);
-            assert_same_bytes(&alone, dx + i, sizeof alone);
+            float y_alone, dx_alone;
+            kernels->gelu(1, x + i, &y_alone);
+            assert_same_bytes(&y_alone, y + i, sizeof y_alone);
+            kernels->gelu_backward(1, x + i, dy + i, &y_alone, &dx_alone);
+            assert_same_bytes(&y_alone, y + i, sizeof y_alone);
+            assert_same_bytes(&dx_alone, dx + i, sizeof dx_alone);
         }
     }
 }

@@ -8,6 +8,8 @@
 #include <zlib.h>
 
 #include "augment/mix.h"
+#include "augment/augment.h"
+#include "augment/notation.h"
 #include "augment/policy.h"
 #include "failure.h"
 #include "golden/golden.h"

@@ -11,6 +11,7 @@
 #include "augment/crop.h"
 #include "augment/erase.h"
 #include "augment/mix.h"
+#include "augment/notation.h"
 #include "augment/policy.h"
 #include "base/random.h"
 #include "golden/golden.h"

@@ -10,8 +10,11 @@
 #include <zlib.h>
 
 #include "augment/mix.h"
-#include "augment/policy.h"
+#include "augment/erase.h"
+#include "augment/notation.h"
+#include "augment/presets.h"
 #include "batches/reader.h"
+#include "batches/training_order.h"
 #include "failure.h"
 #include "run/augmentation.h"
 

@@ -251,17 +251,17 @@ static void training_balances_and_evaluation_does_not(void **state) {
         int64_t best_ones = 0, balanced = 1;
         assert_status(TGR_OK, tgr_moe_forward(layer.moe, mode, layer.x, 43, layer.y));
         for (int64_t t = 0; t < 43; t++) {
-            const float *scores = r->logits + t * 5;
+            const float *scores = r->scores.logits + t * 5;
             int64_t best = 0;
             for (int64_t e = 1; e < 5; e++) best = scores[e] > scores[best] ? e : best;
-            best_ones += r->choices[t] == best;
-            assert_true(r->kept[t]);
-            assert_close(r->gates[t], 1 / (1 + exp(-(double)scores[r->choices[t]])), 1e-7);
+            best_ones += r->choices.experts[t] == best;
+            assert_true(r->slots.kept[t]);
+            assert_close(r->choices.gates[t], 1 / (1 + exp(-(double)scores[r->choices.experts[t]])), 1e-7);
         }
-        for (int64_t e = 0; e < 5; e++) balanced &= r->load[e] == 8 || r->load[e] == 9;
+        for (int64_t e = 0; e < 5; e++) balanced &= r->slots.load[e] == 8 || r->slots.load[e] == 9;
         assert_int_equal(balanced, mode == TGR_TRAIN);
         assert_int_equal(best_ones == 43, mode == TGR_EVAL);
-        assert_int_equal(r->term_count, 0);
+        assert_int_equal(r->losses.term_count, 0);
     }
     test_layer_end(&layer);
 }
@@ -275,7 +275,7 @@ static void gradients_equal_differences(void **state) {
     assert_int_equal(layer.parameters->tensor_count, 9);
     test_layer_loss(&layer);
     assert_status(TGR_OK, tgr_moe_backward(layer.moe, layer.weights, layer.x_gradient));
-    assert_int_equal(layer.routing->slots, 3);
+    assert_int_equal(layer.routing->slots.count, 3);
     test_layer_end(&layer);
 }
 

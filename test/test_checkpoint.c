@@ -287,7 +287,7 @@ static void test_other_backbone_is_refused(void **state) {
     assert_status(TGR_OK, tgr_teacher_create(&teacher, backbone, t.student));
     tgr_checkpoint *checkpoint = make(t.context);
     assert_status(TGR_OK, tgr_checkpoint_add_teacher(checkpoint, "teacher", teacher));
-    assert_fails(TGR_ERROR_FILE_MISMATCH, "another backbone", tgr_checkpoint_load(checkpoint, path));
+    assert_fails(TGR_ERROR_FILE_MISMATCH, "a different backbone", tgr_checkpoint_load(checkpoint, path));
     tgr_checkpoint_free(checkpoint);
     tgr_teacher_free(teacher);
     tgr_model_free(backbone);

@@ -121,8 +121,8 @@ static void test_foreign_files(void **state) {
     subject s;
     set_up(&s);
     check_bytes(&s, TGR_ERROR_FILE_TRUNCATED, "has 0 bytes", "", 0);
-    check_bytes(&s, TGR_ERROR_FILE_FOREIGN, "no checkpoint", "\x89PNG\r\n\x1a\n____________", 20);
-    check_bytes(&s, TGR_ERROR_FILE_FOREIGN, "no checkpoint", "#", 1);
+    check_bytes(&s, TGR_ERROR_FILE_FOREIGN, "not a checkpoint", "\x89PNG\r\n\x1a\n____________", 20);
+    check_bytes(&s, TGR_ERROR_FILE_FOREIGN, "not a checkpoint", "#", 1);
     unsigned char *bytes = s.sound.bytes;
 
     bytes[0] &= 0x7F; /* as over a 7-bit line */
@@ -147,12 +147,13 @@ static void test_what_is_no_file(void **state) {
     set_up(&s);
     assert_int_equal(missing_file_status(s.context), TGR_ERROR_FILE);
     assert_fails(TGR_ERROR_FILE, "No such file", tgr_checkpoint_load(s.checkpoint, ""));
-    assert_fails(TGR_ERROR_FILE, "no regular file", tgr_checkpoint_load(s.checkpoint, "/"));
-    assert_fails(TGR_ERROR_FILE, "no regular file", tgr_checkpoint_load(s.checkpoint, "/dev/null"));
+    assert_fails(TGR_ERROR_FILE, "not a regular file", tgr_checkpoint_load(s.checkpoint, "/"));
+    assert_fails(TGR_ERROR_FILE, "not a regular file", tgr_checkpoint_load(s.checkpoint, "/dev/null"));
     unlink(s.path);
     assert_int_equal(mkfifo(s.path, 0600), 0);
-    assert_fails(TGR_ERROR_FILE, "no regular file", tgr_checkpoint_load(s.checkpoint, s.path)); /* and does not wait */
-    assert_fails(TGR_ERROR_FILE, "no regular file", tgr_checkpoint_save(s.checkpoint, s.path));
+    assert_fails(TGR_ERROR_FILE, "not a regular file",
+                 tgr_checkpoint_load(s.checkpoint, s.path)); /* and does not wait */
+    assert_fails(TGR_ERROR_FILE, "not a regular file", tgr_checkpoint_save(s.checkpoint, s.path));
     unlink(s.path);
     test_file_write(s.path, s.sound.bytes, s.sound.size);
     if (geteuid() != 0) {
@@ -197,7 +198,7 @@ static void test_hostile_sizes(void **state) {
     check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, "does not fit", bad, payload, 300);
     bad = plain;
     bad.raw_bytes = 301;
-    check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, "not that of its shape", bad, payload, 300);
+    check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, "does not match its shape", bad, payload, 300);
     bad = plain;
     bad.stored_bytes = 299;
     check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, "not compressed", bad, payload, 299);
@@ -243,13 +244,13 @@ static void test_hostile_headers(void **state) {
     check_patched(&s, craft, "more than 4 dimensions", 5, 5);
     check_patched(&s, craft, "encoding is unknown", 6, 2);
     check_patched(&s, craft, "must be zero", 7, 1);
-    check_patched(&s, craft, "name does not end", 70, 'x');
+    check_patched(&s, craft, "name is not terminated", 70, 'x');
     check_patched(&s, craft, "characters", 60, ' ');
     check_patched(&s, craft, "characters", 60, 0x80);
     check_patched(&s, craft, "end section", 4, 0);
     tgr_section_header bad = plain;
     memset(bad.name, 'a', sizeof bad.name);
-    check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, "name does not end", bad, payload, 300);
+    check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, "name is not terminated", bad, payload, 300);
     memset(bad.name, 0, sizeof bad.name);
     check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, "name is empty", bad, payload, 300);
     free(craft);
@@ -283,7 +284,7 @@ static void test_hostile_payloads(void **state) {
     const size_t size = compress_zeros(packed, sizeof packed, 300);
     bad.stored_bytes = size + 1;
     packed[size] = 0;
-    check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, "longer than", bad, packed, size + 1);
+    check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, "left over", bad, packed, size + 1);
     for (size_t cut = 1; cut < size; cut++) {
         bad.stored_bytes = cut;
         check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, "", bad, packed, cut);
@@ -322,20 +323,20 @@ static void test_hostile_ends(void **state) {
     const tgr_section_header good = test_craft_end_header(craft);
     tgr_section_header bad = good;
     bad.dims[0]++;
-    check_end(&s, craft, "another number of sections", bad);
+    check_end(&s, craft, "different number of sections", bad);
     bad = good;
     bad.dims[1]++;
-    check_end(&s, craft, "another size", bad);
+    check_end(&s, craft, "different size", bad);
     bad = good;
     bad.crc++;
-    check_end(&s, craft, "exchanged", bad);
+    check_end(&s, craft, "swapped", bad);
     bad = good;
     bad.ndim = 3;
     bad.dims[2] = 1;
-    check_end(&s, craft, "end section holds", bad);
+    check_end(&s, craft, "end section is not empty", bad);
     bad = good;
     bad.stored_bytes = 1;
-    check_end(&s, craft, "end section holds", bad);
+    check_end(&s, craft, "end section is not empty", bad);
     bad = good;
     bad.name[0] = 'a';
     check_end(&s, craft, "has a name", bad);
@@ -349,7 +350,7 @@ static void test_hostile_ends(void **state) {
     test_craft_bytes(craft, "host", payload, 300);
     test_craft_bytes(craft, "host", payload, 300);
     test_craft_end(craft, test_craft_end_header(craft));
-    check_bytes(&s, TGR_ERROR_FILE_CORRUPT, "another section of that name", craft->bytes, craft->size);
+    check_bytes(&s, TGR_ERROR_FILE_CORRUPT, "another section with that name", craft->bytes, craft->size);
     free(craft);
     tear_down(&s);
 }
@@ -402,7 +403,7 @@ static void test_many_sections(void **state) {
     *craft = before;
     test_craft_bytes(craft, "part3", "", 1);
     test_craft_end(craft, test_craft_end_header(craft));
-    check_bytes(&s, TGR_ERROR_FILE_CORRUPT, "another section of that name", craft->bytes, craft->size);
+    check_bytes(&s, TGR_ERROR_FILE_CORRUPT, "another section with that name", craft->bytes, craft->size);
     free(craft);
     tear_down(&s);
 }

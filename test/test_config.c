@@ -436,7 +436,7 @@ static void check_locale(const char *source) {
         assert_status(TGR_OK, tgr_config_set(config, "lr", "0.25"));
         assert_close(tgr_option_f64(config, TGR_OPTION_LR), 0.25, 0);
         assert_fails(TGR_ERROR_RANGE, "number is needed", tgr_config_set(config, "lr", "0,25"));
-        assert_fails(TGR_ERROR_RANGE, "-0.5; allowed are 0 to 0.99", tgr_config_set(config, "drop_path", "-0.5"));
+        assert_fails(TGR_ERROR_RANGE, "-0.5; it must be 0 to 0.99", tgr_config_set(config, "drop_path", "-0.5"));
         tgr_config_free(config);
     }
     setlocale(LC_ALL, "C");

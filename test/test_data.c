@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 #include "batches/batch.h"
-#include "data/dataset.h"
+#include "data/load.h"
 #include "data/shuffle.h"
 #include "failure.h"
 

@@ -288,11 +288,11 @@ static void unselected_logits_have_a_gradient(void **state) {
         double sum = 0, task = 0;
         FOR(i, DIM) task += (double)dy[t * DIM + i] * y[t * DIM + i]; /* Σ_e p_e · ∂L/∂p_e */
         FOR(e, EXPERTS) {
-            double slope_of_p = 0, actual = routing->logits_gradient[t * EXPERTS + e];
+            double slope_of_p = 0, actual = routing->losses.dlogits[t * EXPERTS + e];
             sum += actual;
-            if (e == routing->choices[t]) continue;
+            if (e == routing->choices.experts[t]) continue;
             FOR(i, DIM) slope_of_p += (double)dy[t * DIM + i] * value[e * DIM + i];
-            assert_close(actual, routing->probabilities[t * EXPERTS + e] * (slope_of_p - task), 1e-6);
+            assert_close(actual, routing->scores.probabilities[t * EXPERTS + e] * (slope_of_p - task), 1e-6);
             assert_true(actual != 0);
         }
         assert_close(sum, 0, 1e-6);
@@ -322,9 +322,9 @@ static void first_pass_uses_the_update(void **state) {
     const float *value = tgr_value(parameters, index);
     FOR(i, 6) assert_true(value[i] == 0);
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, 1, y));
-    int64_t chosen = routing->choices[0];
+    int64_t chosen = routing->choices.experts[0];
     FOR(i, 3) {
-        double given = y[i] / routing->gates[0]; /* the other expert's Ê is zero still */
+        double given = y[i] / routing->choices.gates[0]; /* the other expert's Ê is zero still */
         assert_true(given != 0);
         assert_close(value[chosen * 3 + i], 0.25 * given, 1e-6);
         assert_true(value[(1 - chosen) * 3 + i] == 0);
@@ -333,7 +333,7 @@ static void first_pass_uses_the_update(void **state) {
     const char *name;
     assert_status(TGR_OK, tgr_routing_term(routing, 0, &name, &term));
     assert_string_equal(name, "switch");
-    assert_close(term, 0.01 * 2 * routing->gates[0], 1e-8); /* the paper's weight is in force */
+    assert_close(term, 0.01 * 2 * routing->choices.gates[0], 1e-8); /* the paper's weight is in force */
     tgr_config_free(config);
     tgr_moe_free(moe);
     tgr_context_free(context);
@@ -355,9 +355,9 @@ static void what_is_not_updated_is_kept(void **state) {
         assert_status(TGR_OK, tgr_moe_forward(f.moe, TGR_TRAIN, x + round * 6, 2, y));
         FOR(e, 9) {
             size_t row = 6 * sizeof(float);
-            if (routing->load[e] > 0) assert_memory_not_equal(value + e * 6, before + e * 6, row);
-            if (routing->load[e] == 0) assert_same_bytes(value + e * 6, before + e * 6, row);
-            unused += routing->load[e] == 0;
+            if (routing->slots.load[e] > 0) assert_memory_not_equal(value + e * 6, before + e * 6, row);
+            if (routing->slots.load[e] == 0) assert_same_bytes(value + e * 6, before + e * 6, row);
+            unused += routing->slots.load[e] == 0;
         }
         memcpy(everything, f.parameters->values, all);
         assert_status(TGR_OK, tgr_moe_forward(f.moe, TGR_EVAL, x, 100, y));
@@ -450,10 +450,11 @@ static void overflow_is_not_remembered(void **state) {
         FOR(e, 4) {
             size_t row = 4 * sizeof(float);
             FOR(i, 4) assert_true(isfinite(value[e * 4 + i]));
-            if (routing->load[e] > 0 && routing->choices[7] != e)
+            if (routing->slots.load[e] > 0 && routing->choices.experts[7] != e)
                 assert_memory_not_equal(value + e * 4, before + e * 4, row);
         }
-        assert_same_bytes(value + routing->choices[7] * 4, before + routing->choices[7] * 4, 4 * sizeof(float));
+        assert_same_bytes(value + routing->choices.experts[7] * 4, before + routing->choices.experts[7] * 4,
+                          4 * sizeof(float));
         free(x);
         finish(&f);
     }
@@ -519,7 +520,7 @@ static void a_teacher_may_guide(void **state) {
     assert_status(TGR_OK, tgr_moe_guide(f.moe, teacher, 2, NULL));
     assert_status(TGR_OK, tgr_moe_backward(f.moe, zero, NULL));
     FOR(i, TOKENS * EXPERTS)
-    assert_close(routing->logits_gradient[i], 2 * (routing->probabilities[i] - teacher[i]) / TOKENS, 1e-7);
+    assert_close(routing->losses.dlogits[i], 2 * (routing->scores.probabilities[i] - teacher[i]) / TOKENS, 1e-7);
     free(x);
     finish(&f);
 }

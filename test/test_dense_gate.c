@@ -16,31 +16,33 @@ static void check_pass(const test_layer *layer, double temperature, double thres
     double *q = calloc((size_t)count, sizeof *q);
     for (int64_t t = 0; t < layer->tokens; t++) {
         double sum = 0;
-        for (int64_t e = 0; e < EXPERTS; e++) sum += exp((double)r->logits[t * EXPERTS + e] / temperature);
+        for (int64_t e = 0; e < EXPERTS; e++) sum += exp((double)r->scores.logits[t * EXPERTS + e] / temperature);
         for (int64_t e = 0; e < EXPERTS; e++) {
             int64_t better = 0;
-            q[t * EXPERTS + e] = exp((double)r->logits[t * EXPERTS + e] / temperature) / sum;
-            for (int64_t j = 0; j < EXPERTS; j++) better += r->logits[t * EXPERTS + j] > r->logits[t * EXPERTS + e];
-            if (better < 2) assert_int_equal(r->choices[t * 2 + better], e);
+            q[t * EXPERTS + e] = exp((double)r->scores.logits[t * EXPERTS + e] / temperature) / sum;
+            for (int64_t j = 0; j < EXPERTS; j++)
+                better += r->scores.logits[t * EXPERTS + j] > r->scores.logits[t * EXPERTS + e];
+            if (better < 2) assert_int_equal(r->choices.experts[t * 2 + better], e);
             taken[t * EXPERTS + e] = better < 2 || q[t * EXPERTS + e] > threshold;
         }
     }
     for (int64_t e = 0; e < EXPERTS; e++) {
-        assert_int_equal(r->first_slot[e], slot);
+        assert_int_equal(r->slots.first_slot[e], slot);
         for (int64_t t = 0; t < layer->tokens; t++) {
             double total = 0;
             if (!taken[t * EXPERTS + e]) continue;
             for (int64_t j = 0; j < EXPERTS; j++) total += taken[t * EXPERTS + j] ? q[t * EXPERTS + j] : 0;
-            assert_int_equal(r->token_of_slot[slot], t);
-            assert_close(r->gate_of_slot[slot], q[t * EXPERTS + e] / (renormalize ? total : 1), 1e-6);
+            assert_int_equal(r->slots.token_of_slot[slot], t);
+            assert_close(r->slots.gate_of_slot[slot], q[t * EXPERTS + e] / (renormalize ? total : 1), 1e-6);
             for (int64_t k = 0; k < 2; k++)
-                if (r->choices[t * 2 + k] == e) assert_true(r->gates[t * 2 + k] == r->gate_of_slot[slot]);
+                if (r->choices.experts[t * 2 + k] == e)
+                    assert_true(r->choices.gates[t * 2 + k] == r->slots.gate_of_slot[slot]);
             slot++;
         }
-        assert_int_equal(r->load[e], slot - r->first_slot[e]);
+        assert_int_equal(r->slots.load[e], slot - r->slots.first_slot[e]);
     }
-    assert_int_equal(r->slots, slot);
-    for (int64_t i = 0; i < layer->tokens * 2; i++) assert_int_equal(r->kept[i], 1);
+    assert_int_equal(r->slots.count, slot);
+    for (int64_t i = 0; i < layer->tokens * 2; i++) assert_int_equal(r->slots.kept[i], 1);
     free(taken);
     free(q);
 }
@@ -54,10 +56,10 @@ static void dense_training_is_sparse_in_evaluation(void **state) {
     for (int renormalize = 0; renormalize < 2; renormalize++) {
         test_layer layer = test_layer_start(2, renormalize ? DENSE_TRAIN "renormalize=1" : DENSE_TRAIN, TOKENS, DIM);
         forward(&layer, TGR_TRAIN);
-        assert_int_equal(layer.routing->slots, TOKENS * EXPERTS);
+        assert_int_equal(layer.routing->slots.count, TOKENS * EXPERTS);
         check_pass(&layer, 1, -1, renormalize);
         forward(&layer, TGR_EVAL);
-        assert_int_equal(layer.routing->slots, TOKENS * 2);
+        assert_int_equal(layer.routing->slots.count, TOKENS * 2);
         check_pass(&layer, 1, 2, renormalize);
         test_layer_end(&layer);
     }
@@ -100,11 +102,11 @@ static void mutual_information_at_its_ends(void **state) {
         memset(layer.x, 0, 20 * EXPERTS * sizeof *layer.x);
         for (int64_t t = 0; t < 20; t++) layer.x[t * EXPERTS + t % cases[i].apart] = cases[i].certainty;
         forward(&layer, TGR_TRAIN);
-        assert_int_equal(layer.routing->slots, 20 * EXPERTS); /* all of them, even for a p of 0 */
-        assert_int_equal(layer.routing->term_count, 1);
-        assert_string_equal(layer.routing->terms[0].name, "mi");
-        assert_close(layer.routing->terms[0].value, cases[i].expected, 1e-5);
-        for (int64_t j = 0; j < 20 * EXPERTS; j++) assert_true(isfinite(layer.routing->logits_gradient[j]));
+        assert_int_equal(layer.routing->slots.count, 20 * EXPERTS); /* all of them, even for a p of 0 */
+        assert_int_equal(layer.routing->losses.term_count, 1);
+        assert_string_equal(layer.routing->losses.terms[0].name, "mi");
+        assert_close(layer.routing->losses.terms[0].value, cases[i].expected, 1e-5);
+        for (int64_t j = 0; j < 20 * EXPERTS; j++) assert_true(isfinite(layer.routing->losses.dlogits[j]));
     }
     test_layer_end(&layer);
 }
@@ -122,8 +124,8 @@ static void the_temperature_falls_with_the_step(void **state) {
         layer.parameters->step = step;
         forward(&layer, TGR_TRAIN);
         check_pass(&layer, expected, step < 5 ? 0.1 : 2, 0);
-        assert_true(layer.routing->slots < slots || step >= 6);
-        slots = layer.routing->slots;
+        assert_true(layer.routing->slots.count < slots || step >= 6);
+        slots = layer.routing->slots.count;
         if (step >= 5) assert_int_equal(slots, TOKENS * 2);
         forward(&layer, TGR_EVAL); /* as the finished model, at any step */
         check_pass(&layer, 0.5, 2, 0);
@@ -140,9 +142,10 @@ static void losses_read_the_plain_softmax(void **state) {
     test_layer dense = test_layer_start(1, DENSE_TRAIN "z_weight=0.3 importance_weight=0.2 mi_weight=0", TOKENS, DIM);
     forward(&evomoe, TGR_TRAIN);
     forward(&dense, TGR_TRAIN);
-    assert_int_equal(evomoe.routing->term_count, 2);
-    assert_int_equal(dense.routing->term_count, 2);
-    for (int i = 0; i < 2; i++) assert_close(evomoe.routing->terms[i].value, dense.routing->terms[i].value, 1e-9);
+    assert_int_equal(evomoe.routing->losses.term_count, 2);
+    assert_int_equal(dense.routing->losses.term_count, 2);
+    for (int i = 0; i < 2; i++)
+        assert_close(evomoe.routing->losses.terms[i].value, dense.routing->losses.terms[i].value, 1e-9);
     test_layer_end(&evomoe);
     test_layer_end(&dense);
 }
@@ -196,7 +199,7 @@ static void senseless_logits_are_safe(void **state) {
         for (int64_t j = 0; j < TOKENS * DIM; j++) layer.x[j] = awkward[j * 7 / 3 % 5];
         assert_status(TGR_OK, tgr_moe_forward(layer.moe, TGR_TRAIN, layer.x, TOKENS, layer.y));
         assert_status(TGR_OK, tgr_moe_backward(layer.moe, layer.weights, layer.x_gradient));
-        assert_true(layer.routing->slots >= TOKENS * 2 && layer.routing->slots <= TOKENS * EXPERTS);
+        assert_true(layer.routing->slots.count >= TOKENS * 2 && layer.routing->slots.count <= TOKENS * EXPERTS);
         test_layer_end(&layer);
     }
 }

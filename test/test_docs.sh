@@ -24,7 +24,7 @@ check $? "the README's host program learns (loss $first to $last)"
 check $? "docs/options.md is what the option table says"
 
 for page in README.md docs/*.md; do
-    for target in $(grep -o '](\([^)#]*\)' "$page" | sed 's/](//' | grep -v '^http'); do
+    grep -o '](\([^)#]*\)' "$page" | sed 's/](//' | grep -v '^http' | while read -r target; do
         [ -e "$(dirname "$page")/$target" ] || echo "# $page: $target" >>"$folder/dead"
     done
 done

@@ -256,7 +256,7 @@ static void refused_files_describe_no_model(void **state) {
         const char *text;
     } cases[] = {
         {{.name = "patch_embed.proj.weight", .drop = 1},
-         "no 'patch_embed.proj.weight': it holds no vision transformer"},
+         "no 'patch_embed.proj.weight': it does not hold a vision transformer"},
         {{.name = "patch_embed.proj.weight", .ndim = 2, .dims = {12, 32}}, "[12, 32]; 4 dimensions"},
         {{.name = "patch_embed.proj.weight", .ndim = 4, .dims = {12, 2, 2, 8}}, "the patches must be square"},
         {{.name = "pos_embed", .drop = 1}, "no 'pos_embed'"},
@@ -275,7 +275,7 @@ static void refused_files_describe_no_model(void **state) {
                    "\"tgrmoe.heads\":\"1\""},
          "65000"},
         {{.texts = "\"tgrmoe.method\":\"dense\",\"tgrmoe.embed_dim\":\"7\",\"tgrmoe.heads\":\"2\""},
-         "the file describes no model that can be: "},
+         "the file does not describe a valid model: "},
     };
     tgr_context *context = test_context(1, 1);
     tgr_model *source = test_model(context, distilled);

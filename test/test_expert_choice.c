@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "layer_support.h"
+#include "routing/handles/standalone.h"
+#include "routing/inside.h"
 #include "tgrmoe/measure.h"
 
 /* How many tokens are better for the expert than this one; NaN is the worst. */
@@ -19,31 +21,31 @@ static int64_t tokens_before(const float *p, int64_t tokens, int64_t experts, in
 
 /* Each expert has exactly `capacity` tokens, the best, ascending; each token the right top-1. */
 static void check_selection(const tgr_routing *r, int64_t capacity) {
-    const int64_t tokens = r->tokens, experts = r->options.experts;
+    const int64_t tokens = r->tokens, experts = r->experts;
     uint8_t *taken = calloc((size_t)(tokens * experts), 1);
     FOR(e, experts) {
-        int64_t slot = r->first_slot[e];
-        assert_int_equal(r->load[e], capacity);
-        assert_int_equal(r->first_slot[e + 1] - slot, capacity);
+        int64_t slot = r->slots.first_slot[e];
+        assert_int_equal(r->slots.load[e], capacity);
+        assert_int_equal(r->slots.first_slot[e + 1] - slot, capacity);
         FOR(t, tokens) {
-            if (tokens_before(r->probabilities + e, tokens, experts, t) >= capacity) continue;
+            if (tokens_before(r->scores.probabilities + e, tokens, experts, t) >= capacity) continue;
             taken[t * experts + e] = 1;
-            assert_int_equal(r->token_of_slot[slot], t);
-            assert_same_bytes(&r->gate_of_slot[slot], &r->probabilities[t * experts + e], sizeof(float));
+            assert_int_equal(r->slots.token_of_slot[slot], t);
+            assert_same_bytes(&r->slots.gate_of_slot[slot], &r->scores.probabilities[t * experts + e], sizeof(float));
             slot++;
         }
-        assert_int_equal(slot, r->first_slot[e + 1]);
+        assert_int_equal(slot, r->slots.first_slot[e + 1]);
     }
     FOR(t, tokens) {
         int64_t best = -1, best_taken = -1;
-        const float *p = r->probabilities + t * experts;
+        const float *p = r->scores.probabilities + t * experts;
         FOR(e, experts) {
             if (best < 0 || p[e] > p[best]) best = e;
             if (taken[t * experts + e] && (best_taken < 0 || p[e] > p[best_taken])) best_taken = e;
         }
-        assert_int_equal(r->kept[t], best_taken >= 0);
-        assert_int_equal(r->choices[t], best_taken >= 0 ? best_taken : best);
-        assert_same_bytes(&r->gates[t], &p[r->choices[t]], sizeof(float));
+        assert_int_equal(r->slots.kept[t], best_taken >= 0);
+        assert_int_equal(r->choices.experts[t], best_taken >= 0 ? best_taken : best);
+        assert_same_bytes(&r->choices.gates[t], &p[r->choices.experts[t]], sizeof(float));
     }
     free(taken);
 }
@@ -123,9 +125,9 @@ static double loss_of(test_layer *layer) {
         FOR(e, experts) {
             const double p = exp(logits[e]) / total, share = teacher[t * experts + e];
             loss += guide_weight * share * log(share / p) / (double)tokens;
-            for (int64_t slot = r->first_slot[e]; slot < r->first_slot[e + 1]; slot++) {
-                if (r->token_of_slot[slot] != t) continue;
-                const double gate = task_gradient ? p : r->gate_of_slot[slot];
+            for (int64_t slot = r->slots.first_slot[e]; slot < r->slots.first_slot[e + 1]; slot++) {
+                if (r->slots.token_of_slot[slot] != t) continue;
+                const double gate = task_gradient ? p : r->slots.gate_of_slot[slot];
                 test_layer_expert(layer, e, x + t * dim, y);
                 FOR(i, dim) loss += gate * y[i] * layer->y_gradient[t * dim + i];
             }
@@ -215,11 +217,10 @@ static void bad_options_are_refused(void **state) {
     assert_fails(TGR_ERROR_UNSUPPORTED, "without experts", tgr_router_create(&router, context, config, 8));
     tgr_moe *moe = test_moe(context, "method=expert-choice", 8);
     float x[8] = {0}, y[8];
-    const tgr_routing *routing;
+    const tgr_layer_router *inside = &moe->inside.layer->router;
     assert_fails(TGR_ERROR_OVERFLOW, "'tokens'", tgr_moe_forward(moe, TGR_EVAL, x, INT64_MAX, y));
-    assert_status(TGR_OK, tgr_moe_routing(moe, &routing));
-    assert_int_equal(tgr_routing_most_slots(routing, TGR_TRAIN, 17), 24);
-    assert_true(tgr_routing_most_slots(routing, TGR_TRAIN, INT64_MAX) < 0);
+    assert_int_equal(tgr_layer_router_most_slots(inside, TGR_TRAIN, 17), 24);
+    assert_true(tgr_layer_router_most_slots(inside, TGR_TRAIN, INT64_MAX) < 0);
     tgr_moe_free(moe);
     tgr_config_free(config);
     tgr_context_free(context);

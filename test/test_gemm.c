@@ -12,8 +12,8 @@
 
 #include "base/context.h"
 #include "kernels/gemm.h"
-#include "kernels/gemm_variants.h"
 #include "kernels/kernels.h"
+#include "kernels/variants.h"
 
 typedef struct variant {
     const char *name;
@@ -442,7 +442,7 @@ static float *ones(int64_t count) {
 
 /* One epilogue of one product: what it leaves is what the row kernels make of the plain product, and beyond C's columns
  * nothing is touched. */
-static void check_epilogue(problem *p, const variant *v, tgr_epilogue epilogue, int keep, const float *before) {
+static void check_epilogue(problem *p, const variant *v, tgr_epilogue epilogue, const float *before) {
     const tgr_kernels *kernels = NULL;
     tgr_gemm product = p->product;
     const int64_t offset = product.c - p->c_memory;
@@ -458,16 +458,14 @@ static void check_epilogue(problem *p, const variant *v, tgr_epilogue epilogue, 
         const float *x = before + offset + i * product.c_row;
         if (epilogue == TGR_EPILOGUE_GELU)
             kernels->gelu(product.n, c, y);
-        else if (keep)
-            kernels->gelu_again_backward(product.n, x, c, y, c);
         else
-            kernels->gelu_backward(product.n, x, c, c);
+            kernels->gelu_backward(product.n, x, c, y, c);
     }
     restore_c(p);
     product.kernels = kernels;
     product.epilogue = epilogue;
     product.before = before + offset;
-    product.after = keep ? after + offset : NULL;
+    product.after = after + offset;
     v->gemm(&product, scratch);
     assert_same_bytes(p->c_memory, expected, (size_t)p->c_floats * sizeof(float));
     assert_same_bytes(after, expected_after, (size_t)p->c_floats * sizeof(float));
@@ -484,9 +482,8 @@ static void test_epilogues(void **state) {
                                      : random_problem(&random);
         float *before = test_random_floats(&random, p.c_floats);
         FOR_VARIANTS(v) {
-            check_epilogue(&p, v, TGR_EPILOGUE_GELU, 1, before);
-            check_epilogue(&p, v, TGR_EPILOGUE_GELU_BACKWARD, 1, before);
-            check_epilogue(&p, v, TGR_EPILOGUE_GELU_BACKWARD, 0, before);
+            check_epilogue(&p, v, TGR_EPILOGUE_GELU, before);
+            check_epilogue(&p, v, TGR_EPILOGUE_GELU_BACKWARD, before);
         }
         free(before);
         free_problem(&p);

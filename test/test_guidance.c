@@ -85,8 +85,8 @@ static void test_divergence_and_its_gradient(void **unused) {
     test_scene s = test_scene_make(2, "", "distill_weight=3");
     double total = distill_total(&s), expected = 0;
     for (int64_t i = 0; i < LAYERS; i++) {
-        const tgr_routing *routing = tgr_teacher_routing(s.teacher, i);
-        const float *p = test_teacher_rows(s.teacher, i), *q = routing->probabilities;
+        const tgr_routing *routing = tgr_moe_layer_routing(tgr_teacher_student_layer(s.teacher, i));
+        const float *p = test_teacher_rows(s.teacher, i), *q = routing->scores.probabilities;
         for (int64_t j = 0; j < routing->tokens * EXPERTS; j++)
             expected += 3.0 / LAYERS * p[j] * log((double)p[j] / q[j]) / (double)routing->tokens;
     }
@@ -96,18 +96,18 @@ static void test_divergence_and_its_gradient(void **unused) {
 
     /* (weight / |S|) (q - p) / T at every logit: there is no task, so nothing else may be there. */
     for (int64_t i = 0; i < LAYERS; i++) { /* computing has added nothing yet */
-        const tgr_routing *routing = tgr_teacher_routing(s.teacher, i);
-        for (int64_t j = 0; j < routing->tokens * EXPERTS; j++) assert_true(routing->logits_gradient[j] == 0);
+        const tgr_routing *routing = tgr_moe_layer_routing(tgr_teacher_student_layer(s.teacher, i));
+        for (int64_t j = 0; j < routing->tokens * EXPERTS; j++) assert_true(routing->losses.dlogits[j] == 0);
     }
     tgr_teacher_backward(s.teacher);
     int64_t unselected = 0;
     for (int64_t i = 0; i < LAYERS; i++) {
-        const tgr_routing *routing = tgr_teacher_routing(s.teacher, i);
+        const tgr_routing *routing = tgr_moe_layer_routing(tgr_teacher_student_layer(s.teacher, i));
         const float *p = test_teacher_rows(s.teacher, i);
         for (int64_t j = 0; j < routing->tokens * EXPERTS; j++) {
-            double slope = 3.0 / LAYERS * ((double)routing->probabilities[j] - p[j]) / (double)routing->tokens;
-            assert_close(routing->logits_gradient[j], slope, 1e-8);
-            unselected += routing->choices[j / EXPERTS] != j % EXPERTS && fabs(slope) > 1e-4;
+            double slope = 3.0 / LAYERS * ((double)routing->scores.probabilities[j] - p[j]) / (double)routing->tokens;
+            assert_close(routing->losses.dlogits[j], slope, 1e-8);
+            unselected += routing->choices.experts[j / EXPERTS] != j % EXPERTS && fabs(slope) > 1e-4;
         }
     }
     assert_true(unselected > LAYERS * BATCH);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "data/dataset.h"
+#include "data/load.h"
 #include "failure.h"
 #include "models/class_names.h"
 

@@ -11,6 +11,8 @@
 
 #include "batches/prefetch.h"
 #include "batches/reader.h"
+#include "batches/training_order.h"
+#include "data/load.h"
 #include "failure.h"
 #include "images/file.h"
 

@@ -47,6 +47,7 @@ refuse 1 "foreign/val/dog: is no class" "a class that the model does not know" \
 
 check "one folder, a share held out" train --data one --held-out 0.3 --epochs 1
 refuse 2 "held-out" "a share above 1" train --data one --held-out 3 --epochs 1
+refuse 2 "^tgrmoe: --mean: mean is 'x'; a number" "a mean that is no number" train --data set --mean x --epochs 1
 cp -r set damaged
 cp "$images/broken_cut.jpg" damaged/train/cow/broken.jpg
 echo text >damaged/train/bee/note.png

@@ -76,10 +76,10 @@ static void record_routing(run *r, int64_t step, tgr_model *model) {
         assert_status(TGR_OK, tgr_routing_shape(routing, &tokens, &experts, &top_k));
         assert_true(tokens == TOKENS && experts == EXPERTS && top_k <= MOST_K);
         for (int64_t t = 0; t < TOKENS; t++)
-            r->margin =
-                fmin(r->margin, margin_of(routing->gate_logits + t * EXPERTS, routing->choices + t * top_k, top_k));
-        memcpy(r->choices[step][layer], routing->choices, (size_t)(TOKENS * top_k) * sizeof(int32_t));
-        memcpy(r->logits[step][layer], routing->gate_logits, TOKENS * EXPERTS * sizeof(float));
+            r->margin = fmin(r->margin, margin_of(routing->choices.gate_logits + t * EXPERTS,
+                                                  routing->choices.experts + t * top_k, top_k));
+        memcpy(r->choices[step][layer], routing->choices.experts, (size_t)(TOKENS * top_k) * sizeof(int32_t));
+        memcpy(r->logits[step][layer], routing->choices.gate_logits, TOKENS * EXPERTS * sizeof(float));
     }
 }
 

@@ -43,9 +43,10 @@ static void measures_of_a_routing(void **state) {
     float p[] = {0.5f, 0.5f, 0, 0.125f, 0.125f, 0.75f};
     int64_t load[] = {2, 0, 1};
     uint8_t kept[] = {1, 1, 0, 1};
-    tgr_routing routing = {.tokens = 2, .probabilities = p, .load = load, .kept = kept};
-    routing.options.experts = 3;
-    routing.options.top_k = 2;
+    tgr_routing routing = {.tokens = 2, .experts = 3, .top_k = 2};
+    routing.scores.probabilities = p;
+    routing.slots.load = load;
+    routing.slots.kept = kept;
     double entropy, dropped, margin;
     int64_t dead;
     assert_status(TGR_OK, tgr_measure_routing(&routing, &entropy, &dropped, &dead, &margin));
@@ -53,8 +54,8 @@ static void measures_of_a_routing(void **state) {
     assert_close(dropped, 0.25, 1e-15);
     assert_int_equal(dead, 1);
     assert_close(margin, 0.625 / 2, 1e-12);
-    routing.options.experts = 1;
-    routing.options.top_k = 1;
+    routing.experts = 1;
+    routing.top_k = 1;
     assert_status(TGR_OK, tgr_measure_routing(&routing, NULL, NULL, NULL, &margin));
     assert_close(margin, 1, 0);
 }

@@ -21,10 +21,10 @@ static void test_options(void **state) {
     tgr_context *context = test_context(1, 0);
     tgr_config *config = NULL;
     assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_message("tgr_config_set: experts is 0; allowed are 1 to 4096", tgr_config_set(config, "experts", "0"));
+    assert_message("tgr_config_set: experts is 0; it must be 1 to 4096", tgr_config_set(config, "experts", "0"));
     assert_message("tgr_config_set: experts is 'x'; a whole number is needed", tgr_config_set(config, "experts", "x"));
     assert_message("tgr_config_set: lr is 'fast'; a number is needed", tgr_config_set(config, "lr", "fast"));
-    assert_message("tgr_config_set_i64: option lr has another type", tgr_config_set_i64(config, TGR_OPTION_LR, 1));
+    assert_message("tgr_config_set_i64: option lr has a different type", tgr_config_set_i64(config, TGR_OPTION_LR, 1));
     assert_message("tgr_config_get_f64: there is no option number 7",
                    tgr_config_get_f64(config, (tgr_option)7, &(double){0}));
     tgr_config_free(config);
@@ -36,7 +36,7 @@ static void test_nested(void **state) {
     (void)state;
     tgr_context *context = NULL;
     const tgr_context_options options = {.struct_size = sizeof options, .threads = -1};
-    assert_message("tgr_context_create: argument 'threads' is -1; 1 to 1024 is allowed, or 0 for all processors",
+    assert_message("tgr_context_create: argument 'threads' is -1; it must be 1 to 1024, or 0 for all processors",
                    tgr_context_create(&context, &options));
     context = test_context(1, 0);
     tgr_config *config = NULL;
@@ -92,8 +92,8 @@ static void test_message_within_message(void **state) {
     tgr_config *config = NULL;
     assert_status(TGR_OK, tgr_safetensors_open_memory(&file, context, bytes, sizeof bytes));
     assert_message(
-        "tgr_config_import: the file has an option that this library does not take: "
-        "experts is 0; allowed are 1 to 4096",
+        "tgr_config_import: the file has an option that this library does not accept: "
+        "experts is 0; it must be 1 to 4096",
         tgr_config_import(&config, context, file));
     tgr_safetensors_close(file);
     tgr_context_free(context);

@@ -206,12 +206,12 @@ static void test_refused_configs(void **state) {
     const struct {
         const char *options, *message;
     } cases[] = {
-        {SMALL "patch_size=4", "patch_size is 4; allowed are divisors of image_size, 6"},
-        {SMALL "patch_size=12", "patch_size is 12; allowed are divisors of image_size, 6"},
-        {SMALL "heads=5", "embed_dim is 12; allowed are multiples of heads, 5"},
-        {SMALL "heads=24", "embed_dim is 12; allowed are multiples of heads, 24"},
-        {SMALL "method=tgr", "moe_blocks has 12; allowed are 1 to depth, 3"},
-        {SMALL "method=vmoe moe_blocks=1,4", "moe_blocks has 4; allowed are 1 to depth, 3"},
+        {SMALL "patch_size=4", "patch_size is 4; it must divide image_size, 6"},
+        {SMALL "patch_size=12", "patch_size is 12; it must divide image_size, 6"},
+        {SMALL "heads=5", "embed_dim is 12; it must be a multiple of heads, 5"},
+        {SMALL "heads=24", "embed_dim is 12; it must be a multiple of heads, 24"},
+        {SMALL "method=tgr", "moe_blocks has 12; blocks must be 1 to depth, 3"},
+        {SMALL "method=vmoe moe_blocks=1,4", "moe_blocks has 4; blocks must be 1 to depth, 3"},
         {SMALL "method=tgr moe_blocks=", "moe_blocks is empty"},
         {SMALL "method=tgr moe_blocks=2 experts=3 top_k=4", "top_k"},
     };
@@ -256,9 +256,9 @@ static void test_unused_options_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     tgr_model *model = NULL;
-    assert_fails(TGR_ERROR_OPTION, "'z_weight' is set, and method 'dense' does not use it; these do: vmoe|tgr",
+    assert_fails(TGR_ERROR_OPTION, "'z_weight' is set, but method 'dense' does not use it; these do: vmoe|tgr",
                  test_model_create(&model, context, SMALL "z_weight=2"));
-    assert_fails(TGR_ERROR_OPTION, "'bias_rate' is set, and method 'tgr' does not use it; these do: loss-free",
+    assert_fails(TGR_ERROR_OPTION, "'bias_rate' is set, but method 'tgr' does not use it; these do: loss-free",
                  test_model_create(&model, context, SMALL "method=tgr moe_blocks=2 bias_rate=0.1"));
     assert_null(model);
     model = test_model(context, SMALL "preset=fashion"); /* whose experts and moe_blocks nobody set */

@@ -2,7 +2,8 @@
 /* The standalone router and MoE layer as a host meets them: wrong calls, what the getters lend, memory that fails. */
 #include <math.h>
 
-#include "routing/routing.h"
+#include "routing/handles/standalone.h"
+#include "routing/inside.h"
 #include "support.h"
 #include "tgrmoe/measure.h"
 
@@ -191,16 +192,16 @@ static void sequences(void **state) {
     float x[6 * DIM], whole[6 * DIM], parts[6 * DIM];
     test_random_fill(&random, x, 6 * DIM, -1, 1);
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 6, whole));
-    assert_int_equal(routing_of(moe)->sequence, 6);
+    assert_int_equal(moe->inside.layer->pass.sequence, 6);
     assert_status(TGR_OK, tgr_moe_set_sequence(moe, 3));
     assert_fails(TGR_ERROR_SHAPE, "'tokens' is 5", tgr_moe_forward(moe, TGR_EVAL, x, 5, parts));
     assert_int_equal(routing_of(moe)->tokens, 6);
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 6, parts));
-    assert_int_equal(routing_of(moe)->sequence, 3);
+    assert_int_equal(moe->inside.layer->pass.sequence, 3);
     assert_same_bytes(parts, whole, sizeof whole);
     assert_status(TGR_OK, tgr_moe_set_sequence(moe, 0));
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 5, parts));
-    assert_int_equal(routing_of(moe)->sequence, 5);
+    assert_int_equal(moe->inside.layer->pass.sequence, 5);
     assert_fails(TGR_ERROR_RANGE, "'tokens_per_sequence' is -1", tgr_moe_set_sequence(moe, -1));
     assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_set_sequence(NULL, 1));
     assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_set_sequence(NULL, 1));
@@ -222,7 +223,7 @@ static void unused_options(void **state) {
     tgr_router *router = NULL;
     assert_status(TGR_OK, tgr_config_set(config, "image_size", "64"));
     assert_status(TGR_OK, tgr_config_set(config, "stable_width", "50"));
-    assert_fails(TGR_ERROR_OPTION, "'stable_width' is set, and method 'vmoe' does not use it; these do: stable",
+    assert_fails(TGR_ERROR_OPTION, "'stable_width' is set, but method 'vmoe' does not use it; these do: stable",
                  tgr_moe_create(&moe, context, config, DIM));
     assert_fails(TGR_ERROR_OPTION, "'stable_width'", tgr_router_create(&router, context, config, DIM));
     tgr_config_free(config);
@@ -249,7 +250,7 @@ static tgr_status use_all(const tgr_allocator *allocator, void *user) {
         status = tgr_moe_forward(moe, TGR_EVAL, x, 40, y);
         if (status != TGR_OK) { /* nothing has happened to the batch before */
             assert_int_equal(routing->tokens, 5);
-            assert_int_equal(routing->load[0], 5);
+            assert_int_equal(routing->slots.load[0], 5);
             assert_status(TGR_OK, tgr_moe_backward(moe, x, y));
         }
     }

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "routing/routing.h"
+#include "routing/handles/standalone.h"
+#include "routing/inside.h"
 #include "support.h"
 #include "tgrmoe/measure.h"
 
@@ -57,7 +58,7 @@ static results train(tgr_moe *moe, int64_t tokens, uint64_t seed) {
     r.x_gradient = malloc((size_t)(tokens * DIM) * sizeof(float));
     r.gradients = malloc((size_t)r.gradient_count * sizeof(float));
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, tokens, r.y));
-    assert_status(TGR_OK, tgr_moe_guide(moe, routing_of(moe)->gate_probabilities, 2, NULL));
+    assert_status(TGR_OK, tgr_moe_guide(moe, routing_of(moe)->choices.gate_probabilities, 2, NULL));
     assert_status(TGR_OK, tgr_moe_backward(moe, dy, r.x_gradient));
     memcpy(r.gradients, parameters_of(moe)->gradients, (size_t)r.gradient_count * sizeof(float));
     free(x), free(dy);
@@ -186,7 +187,7 @@ static void dropped_and_idle_are_exactly_zero(void **state) {
         int64_t count = parameters_of(moe)->tensors[tensor].count / 6;
         assert_status(TGR_OK, tgr_parameters_gradient(parameters_of(moe), tensor, &gradient));
         for (int64_t i = 0; i < 6 * count; i++) {
-            if (routing->load[i / count] == 0) assert_true(gradient[i] == 0 && !signbit(gradient[i]));
+            if (routing->slots.load[i / count] == 0) assert_true(gradient[i] == 0 && !signbit(gradient[i]));
         }
     }
     int64_t dead;
@@ -217,10 +218,11 @@ static void router_is_the_layers(void **state) {
     assert_status(TGR_OK, tgr_router_parameters(router, &parameters));
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, TOKENS, y));
     assert_status(TGR_OK, tgr_router_forward(router, TGR_TRAIN, x, TOKENS));
-    assert_same_bytes(mine->gates, layers->gates, TOKENS * 2 * sizeof(float));
-    assert_same_bytes(mine->kept, layers->kept, TOKENS * 2);
+    assert_same_bytes(mine->choices.gates, layers->choices.gates, TOKENS * 2 * sizeof(float));
+    assert_same_bytes(mine->slots.kept, layers->slots.kept, TOKENS * 2);
     assert_status(TGR_OK, tgr_moe_backward(moe, y, NULL));
-    for (int i = 0; i < TOKENS * 2; i++) gates_gradient[i] = layers->kept[i] ? layers->gates_gradient[i] : 1e9f;
+    const float *dgates = moe->inside.layer->work.dgates;
+    for (int i = 0; i < TOKENS * 2; i++) gates_gradient[i] = layers->slots.kept[i] ? dgates[i] : 1e9f;
     assert_status(TGR_OK, tgr_router_backward(router, gates_gradient, y));
     assert_same_bytes(tgr_gradient(parameters, 0), tgr_gradient(parameters_of(moe), 0), 6 * DIM * sizeof(float));
     tgr_router_free(router);

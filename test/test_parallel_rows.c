@@ -29,8 +29,6 @@ enum {
     DX,
     DWEIGHT,
     DBIAS,
-    GELU,
-    DGELU,
     SOFTMAX,
     LSE,
     ADDED,
@@ -75,8 +73,6 @@ static void run_parallel(const tgr_compute *compute, const tensors *t) {
     tgr_layer_norm(compute, rows, columns, d[X], d[WEIGHT], d[BIAS], 1e-3f, d[Y], d[MEAN], d[RSTD]);
     tgr_layer_norm_backward(compute, rows, columns, d[X], d[WEIGHT], d[MEAN], d[RSTD], d[DY], 1, d[DX], d[DWEIGHT],
                             d[DBIAS], d[PARTIAL]);
-    tgr_gelu(compute, count, d[X], d[GELU]);
-    tgr_gelu_backward(compute, count, d[X], d[DY], d[DGELU]);
     tgr_softmax_rows(compute, rows, columns, 0.3f, d[X], d[SOFTMAX], d[LSE]);
     tgr_add_into(compute, count, d[X], d[ADDED]);
     tgr_add_scaled(compute, rows, columns, d[SCALE], d[ROW_SCALE], d[X], d[SCALED]);
@@ -93,8 +89,6 @@ static void run_serial(const tgr_kernels *kernels, const tensors *t) {
     kernels->layer_norm(rows, columns, d[X], d[WEIGHT], d[BIAS], 1e-3f, d[Y], d[MEAN], d[RSTD]);
     kernels->layer_norm_backward(rows, columns, d[X], d[WEIGHT], d[MEAN], d[RSTD], d[DY], 1, d[DX], d[DWEIGHT],
                                  d[DBIAS]);
-    kernels->gelu(count, d[X], d[GELU]);
-    kernels->gelu_backward(count, d[X], d[DY], d[DGELU]);
     kernels->softmax(rows, columns, 0.3f, d[X], d[SOFTMAX], d[LSE]);
     kernels->add(count, d[X], d[ADDED]);
     kernels->add_scaled(rows, columns, d[SCALE], d[ROW_SCALE], d[X], d[SCALED]);

@@ -268,7 +268,7 @@ static void test_number_of_threads(void **state) {
     tgr_pool *const untouched = (tgr_pool *)&creations_left, *pool = untouched;
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_pool_create(NULL, 1));
     assert_fails(TGR_ERROR_RANGE, "'threads' is -1", tgr_pool_create(&pool, -1));
-    assert_fails(TGR_ERROR_RANGE, "'threads' is 1025; 1 to 1024", tgr_pool_create(&pool, 1025));
+    assert_fails(TGR_ERROR_RANGE, "'threads' is 1025; it must be 1 to 1024", tgr_pool_create(&pool, 1025));
     assert_ptr_equal(pool, untouched);
 
     cpu_set_t allowed, one;

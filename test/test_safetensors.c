@@ -222,10 +222,10 @@ static const struct {
     {"{\"\n\"", 0, TGR_ERROR_FILE_CORRUPT, "a control character"},
     {"{\"abc", 0, TGR_ERROR_FILE_CORRUPT, "a string has no end"},
     /* the whole */
-    {" {}", 0, TGR_ERROR_FILE_FOREIGN, "no safetensors file"},
-    {"[]", 0, TGR_ERROR_FILE_FOREIGN, "no safetensors file"},
-    {"{", 0, TGR_ERROR_FILE_FOREIGN, "no safetensors file"},
-    {"", 0, TGR_ERROR_FILE_FOREIGN, "no safetensors file"},
+    {" {}", 0, TGR_ERROR_FILE_FOREIGN, "not a safetensors file"},
+    {"[]", 0, TGR_ERROR_FILE_FOREIGN, "not a safetensors file"},
+    {"{", 0, TGR_ERROR_FILE_FOREIGN, "not a safetensors file"},
+    {"", 0, TGR_ERROR_FILE_FOREIGN, "not a safetensors file"},
     {"{ ", 0, TGR_ERROR_FILE_CORRUPT, "a string is needed"},
     {"{}x", 0, TGR_ERROR_FILE_CORRUPT, "something follows the closing '}'"},
     {"{}{}", 0, TGR_ERROR_FILE_CORRUPT, "something follows"},
@@ -271,7 +271,7 @@ static void test_hostile_lengths(void **state) {
     memcpy(bytes, "\4\0\0\0\0\0\0\0{\"\xE2\x82\xAC\":", 15);
     assert_fails(TGR_ERROR_FILE_CORRUPT, "not UTF-8", tgr_safetensors_open_memory(&file, context, bytes, sizeof bytes));
     memset(bytes, 0x89, sizeof bytes);
-    assert_fails(TGR_ERROR_FILE_FOREIGN, "no safetensors file",
+    assert_fails(TGR_ERROR_FILE_FOREIGN, "not a safetensors file",
                  tgr_safetensors_open_memory(&file, context, bytes, sizeof bytes));
     assert_null(file);
     tgr_context_free(context);
@@ -415,8 +415,8 @@ static void test_files_that_cannot_be_had(void **state) {
     tgr_safetensors *file = NULL;
     char *empty = test_file_create();
     assert_fails(TGR_ERROR_FILE, "cannot be opened", tgr_safetensors_open(&file, context, "/nowhere/at/all"));
-    assert_fails(TGR_ERROR_FILE, "no regular file", tgr_safetensors_open(&file, context, "/"));
-    assert_fails(TGR_ERROR_FILE, "no regular file", tgr_safetensors_open(&file, context, "/dev/null"));
+    assert_fails(TGR_ERROR_FILE, "not a regular file", tgr_safetensors_open(&file, context, "/"));
+    assert_fails(TGR_ERROR_FILE, "not a regular file", tgr_safetensors_open(&file, context, "/dev/null"));
     assert_fails(TGR_ERROR_FILE_TRUNCATED, empty, tgr_safetensors_open(&file, context, empty));
     assert_null(file);
     test_file_remove(empty);

@@ -183,7 +183,7 @@ static void test_refusals(void **state) {
 #define ADD(name, element, ndim, dims, data) tgr_safetensors_writer_add(writer, name, element, ndim, dims, data)
     assert_fails(TGR_ERROR_ARGUMENT, "'name' is 'a.bias', which is taken",
                  ADD("a.bias", TGR_ELEMENT_F32, 1, one, bias));
-    assert_fails(TGR_ERROR_ARGUMENT, "the format keeps", ADD("__metadata__", TGR_ELEMENT_F32, 1, one, bias));
+    assert_fails(TGR_ERROR_ARGUMENT, "the format reserves", ADD("__metadata__", TGR_ELEMENT_F32, 1, one, bias));
     assert_fails(TGR_ERROR_RANGE, "not UTF-8", ADD("x\xC0\x80", TGR_ELEMENT_F32, 1, one, bias));
     assert_fails(TGR_ERROR_ARGUMENT, "'name'", ADD(NULL, TGR_ELEMENT_F32, 1, one, bias));
     assert_fails(TGR_ERROR_UNSUPPORTED, "'element' is 2", ADD("x", TGR_ELEMENT_F16, 1, one, bias));

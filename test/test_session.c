@@ -317,11 +317,12 @@ static void bad_arguments_are_refused(void **state) {
     assert_fails(TGR_ERROR_RANGE, "tgr_session_forward: argument 'batch' is 0",
                  tgr_session_forward(session, images, 0));
     assert_fails(TGR_ERROR_OVERFLOW, "'batch'", tgr_session_forward(session, images, INT64_MAX));
-    assert_fails(TGR_ERROR_STATE, "tgr_session_logits: there was no", tgr_session_logits(session, &floats, NULL, NULL));
+    assert_fails(TGR_ERROR_STATE, "tgr_session_logits: there has been no",
+                 tgr_session_logits(session, &floats, NULL, NULL));
     assert_fails(TGR_ERROR_STATE, "tgr_session_logits: the model has no head",
                  tgr_session_logits(without_head, &floats, NULL, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "argument 'session'", tgr_session_logits(NULL, &floats, NULL, NULL));
-    assert_fails(TGR_ERROR_STATE, "tgr_session_features: there was no",
+    assert_fails(TGR_ERROR_STATE, "tgr_session_features: there has been no",
                  tgr_session_features(session, &floats, NULL, NULL, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "argument 'session'", tgr_session_features(NULL, &floats, NULL, NULL, NULL));
     assert_ptr_equal(floats, images);

@@ -4,7 +4,8 @@
 #include <stdio.h>
 
 #include "layer_support.h"
-#include "routing/method.h"
+#include "routing/handles/standalone.h"
+#include "routing/inside.h"
 #include "tgrmoe/teacher.h"
 
 enum { IMAGES = 3, SEQUENCE = 7, TOKENS = IMAGES * SEQUENCE, DIM = 5, EXPERTS = 3, SLOTS = 2, ALL = EXPERTS * SLOTS };
@@ -109,30 +110,34 @@ static void record_is_the_shares(void **state) {
             total += exp(score);
         }
         FOR(e, EXPERTS) {
-            assert_close(r->probabilities[t * EXPERTS + e], share[e] / total, 1e-6);
-            assert_close(r->logits[t * EXPERTS + e], log(share[e]), 3e-6);
-            assert_true(r->gates[t] >= r->probabilities[t * EXPERTS + e]);
+            assert_close(r->scores.probabilities[t * EXPERTS + e], share[e] / total, 1e-6);
+            assert_close(r->scores.logits[t * EXPERTS + e], log(share[e]), 3e-6);
+            assert_true(r->choices.gates[t] >= r->scores.probabilities[t * EXPERTS + e]);
         }
-        assert_close(r->gates[t], r->probabilities[t * EXPERTS + r->choices[t]], 0);
-        assert_int_equal(r->kept[t], 1);
+        assert_close(r->choices.gates[t], r->scores.probabilities[t * EXPERTS + r->choices.experts[t]], 0);
+        assert_int_equal(r->slots.kept[t], 1);
     }
-    FOR(e, EXPERTS) assert_int_equal(r->load[e], IMAGES * SLOTS);
+    FOR(e, EXPERTS) assert_int_equal(r->slots.load[e], IMAGES * SLOTS);
     test_layer_end(&layer);
 }
 
-/* The layer's own dispatch and combine are fed with ones: columns of the one and rows of the other sum to one. */
+/* Experts that see one number of a slot, which is 1 in every token: so it is in every mixture, and all experts say
+ * gelu(1), and so does every mixture of what they say. */
 static void mixtures_sum_to_one(void **state) {
     (void)state;
     test_layer layer = start(2, 6);
-    const tgr_method *method = layer.routing->method;
-    float ones[TOKENS], sums[TOKENS];
-    FOR(i, TOKENS) ones[i] = 1;
+    double *fc1 = test_layer_tensor(&layer, "experts.fc1.weight"),
+           *fc2 = test_layer_tensor(&layer, "experts.fc2.weight");
+    double *bias1 = test_layer_tensor(&layer, "experts.fc1.bias"),
+           *bias2 = test_layer_tensor(&layer, "experts.fc2.bias");
+    FOR(t, TOKENS) layer.values[t * DIM] = 1;
+    FOR(i, EXPERTS * layer.hidden * DIM) fc1[i] = i % DIM == 0;
+    FOR(i, EXPERTS * layer.hidden * DIM) fc2[i] = 1 / (double)layer.hidden;
+    FOR(i, EXPERTS * layer.hidden) bias1[i] = 0;
+    FOR(i, EXPERTS * DIM) bias2[i] = 0;
+    test_layer_copy_values(&layer);
     forward(&layer, TGR_TRAIN);
-    method->gather(layer.routing, 1, ones, sums);
-    FOR(s, IMAGES * ALL) assert_close(sums[s], 1, 1e-6);
-    FOR(i, TOKENS) sums[i] = 0;
-    method->combine(layer.routing, 1, ones, sums);
-    FOR(t, TOKENS) assert_close(sums[t], 1, 1e-6);
+    FOR(i, TOKENS * DIM) assert_close(layer.y[i], 0.5 + 0.5 * erf(sqrt(0.5)), 1e-6);
     test_layer_end(&layer);
 }
 
@@ -187,7 +192,7 @@ static void hard_inputs_are_finite(void **state) {
     forward(&layer, TGR_TRAIN);
     assert_status(TGR_OK, tgr_moe_backward(layer.moe, layer.y_gradient, layer.x_gradient));
     FOR(i, TOKENS * DIM) assert_true(isfinite(layer.y[i]) && isfinite(layer.x_gradient[i]));
-    FOR(i, TOKENS * EXPERTS) assert_true(isfinite(layer.routing->probabilities[i]));
+    FOR(i, TOKENS * EXPERTS) assert_true(isfinite(layer.routing->scores.probabilities[i]));
     FOR(i, layer.parameters->floats) assert_true(isfinite(layer.parameters->gradients[i]));
     test_layer_end(&layer);
 }
@@ -274,7 +279,7 @@ static void bad_uses_are_refused(void **state) {
     forward(&layer, TGR_TRAIN);
     assert_fails(TGR_ERROR_UNSUPPORTED, "softmax router", tgr_moe_guide(layer.moe, teacher, 1, NULL));
     assert_fails(TGR_ERROR_SHAPE, "'tokens'", tgr_moe_forward(layer.moe, TGR_EVAL, layer.x, 8, layer.y));
-    assert_int_equal(tgr_routing_most_slots(layer.routing, TGR_TRAIN, 8), 2 * ALL);
+    assert_int_equal(tgr_layer_router_most_slots(&layer.moe->inside.layer->router, TGR_TRAIN, 8), 2 * ALL);
     test_layer_end(&layer);
     tgr_context_free(context);
 }

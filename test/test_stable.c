@@ -442,7 +442,7 @@ static void what_it_cannot_do_is_said(void **state) {
     assert_fails(TGR_ERROR_UNSUPPORTED, "'stable' reads the patches of images",
                  tgr_router_create(&router, context, config, 8));
     assert_fails(TGR_ERROR_UNSUPPORTED, "softmax router", tgr_teacher_create(&teacher, dense, student));
-    assert_fails(TGR_ERROR_OPTION, "'top_k' is set, and method 'stable' does not use it",
+    assert_fails(TGR_ERROR_OPTION, "'top_k' is set, but method 'stable' does not use it",
                  test_model_create(&other, context, TWO_LAYERS "top_k=2 "));
     tgr_config_free(config);
     tgr_model_free(dense);

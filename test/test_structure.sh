@@ -12,10 +12,24 @@ may() {
     check "$(grep -rn --include='*.[ch]' '#include "' "src/$1" | grep -vE "#include \"(tgrmoe|$2)/")" "src/$1 knows $2"
 }
 
-# One look upward: the context picks the kernels.
-check "$(grep -n '#include "' src/base/*.[ch] | grep -vE '#include "(tgrmoe|base)/' |
-    grep -v '^src/base/context.c:.*"kernels/kernels.h"')" "src/base knows itself"
+may base "base"
 may kernels "base|kernels"
+# within FOLDER "FOLDER|FOLDER…": a part of the kernels includes its interface and these parts.
+within() {
+    check "$(grep -rn --include='*.[ch]' '#include "' "src/kernels/$1" |
+        grep -vE "#include \"(tgrmoe/|base/|kernels/[a-z_]+\.h|kernels/($1|$2)/)")" "src/kernels/$1 knows the interface ${2:+and $2}"
+}
+check "$(grep -n '#include "kernels/[a-z0-9_]*/' src/kernels/*.[ch])" "the kernels' interface knows no architecture"
+within portable
+within vector
+within blocked
+within blis "vector"
+within avx2 "blocked|vector"
+within avx512 "blocked|vector"
+within avx512bf16 "blocked|avx512"
+within amx "avx512"
+check "$(cd src/kernels && for name in */; do echo "${name%/}"; done | grep -vxE 'portable|vector|blocked|blis|avx2|avx512|avx512bf16|amx')" \
+    "no other folder of kernels"
 may layers "base|kernels|layers"
 may routing "base|kernels|layers|routing"
 may model "base|kernels|layers|routing|model"
@@ -33,5 +47,5 @@ done
 check "$(grep -n '#include "[a-z]*/' examples/*.* | grep -v '"tgrmoe/')" "examples see the public headers only"
 check "$(grep -rnE '#include "(tgrmoe|base|kernels|layers|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange)/' \
     examples/tgrmoe)" "the tool sees the public headers only, in angle brackets"
-check "$(ls src | grep -vxE 'base|kernels|layers|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange')" "no other folder"
+check "$(find src -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -vxE 'base|kernels|layers|routing|model|optimizer|teacher|probe|loss|checkpoint|safetensors|exchange')" "no other folder"
 echo "1..$number"

@@ -76,7 +76,7 @@ for command in train eval info options report; do check "$command --help" "$tool
 check "help of train lists the keys" sh -c "$tool train --help | grep -q teacher_layers"
 check "report" sh -c "$tool report whole.json half.json --svg plot.svg | grep -q '^whole  *tgr '"
 check "the plot is closed and has lines" sh -c "grep -q '</svg>' plot.svg && test \$(grep -c '<path' plot.svg) -ge 4"
-check "init takes what fits" sh -c "$tool train --data data --batch 8 $sizes $experts --method vmoe --set classes=6 --init whole.tgr \
+check "init takes what fits" sh -c "$tool train --data data --batch 8 $sizes --method vmoe --set classes=6 --init whole.tgr \
     --steps 1 2>&1 | grep -q 'the head is fresh, for 6 classes instead of 4'"
 
 # A student whose experts are its dense teacher's FFNs: at a rate of 0 its logits stay those of the teacher.
@@ -96,7 +96,7 @@ check "resumed after upcycling: the same bytes" cmp moments.tgr paused.tgr
 refuse 2 "upcycle=1 needs --init" "upcycling from nothing" train --method vmoe --steps 1 --set upcycle=1
 refuse 2 "needs --init" "moments from nowhere" train --method vmoe --steps 1 --init-optimizer
 refuse 2 "needs --set upcycle=1" "moments alone" train --method vmoe --steps 1 --init teacher.tgr --init-optimizer
-refuse 1 "1 x 1 x 24; it cannot be made of" "upcycling from other sizes" train --method vmoe --steps 1 --init teacher.tgr \
+refuse 1 "1 x 1 x 24; it cannot be copied from" "upcycling from other sizes" train --method vmoe --steps 1 --init teacher.tgr \
     --set upcycle=1 --set embed_dim=24
 refuse 1 "2 blocks with experts" "upcycling from a sparse model" train --method vmoe --steps 1 --init whole.tgr --set upcycle=1
 refuse 1 "optimizer=adamw" "moments of another optimizer" train --method vmoe --steps 1 --init teacher.tgr \

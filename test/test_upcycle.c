@@ -245,21 +245,21 @@ static void mismatches_are_named(void **state) {
     const struct {
         const char *sparse, *text;
     } cases[] = {
-        {"embed_dim=24", "'cls_token' is 1 x 1 x 24; it cannot be made of 'cls_token', which is 1 x 1 x 12"},
+        {"embed_dim=24", "'cls_token' is 1 x 1 x 24; it cannot be copied from 'cls_token', which is 1 x 1 x 12"},
         {"mlp_ratio=3",
-         "'blocks.0.mlp.fc1.weight' is 36 x 12; it cannot be made of 'blocks.0.mlp.fc1.weight', which "
+         "'blocks.0.mlp.fc1.weight' is 36 x 12; it cannot be copied from 'blocks.0.mlp.fc1.weight', which "
          "is 24 x 12"},
         {"mlp_ratio=3 moe_blocks=1,2,3",
-         "'blocks.0.moe.experts.fc1.weight' is 4 x 36 x 12; it cannot be made of "
+         "'blocks.0.moe.experts.fc1.weight' is 4 x 36 x 12; it cannot be copied from "
          "'blocks.0.mlp.fc1.weight', which is 24 x 12"},
-        {"classes=7", "'head.weight' is 7 x 12; it cannot be made of 'head.weight', which is 5 x 12"},
-        {"image_size=12", "'pos_embed' is 1 x 10 x 12; it cannot be made of 'pos_embed', which is 1 x 5 x 12"},
+        {"classes=7", "'head.weight' is 7 x 12; it cannot be copied from 'head.weight', which is 5 x 12"},
+        {"image_size=12", "'pos_embed' is 1 x 10 x 12; it cannot be copied from 'pos_embed', which is 1 x 5 x 12"},
         {"depth=4", "no 'blocks.3.norm1.weight'"},
         {"depth=2 moe_blocks=2", "no place for 'blocks.2.norm1.weight'"},
         {"distillation_token=1", "no 'dist_token'"},
         {"layer_scale=0.1", "no 'blocks.0.ls1.gamma'"},
         {"classes=0", "no place for 'head.weight'"},
-        {"heads=2", "option 'heads' is 2; it cannot be made of a model where it is 3"},
+        {"heads=2", "option 'heads' is 2; it must be as in the dense model, 3"},
     };
     tgr_context *context = test_context(1, 3);
     tgr_model *dense = test_model(context, DENSE);
@@ -384,7 +384,7 @@ static void optimizers_that_do_not_match(void **state) {
     float *before = malloc(bytes);
     memcpy(before, sparse->first_moment, bytes);
     sparse->steps = 9;
-    assert_fails(TGR_ERROR_ARGUMENT, "'sparse' is of option optimizer=adamw, 'dense' of optimizer=sgd",
+    assert_fails(TGR_ERROR_ARGUMENT, "'sparse' has optimizer=adamw, 'dense' has optimizer=sgd",
                  tgr_optimizer_upcycle(sparse, optimizers[1]));
     assert_fails(TGR_ERROR_SHAPE, "'blocks.0.mlp.fc1.weight' is 24 x 12", tgr_optimizer_upcycle(sparse, optimizers[2]));
     assert_same_bytes(sparse->first_moment, before, bytes);

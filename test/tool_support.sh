@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What the tests of the tool share: a folder of their own, checks that print TAP, small made-up data. BUILD: the build
 # folder.
+# shellcheck disable=SC2034
 tool=$(cd "${BUILD:-build}/examples" && pwd)/tgrmoe
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -6,18 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-typedef enum tool_command {
-    COMMAND_TRAIN = 1,
-    COMMAND_EVAL = 2,
-    COMMAND_INFO = 4,
-    COMMAND_OPTIONS = 8,
-    COMMAND_REPORT = 16,
-    COMMAND_COMPARE = 32,
-    COMMAND_IMPORT = 64,
-    COMMAND_EXPORT = 128,
-    COMMAND_CLASSIFY = 256,
-    COMMAND_FINETUNE = 512
-} tool_command;
+#include "flags.h"
 
 enum { SETTINGS_MAX = 128, UNSET = -1 };
 
@@ -27,25 +16,20 @@ typedef struct tool_setting {
     const char *value;
 } tool_setting;
 
-/* One training among others, for what is shown of the time left. */
-typedef struct tool_plan {
-    double later_seconds;  /* that trainings after this one will take */
-    int64_t later_unknown; /* and how many more there are of which nothing is known */
-} tool_plan;
+#define TOOL_MEMBER_TEXT(member)   const char *member;
+#define TOOL_MEMBER_NUMBER(member) int64_t member;
+#define TOOL_MEMBER_SWITCH(member) int member;
+#define TOOL_MEMBER_OPTION(member)
+#define TOOL_MEMBER_SET(member)
+#define TOOL_MEMBER(kind, member, ...) TOOL_MEMBER_##kind(member)
 
 /* Texts that were not given are NULL, numbers UNSET, switches 0. */
 typedef struct tool_arguments {
-    const char *data, *dataset, *teacher, *init, *save, *resume, *json, *model, *logits, *routing, *oracle, *svg;
-    const char *mean, *deviation, *crop, *interpolation, *held_out, *labels, *methods, *sweep, *sweep_methods,
-        *ablation, *out, *finetune_data;
-    const char *augment, *randaugment, *jitter, *erase, *mixup, *cutmix;
-    int64_t epochs, steps, limit, batch, seed, seeds, threads, readers, save_every, probe;
-    int no_shuffle, skip_damaged, init_optimizer, markdown, bf16, help;
+    TOOL_FLAG_MAP(TOOL_MEMBER)
     tool_setting settings[SETTINGS_MAX]; /* in the order of the command line */
     int setting_count;
     char **files; /* what is no flag */
     int file_count;
-    const tool_plan *plan; /* NULL, or what train is part of: then it saves after each epoch too */
 } tool_arguments;
 
 /* Reads argv[1 …] of one command; argv[0] is its name. */
@@ -54,6 +38,14 @@ int arguments_parse(tool_arguments *out, tool_command command, int argc, char **
 int arguments_set(tool_arguments *to, const char *key, const char *value);
 /* The option's value that was set last, or NULL. */
 const char *arguments_setting(const tool_arguments *arguments, const char *key);
+/* What was given to the text flag of that name. */
+const char *arguments_text(const tool_arguments *arguments, const char *flag);
+/* Takes from another command's arguments what `command` has a flag for, with settings and files. */
+void arguments_take(tool_arguments *out, tool_command command, const tool_arguments *from);
+/* Writes " --flag value" for each flag and setting that decides what comes out of a training. */
+void arguments_write(FILE *to, const tool_arguments *arguments);
+/* How many threads compute; 0: as many as there are processors. */
+int arguments_threads(const tool_arguments *arguments);
 /* How many threads read images ahead. */
 int arguments_readers(const tool_arguments *arguments);
 /* Writes the flags of one command, a line each. */

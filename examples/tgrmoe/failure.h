@@ -4,6 +4,7 @@
 #ifndef TOOL_FAILURE_H
 #define TOOL_FAILURE_H
 
+#include <stddef.h>
 #include <tgrmoe/common.h>
 
 enum { FAILURE = 1, USAGE = 2 };
@@ -17,6 +18,9 @@ void failure_record(const char *format, ...) __attribute__((format(printf, 1, 2)
 #define fail_library() fail_with("%s", tgr_last_error())
 /* What this thread recorded last. */
 const char *failure_message(void);
+
+/* `path` with control characters written as \xNN, cut to fit: names of files are anyone's. */
+const char *printable_name(char *to, size_t size, const char *path);
 
 #define TRY(call)                   \
     do {                            \

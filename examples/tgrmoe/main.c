@@ -4,7 +4,16 @@
 #include <string.h>
 #include <tgrmoe/common.h>
 
-#include "commands/commands.h"
+#include "commands/classify.h"
+#include "commands/compare.h"
+#include "commands/eval.h"
+#include "commands/export.h"
+#include "commands/finetune.h"
+#include "commands/import.h"
+#include "commands/info.h"
+#include "commands/options.h"
+#include "commands/report.h"
+#include "commands/train.h"
 #include "failure.h"
 
 typedef struct tool_entry {
@@ -14,28 +23,12 @@ typedef struct tool_entry {
     const char *usage, *help;
 } tool_entry;
 
-static const tool_entry entries[] = {
-    {"train", COMMAND_TRAIN, command_train, "--data DIR --method NAME (--epochs N | --steps N) [FLAG]...",
-     "train a model on images"},
-    {"finetune", COMMAND_FINETUNE, command_finetune, "MODEL --data DIR --save FILE [FLAG]...",
-     "go on from a pretrained model with other images: a dense one becomes a sparse student that it guides"},
-    {"eval", COMMAND_EVAL, command_eval, "--data DIR --model FILE [FLAG]...", "evaluate a saved model"},
-    {"classify", COMMAND_CLASSIFY, command_classify, "MODEL IMAGE... [FLAG]...", "say what is on photographs"},
-    {"info", COMMAND_INFO, command_info, "FILE", "show what a saved file holds"},
-    {"import", COMMAND_IMPORT, command_import, "IN.safetensors OUT [FLAG]...",
-     "make a checkpoint of a vision transformer with timm's names, or of a student that export wrote"},
-    {"export", COMMAND_EXPORT, command_export, "MODEL OUT.safetensors [FLAG]...",
-     "write a saved model for Python: a dense one as timm loads it"},
-    {"options", COMMAND_OPTIONS, command_options, "[--markdown]", "list the options of --set"},
-    {"compare", COMMAND_COMPARE, command_compare, "--data DIR --epochs N --out DIR [--methods A,B,...] [FLAG]...",
-     "train methods with several seeds and write a report"},
-    {"report", COMMAND_REPORT, command_report, "RUN.json... [--svg FILE]", "compare runs that train --json recorded"},
-};
-enum { ENTRIES = sizeof entries / sizeof *entries };
+#define TOOL_ENTRY(NAME, name, usage, help) {#name, COMMAND_##NAME, command_##name, usage, help},
+static const tool_entry entries[COMMANDS] = {TOOL_COMMAND_MAP(TOOL_ENTRY)};
 
 static void write_overview(FILE *to) {
     fprintf(to, "tgrmoe %s: sparse vision transformers, trained on this machine.\n\n", tgr_version());
-    for (int i = 0; i < ENTRIES; i++) {
+    for (int i = 0; i < COMMANDS; i++) {
         fprintf(to, "  tgrmoe %-8s %s\n                  %s\n", entries[i].name, entries[i].usage, entries[i].help);
     }
     fprintf(to, "\ntgrmoe COMMAND --help tells more.\n");
@@ -52,7 +45,7 @@ static int write_help(const tool_entry *entry) {
 static int run(int argc, char **argv) {
     int result = 0;
     tool_arguments arguments;
-    for (int i = 0; i < ENTRIES; i++) {
+    for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[0], entries[i].name) != 0) continue;
         TRY(arguments_parse(&arguments, entries[i].command, argc, argv));
         TRY(arguments.help ? write_help(&entries[i]) : entries[i].run(&arguments));

@@ -17,14 +17,14 @@ double clock_seconds(void) {
 }
 
 void progress_start(tool_progress *progress, int64_t steps_per_epoch, int64_t end_step, int64_t batch,
-                    const tool_plan *plan) {
+                    const later_trainings *later) {
     *progress = (tool_progress){.terminal = isatty(STDERR_FILENO),
                                 .shown = clock_seconds(),
                                 .epochs = (end_step + steps_per_epoch - 1) / steps_per_epoch,
                                 .steps_per_epoch = steps_per_epoch,
                                 .end_step = end_step,
                                 .batch = batch,
-                                .plan = plan};
+                                .later = later};
 }
 
 static void show_time(double seconds, const char *what) {
@@ -35,13 +35,13 @@ static void show_time(double seconds, const char *what) {
 
 /* Of later trainings about which nothing is known, this one is taken as the measure. */
 static void show_time_left(const tool_progress *progress, int64_t step, double speed) {
-    const tool_plan *plan = progress->plan;
+    const later_trainings *later = progress->later;
     const double step_seconds = speed > 0 ? (double)progress->batch / speed : 0;
     const double left = (double)(progress->end_step - step) * step_seconds;
     show_time(left, "left");
-    if (!plan || (plan->later_seconds <= 0 && plan->later_unknown == 0)) return;
-    const double unknown = (double)(plan->later_unknown * progress->end_step) * step_seconds;
-    show_time(left + plan->later_seconds + unknown, "left of all");
+    if (!later || (later->seconds <= 0 && later->unknown == 0)) return;
+    const double unknown = (double)(later->unknown * progress->end_step) * step_seconds;
+    show_time(left + later->seconds + unknown, "left of all");
 }
 
 void progress_show(tool_progress *progress, int64_t step, double loss, double speed) {

@@ -38,11 +38,11 @@ static tgr_status check_number(const tgr_option_row *row, double value) {
     tgr_number_write(value, given);
     tgr_number_write(row->least, least);
     tgr_number_write(row->most, most);
-    return tgr_fail(TGR_ERROR_RANGE, "%s is %s; allowed are %s to %s", row->key, given, least, most);
+    return tgr_fail(TGR_ERROR_RANGE, "%s is %s; it must be %s to %s", row->key, given, least, most);
 }
 
 static tgr_status check_list(const tgr_option_row *row, const int64_t *values, int64_t count) {
-    TGR_REQUIRE(count >= 0 && count <= TGR_LIST_MAX, TGR_ERROR_RANGE, "%s has %lld numbers; allowed are 0 to %d",
+    TGR_REQUIRE(count >= 0 && count <= TGR_LIST_MAX, TGR_ERROR_RANGE, "%s has %lld numbers; it may have 0 to %d",
                 row->key, (long long)count, TGR_LIST_MAX);
     for (int64_t i = 0; i < count; i++) {
         TGR_TRY(check_number(row, (double)values[i]));
@@ -65,7 +65,7 @@ static tgr_status parse_choice(const tgr_option_row *row, const char *text, int6
         }
         choice = bar ? bar + 1 : NULL;
     }
-    return tgr_fail(TGR_ERROR_RANGE, "%s is '%s'; allowed are %s", row->key, text, row->choices);
+    return tgr_fail(TGR_ERROR_RANGE, "%s is '%s'; it must be one of %s", row->key, text, row->choices);
 }
 
 static tgr_status parse_integer(const tgr_option_row *row, const char *text, const char **end, int64_t *value) {
@@ -85,7 +85,7 @@ static tgr_status parse_list(const tgr_option_row *row, const char *text, option
                     TGR_LIST_MAX);
         TGR_TRY(parse_integer(row, at, &at, &value->list[value->list_count++]));
         TGR_REQUIRE(*at == '\0' || (*at == ',' && at[1] != '\0'), TGR_ERROR_RANGE,
-                    "%s is '%s'; whole numbers between commas are needed", row->key, text);
+                    "%s is '%s'; whole numbers separated by commas are needed", row->key, text);
         if (*at == ',') at++;
     }
     return check_list(row, value->list, value->list_count);
@@ -175,7 +175,7 @@ void tgr_config_free(tgr_config *config) {
 static tgr_status find_typed(tgr_option option, unsigned types, const tgr_option_row **row) {
     *row = tgr_option_find_row(option);
     TGR_REQUIRE(*row, TGR_ERROR_OPTION, "there is no option number %d", (int)option);
-    TGR_REQUIRE(types >> (*row)->type & 1u, TGR_ERROR_OPTION, "option %s has another type", (*row)->key);
+    TGR_REQUIRE(types >> (*row)->type & 1u, TGR_ERROR_OPTION, "option %s has a different type", (*row)->key);
     return TGR_OK;
 }
 
@@ -358,7 +358,7 @@ tgr_status tgr_config_check_methods(const tgr_config *config) {
     for (int i = 0; i < TGR_OPTION_ROWS; i++) {
         const tgr_option_row *row = &tgr_option_rows[i];
         TGR_REQUIRE(!config->set[i] || is_used(row, method), TGR_ERROR_OPTION,
-                    "option '%s' is set, and method '%s' does not use it; these do: %s", row->key, method,
+                    "option '%s' is set, but method '%s' does not use it; these do: %s", row->key, method,
                     row->methods);
     }
     return TGR_OK;

@@ -4,13 +4,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/status.h"
 #include "base/struct.h"
-#include "kernels/kernels.h" /* the one include upward: which kernels there are and how much scratch a product needs */
 
 #define TGR_LOG_BYTES 512
 
@@ -26,15 +24,9 @@ static tgr_status copy_allocator(tgr_allocator *into, const tgr_allocator *alloc
     return TGR_OK;
 }
 
-static tgr_status select_kernels(const tgr_kernels **out) {
-    const char *name = getenv("TGRMOE_KERNELS");
-    return tgr_kernels_select(name != NULL && name[0] != '\0' ? name : NULL, out);
-}
-
 /* Everything but the memory of the context itself. On failure the caller passes the context to `destroy`. */
-static tgr_status set_up(tgr_context *context, const tgr_context_options *options) {
+static tgr_status set_up(tgr_context *context, const tgr_context_options *options, int64_t scratch_floats) {
     tgr_compute *compute = &context->compute;
-    TGR_TRY(select_kernels(&compute->kernels));
     if (options->pool != NULL) {
         tgr_pool_retain(options->pool);
         compute->pool = options->pool;
@@ -45,7 +37,7 @@ static tgr_status set_up(tgr_context *context, const tgr_context_options *option
     void *scratch;
     TGR_TRY(tgr_allocate(context, &scratch, (size_t)compute->workers, sizeof *compute->scratch));
     compute->scratch = scratch;
-    return tgr_compute_reserve(compute, TGR_GEMM_SCRATCH);
+    return tgr_compute_reserve(compute, scratch_floats);
 }
 
 /* All scratch is one block, which begins with worker 0's. */
@@ -65,9 +57,8 @@ static void destroy(tgr_context *context) {
     allocator.release(allocator.user, context, sizeof *context);
 }
 
-tgr_status tgr_context_create(tgr_context **out, const tgr_context_options *options) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(out);
+tgr_status tgr_context_build(tgr_context **out, const tgr_context_options *options, const struct tgr_kernels *kernels,
+                             int64_t scratch_floats) {
     tgr_context_options copy = {.struct_size = sizeof copy};
     if (options != NULL)
         TGR_TRY(tgr_struct_copy(&copy, sizeof copy, offsetof(tgr_context_options, threads), options, "options"));
@@ -84,8 +75,9 @@ tgr_status tgr_context_create(tgr_context **out, const tgr_context_options *opti
     context->seed = copy.seed;
     pthread_mutex_init(&context->scratch_lock, NULL);
     context->compute.context = context;
+    context->compute.kernels = kernels;
 
-    tgr_status status = set_up(context, &copy);
+    tgr_status status = set_up(context, &copy, scratch_floats);
     if (status != TGR_OK) {
         destroy(context);
         return status;
@@ -108,14 +100,6 @@ tgr_status tgr_context_threads(const tgr_context *context, int *threads) {
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(threads);
     *threads = context->compute.workers;
-    return TGR_OK;
-}
-
-tgr_status tgr_context_kernels(const tgr_context *context, const char **name) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(context);
-    TGR_REQUIRE_ARGUMENT(name);
-    *name = context->compute.kernels->name;
     return TGR_OK;
 }
 
@@ -143,8 +127,8 @@ void tgr_parallel(const tgr_compute *compute, int64_t tasks, tgr_task_fn fn, voi
 static tgr_status grow_scratch(tgr_compute *compute, int64_t floats) {
     int64_t rounded, total;
     if (!tgr_add(floats, 15, &rounded) || !tgr_multiply(rounded / 16 * 16, compute->workers, &total))
-        return tgr_fail(TGR_ERROR_OVERFLOW, "%lld floats of scratch for each of %d workers", (long long)floats,
-                        compute->workers);
+        return tgr_fail(TGR_ERROR_OVERFLOW, "%lld floats of scratch for each of %d workers are too many to address",
+                        (long long)floats, compute->workers);
     rounded = rounded / 16 * 16; /* every worker's part starts on a 64-byte boundary */
     void *block;
     TGR_TRY(tgr_allocate(compute->context, &block, (size_t)total, sizeof(float)));

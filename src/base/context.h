@@ -32,6 +32,10 @@ struct tgr_context {
     tgr_compute compute;
 };
 
+/* Creates a context that computes with these kernels, each worker with so much scratch to begin with; `options` may be
+ * NULL. (tgr_context_create, in kernels/context_create.c, knows which kernels.) */
+tgr_status tgr_context_build(tgr_context **out, const tgr_context_options *options, const struct tgr_kernels *kernels,
+                             int64_t scratch_floats);
 void tgr_context_retain(tgr_context *context);
 
 /* Runs fn(job, task, worker) for every task in [0, tasks); returns when all are done. Jobs of one pool take turns. Must

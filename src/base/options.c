@@ -68,7 +68,7 @@ tgr_status tgr_option_count(int64_t *count) {
 tgr_status tgr_option_at(int64_t index, tgr_option *option) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(option);
-    TGR_REQUIRE(index >= 0 && index < TGR_OPTION_ROWS, TGR_ERROR_RANGE, "index is %lld; allowed are 0 to %d",
+    TGR_REQUIRE(index >= 0 && index < TGR_OPTION_ROWS, TGR_ERROR_RANGE, "index is %lld; it must be 0 to %d",
                 (long long)index, TGR_OPTION_ROWS - 1);
     *option = (tgr_option)tgr_option_rows[index].number;
     return TGR_OK;
@@ -104,7 +104,7 @@ tgr_status tgr_option_describe(tgr_option option, const char **key, tgr_option_t
 tgr_status tgr_method_describe(int64_t index, const char **name, const char **defaults, const char **source) {
     TGR_ENTER;
     const int64_t count = (int64_t)(sizeof methods / sizeof *methods);
-    TGR_REQUIRE(index >= 0 && index < count, TGR_ERROR_RANGE, "index is %lld; allowed are 0 to %lld", (long long)index,
+    TGR_REQUIRE(index >= 0 && index < count, TGR_ERROR_RANGE, "index is %lld; it must be 0 to %lld", (long long)index,
                 (long long)(count - 1));
     if (name) *name = methods[index].name;
     if (defaults) *defaults = methods[index].defaults;

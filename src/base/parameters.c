@@ -52,7 +52,7 @@ static tgr_status lay_out(const tgr_parameters *parameters, tgr_tensor *tensor, 
     int64_t padded, bytes;
     tensor->count = 1;
     for (int i = 0; i < tensor->ndim; i++) {
-        TGR_REQUIRE(tensor->dims[i] >= 1, TGR_ERROR_RANGE, "dimension %d of '%s' is %lld; at least 1 is needed", i,
+        TGR_REQUIRE(tensor->dims[i] >= 1, TGR_ERROR_RANGE, "dimension %d of '%s' is %lld; it must be at least 1", i,
                     tensor->name, (long long)tensor->dims[i]);
         TGR_REQUIRE(tgr_multiply(tensor->count, tensor->dims[i], &tensor->count), TGR_ERROR_OVERFLOW,
                     "the elements of '%s' are too many to count", tensor->name);
@@ -81,13 +81,13 @@ static tgr_status make_room(tgr_parameters *parameters) {
 
 tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const char *name, unsigned flags, int ndim,
                               const int64_t *dims) {
-    TGR_REQUIRE(parameters->values == NULL, TGR_ERROR_STATE, "'%s' comes after the parameters were sealed", name);
+    TGR_REQUIRE(parameters->values == NULL, TGR_ERROR_STATE, "'%s' was added after the parameters were sealed", name);
     size_t length = strlen(name);
-    TGR_REQUIRE(length >= 1 && length < TGR_NAME_BYTES, TGR_ERROR_RANGE, "the name '%s' has %zu bytes; 1 to %d fit",
-                name, length, TGR_NAME_BYTES - 1);
+    TGR_REQUIRE(length >= 1 && length < TGR_NAME_BYTES, TGR_ERROR_RANGE,
+                "the name '%s' has %zu bytes; it must have 1 to %d", name, length, TGR_NAME_BYTES - 1);
     TGR_REQUIRE(find(parameters, name) < 0, TGR_ERROR_ARGUMENT, "there is a tensor called '%s' already", name);
-    TGR_REQUIRE(ndim >= 1 && ndim <= TGR_MAX_DIMS, TGR_ERROR_RANGE, "'%s' has %d dimensions; 1 to %d are allowed", name,
-                ndim, TGR_MAX_DIMS);
+    TGR_REQUIRE(ndim >= 1 && ndim <= TGR_MAX_DIMS, TGR_ERROR_RANGE, "'%s' has %d dimensions; it must have 1 to %d",
+                name, ndim, TGR_MAX_DIMS);
 
     tgr_tensor tensor = {.ndim = ndim, .flags = flags, .frozen_from = TGR_NEVER_FROZEN};
     int64_t floats = 0;

@@ -189,7 +189,7 @@ tgr_status tgr_pool_create(tgr_pool **out, int threads) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE(threads >= 0 && threads <= TGR_MAX_WORKERS, TGR_ERROR_RANGE,
-                "argument 'threads' is %d; 1 to %d is allowed, or 0 for all processors", threads, TGR_MAX_WORKERS);
+                "argument 'threads' is %d; it must be 1 to %d, or 0 for all processors", threads, TGR_MAX_WORKERS);
     if (threads == 0) threads = available_processors();
     tgr_pool *pool;
     TGR_TRY(allocate(&pool, threads, threads - 1));
@@ -212,7 +212,7 @@ tgr_status tgr_pool_create_from_executor(tgr_pool **out, const tgr_executor *exe
     TGR_TRY(tgr_struct_copy(&copy, sizeof copy, offsetof(tgr_executor, run) + sizeof copy.run, executor, "executor"));
     TGR_REQUIRE_ARGUMENT(executor->run);
     TGR_REQUIRE(copy.workers >= 1 && copy.workers <= TGR_MAX_WORKERS, TGR_ERROR_RANGE,
-                "argument 'executor->workers' is %d; 1 to %d is allowed", copy.workers, TGR_MAX_WORKERS);
+                "argument 'executor->workers' is %d; it must be 1 to %d", copy.workers, TGR_MAX_WORKERS);
     tgr_pool *pool;
     TGR_TRY(allocate(&pool, copy.workers, 0));
     pool->executor = copy;

@@ -51,12 +51,13 @@ static tgr_status check_tensor(const tgr_tensor *sparse, const tgr_parameters *d
     if (name[0] == '\0') return TGR_OK;
     int64_t source = find(dense, name);
     if (source < 0)
-        return tgr_fail(TGR_ERROR_SHAPE, "the dense side has no '%s', which '%s' is to be made of", name, sparse->name);
+        return tgr_fail(TGR_ERROR_SHAPE, "the dense side has no '%s', from which '%s' would be copied", name,
+                        sparse->name);
     if (fits(sparse, &dense->tensors[source])) return TGR_OK;
     write_shape(sparse, shape, sizeof shape);
     write_shape(&dense->tensors[source], dense_shape, sizeof dense_shape);
-    return tgr_fail(TGR_ERROR_SHAPE, "'%s' is %s; it cannot be made of '%s', which is %s", sparse->name, shape, name,
-                    dense_shape);
+    return tgr_fail(TGR_ERROR_SHAPE, "'%s' is %s; it cannot be copied from '%s', which is %s", sparse->name, shape,
+                    name, dense_shape);
 }
 
 static int is_used(const tgr_parameters *sparse, const tgr_parameters *dense, int64_t index) {

@@ -44,17 +44,17 @@ static tgr_status open_directory(tgr_atomic_file *file) {
     memcpy(file->name, name, length + 1);
     if (slash != NULL) slash[1] = '\0';
     file->directory = open(slash != NULL ? resolved : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return file->directory >= 0 ? TGR_OK : tgr_file_fail(file->path, "lies in a directory that cannot be opened");
+    return file->directory >= 0 ? TGR_OK : tgr_file_fail(file->path, "is in a directory that cannot be opened");
 }
 
 /* *mode receives the permissions of the file to be replaced, *exists whether there is one. */
 static tgr_status check_target(const tgr_atomic_file *file, mode_t *mode, int *exists) {
     struct stat state;
     *exists = fstatat(file->directory, file->name, &state, 0) == 0;
-    if (!*exists) return errno == ENOENT ? TGR_OK : tgr_file_fail(file->path, "cannot be looked at");
+    if (!*exists) return errno == ENOENT ? TGR_OK : tgr_file_fail(file->path, "cannot be examined");
     if (!S_ISREG(state.st_mode))
-        return tgr_fail(TGR_ERROR_FILE, "'%s' is no regular file and will not be replaced", file->path);
-    if (faccessat(file->directory, file->name, W_OK, 0) != 0) return tgr_file_fail(file->path, "may not be written");
+        return tgr_fail(TGR_ERROR_FILE, "'%s' is not a regular file and will not be replaced", file->path);
+    if (faccessat(file->directory, file->name, W_OK, 0) != 0) return tgr_file_fail(file->path, "is not writable");
     *mode = state.st_mode & 0777;
     return TGR_OK;
 }
@@ -75,7 +75,7 @@ static tgr_status create_temporary(tgr_atomic_file *file) {
     }
     if (file->file < 0) {
         file->temporary[0] = '\0';
-        return tgr_file_fail(file->path, "has a directory in which no file can be made");
+        return tgr_file_fail(file->path, "is in a directory in which no file can be created");
     }
     if (exists && fchmod(file->file, mode) != 0) return tgr_file_fail(file->path, "cannot be given its permissions");
     return TGR_OK;

@@ -134,9 +134,8 @@ tgr_status tgr_checkpoint_add_bytes(tgr_checkpoint *checkpoint, const char *name
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(bytes);
-    TGR_REQUIRE(size >= 1 && size <= PTRDIFF_MAX, TGR_ERROR_RANGE,
-                "argument 'size' is %llu; at least 1 and at most %lld are allowed", (unsigned long long)size,
-                (long long)PTRDIFF_MAX);
+    TGR_REQUIRE(size >= 1 && size <= PTRDIFF_MAX, TGR_ERROR_RANGE, "argument 'size' is %llu; it must be 1 to %lld",
+                (unsigned long long)size, (long long)PTRDIFF_MAX);
     return add(checkpoint, name, (tgr_object){.kind = TGR_OBJECT_BYTES, .bytes = bytes, .byte_count = (int64_t)size});
 }
 

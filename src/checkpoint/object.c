@@ -17,8 +17,8 @@ tgr_status tgr_object_check_name(const char *name) {
     const size_t length = strlen(name);
     TGR_REQUIRE(length >= 1 && length < TGR_OBJECT_NAME_BYTES &&
                     strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length,
-                TGR_ERROR_RANGE, "argument 'name' is '%.60s'; allowed are 1 to %d of a-z, 0-9 and '_'", name,
-                TGR_OBJECT_NAME_BYTES - 1);
+                TGR_ERROR_RANGE, "argument 'name' is '%.60s'; it must be 1 to %d of the characters a-z, 0-9 and '_'",
+                name, TGR_OBJECT_NAME_BYTES - 1);
     return TGR_OK;
 }
 
@@ -142,7 +142,7 @@ tgr_status tgr_object_check(const tgr_object *object, const tgr_entry_list *list
     if (options != NULL) TGR_TRY(check_options(object, options, list->context, path));
     if (object->teacher != NULL)
         TGR_REQUIRE(object->fingerprint == tgr_teacher_fingerprint(object->teacher), TGR_ERROR_FILE_MISMATCH,
-                    "'%s' of '%s' was trained with another backbone (fingerprint %08llx; here %08lx)", object->name,
+                    "'%s' of '%s' was trained with a different backbone (fingerprint %08llx; here %08lx)", object->name,
                     path, (unsigned long long)object->fingerprint,
                     (unsigned long)tgr_teacher_fingerprint(object->teacher));
     if (object->optimizer != NULL) TGR_TRY(check_optimizer(object, path));

@@ -59,7 +59,7 @@ static int split_line(const char **at, const char *end, option_line *line) {
 
 static tgr_status set_option(tgr_config *config, const option_line *line, const char *file) {
     if (tgr_config_set(config, line->key, line->value) == TGR_OK) return TGR_OK;
-    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' has an option that this library does not take: %s", file,
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' has an option that this library does not accept: %s", file,
                     tgr_last_reason());
 }
 
@@ -88,7 +88,7 @@ static tgr_status read_lines(tgr_config *config, const char *text, size_t length
     const char *end = text + length;
     for (const char *at = text; at < end;) {
         option_line line;
-        TGR_REQUIRE(split_line(&at, end, &line), TGR_ERROR_FILE_CORRUPT, "'%s' has an option without key or value",
+        TGR_REQUIRE(split_line(&at, end, &line), TGR_ERROR_FILE_CORRUPT, "'%s' has an option without a key or a value",
                     file);
         TGR_TRY(keep ? keep_default(config, &line, file, changed) : take_set(config, &line, file));
     }

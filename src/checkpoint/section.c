@@ -12,7 +12,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is little-en
 
 /* In the spirit of PNG's: the first byte loses its top bit in a 7-bit transfer, the line ends and the end-of-file
  * character change in a text transfer, and the final NUL shows that it is not text. */
-const unsigned char tgr_file_magic[TGR_FILE_MAGIC_BYTES] = {0x89, 'T', 'G', 'R', 'M', 'O', 'E', '\r', '\n', 0x1A, '\n'};
+static const unsigned char file_magic[TGR_FILE_MAGIC_BYTES] = {0x89, 'T',  'G',  'R',  'M', 'O',
+                                                               'E',  '\r', '\n', 0x1A, '\n'};
 
 enum { /* offsets of the fields in a section's header */
        AT_MARK = 0,
@@ -78,7 +79,7 @@ const char *tgr_section_shape(int type, int ndim, const uint64_t *dims, char tex
 }
 
 void tgr_file_header_encode(unsigned char bytes[TGR_FILE_HEADER_BYTES]) {
-    memcpy(bytes, tgr_file_magic, TGR_FILE_MAGIC_BYTES);
+    memcpy(bytes, file_magic, TGR_FILE_MAGIC_BYTES);
     put(bytes + TGR_FILE_MAGIC_BYTES, TGR_FILE_VERSION, 4);
 }
 
@@ -105,9 +106,9 @@ static int all_zero(const char *bytes, size_t count) {
 static const char *check_name(const tgr_section_header *header) {
     const char *end = memchr(header->name, '\0', TGR_SECTION_NAME_BYTES);
     if (end == NULL || !all_zero(end, (size_t)(header->name + TGR_SECTION_NAME_BYTES - end)))
-        return "its name does not end";
+        return "its name is not terminated";
     if (header->type == TGR_SECTION_END) return header->name[0] == '\0' ? NULL : "the end section has a name";
-    return tgr_section_name_valid(header->name) ? NULL : "its name is empty or has characters that no name has";
+    return tgr_section_name_valid(header->name) ? NULL : "its name is empty or has invalid characters";
 }
 
 static const char *check_sizes(const tgr_section_header *header) {
@@ -117,15 +118,15 @@ static const char *check_sizes(const tgr_section_header *header) {
         return header->ndim == 2 && header->encoding == TGR_STORED && header->raw_bytes == 0 &&
                        header->stored_bytes == 0
                    ? NULL
-                   : "the end section holds something";
+                   : "the end section is not empty";
     uint64_t bytes;
     if (!tgr_section_size(header->type, header->ndim, header->dims, &bytes))
         return "a dimension is zero or their product does not fit";
-    if (bytes != header->raw_bytes) return "its size is not that of its shape";
+    if (bytes != header->raw_bytes) return "its size does not match its shape";
     if (header->encoding == TGR_STORED && header->stored_bytes != bytes)
-        return "it is not compressed and has another size in the file";
+        return "it is not compressed but has a different size in the file";
     if (header->stored_bytes == 0 || bytes / TGR_DEFLATE_MAX_RATIO > header->stored_bytes)
-        return "it claims more than its bytes in the file can unpack to";
+        return "it claims more bytes than its payload can unpack to";
     return NULL;
 }
 

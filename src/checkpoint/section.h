@@ -39,8 +39,6 @@ typedef struct tgr_section_header {
     uint32_t crc; /* of the stored bytes; of all headers before it in the end section */
 } tgr_section_header;
 
-extern const unsigned char tgr_file_magic[TGR_FILE_MAGIC_BYTES];
-
 /* "f32", "u8", "u64"; NULL for a number that is not the type of a tensor. */
 const char *tgr_section_type_name(int type);
 /* Bytes of one element. */

@@ -49,7 +49,7 @@ static tgr_status open_file(tgr_section_reader *reader) {
     /* O_NONBLOCK: if it is a pipe, do not wait for a writer. */
     reader->file = open(reader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (reader->file < 0 || fstat(reader->file, &state) != 0) return tgr_file_fail(reader->path, "cannot be opened");
-    TGR_REQUIRE(S_ISREG(state.st_mode), TGR_ERROR_FILE, "'%s' is no regular file", reader->path);
+    TGR_REQUIRE(S_ISREG(state.st_mode), TGR_ERROR_FILE, "'%s' is not a regular file", reader->path);
     reader->size = (uint64_t)state.st_size;
     return TGR_OK;
 }
@@ -62,8 +62,8 @@ static tgr_status check_file_header(tgr_section_reader *reader) {
     TGR_TRY(read_bytes(reader, start, count));
     if (memcmp(start, expected, magic) != 0) {
         TGR_REQUIRE(memcmp(start + 1, expected + 1, LETTERS) != 0, TGR_ERROR_FILE_CORRUPT,
-                    "'%s' was altered: its signature is damaged as by a transfer as text", reader->path);
-        return tgr_fail(TGR_ERROR_FILE_FOREIGN, "'%s' is no checkpoint of this library", reader->path);
+                    "'%s' was altered: its signature is damaged, as by a transfer as text", reader->path);
+        return tgr_fail(TGR_ERROR_FILE_FOREIGN, "'%s' is not a checkpoint of this library", reader->path);
     }
     if (count < sizeof start) return truncated(reader, sizeof start - count);
     const uint32_t version =
@@ -88,9 +88,9 @@ tgr_status tgr_section_reader_open(tgr_section_reader *reader, tgr_context *cont
 }
 
 static tgr_status check_end(const tgr_section_reader *reader, const tgr_section_header *end) {
-    if (end->dims[0] != reader->sections) return corrupt(reader, "", "the file had another number of sections");
-    if (end->crc != reader->headers_crc) return corrupt(reader, "", "sections were exchanged");
-    if (end->dims[1] != reader->position) return corrupt(reader, "", "the file had another size");
+    if (end->dims[0] != reader->sections) return corrupt(reader, "", "the file had a different number of sections");
+    if (end->crc != reader->headers_crc) return corrupt(reader, "", "sections were swapped");
+    if (end->dims[1] != reader->position) return corrupt(reader, "", "the file had a different size");
     if (reader->position != reader->size) return corrupt(reader, "", "something follows the end section");
     return TGR_OK;
 }
@@ -111,7 +111,7 @@ tgr_status tgr_section_reader_next(tgr_section_reader *reader, tgr_section_heade
         return truncated(reader, header->stored_bytes - (reader->size - reader->position));
     int known;
     TGR_TRY(tgr_name_set_add(&reader->names, header->name, &known));
-    if (known) return corrupt(reader, header->name, "there is another section of that name");
+    if (known) return corrupt(reader, header->name, "there is another section with that name");
     reader->sections++;
     return TGR_OK;
 }
@@ -155,7 +155,7 @@ static tgr_status check_payload_end(tgr_section_reader *reader, const tgr_sectio
         if (!rest->ended) return status;
     }
     if (rest->stored_left != 0 || reader->stream.avail_in != 0)
-        return corrupt(reader, header->name, "it is longer than what it unpacks from");
+        return corrupt(reader, header->name, "it has bytes left over after unpacking");
     return rest->crc == header->crc ? TGR_OK : corrupt(reader, header->name, "its checksum is wrong");
 }
 

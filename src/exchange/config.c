@@ -20,7 +20,7 @@ static tgr_status check_plan(tgr_context *context, const tgr_config *config, con
     tgr_status status = tgr_model_assemble(&plan, context, config);
     if (status == TGR_ERROR_MEMORY) return status;
     if (status != TGR_OK)
-        return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file describes no model that can be: %s", tgr_last_reason());
+        return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file does not describe a valid model: %s", tgr_last_reason());
     status = tgr_match_check(plan, file, &strict);
     tgr_model_free(plan);
     return status;

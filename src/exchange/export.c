@@ -25,8 +25,8 @@ static tgr_status add_texts(tgr_safetensors_writer *writer, const tgr_text *text
 
 static tgr_status check_texts(const tgr_text *texts, int64_t count) {
     if (count < 0 || (count > 0 && texts == NULL))
-        return tgr_fail(TGR_ERROR_ARGUMENT, "argument 'text_count' is %lld and 'texts' %s", (long long)count,
-                        texts == NULL ? "is NULL" : "is not");
+        return tgr_fail(TGR_ERROR_ARGUMENT, "argument 'text_count' is %lld and 'texts' is %sNULL", (long long)count,
+                        texts == NULL ? "" : "not ");
     for (int64_t i = 0; i < count; i++) {
         if (texts[i].key == NULL || texts[i].text == NULL)
             return tgr_fail(TGR_ERROR_ARGUMENT, "text %lld of argument 'texts' is NULL", (long long)i);
@@ -43,7 +43,7 @@ tgr_status tgr_model_export(tgr_model *model, const char *path, tgr_element elem
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(path);
     TGR_REQUIRE(element == TGR_ELEMENT_F32 || element == TGR_ELEMENT_BF16, TGR_ERROR_RANGE,
-                "argument 'element' is %d; allowed are TGR_ELEMENT_F32, %d, and TGR_ELEMENT_BF16, %d", (int)element,
+                "argument 'element' is %d; it must be TGR_ELEMENT_F32 (%d) or TGR_ELEMENT_BF16 (%d)", (int)element,
                 TGR_ELEMENT_F32, TGR_ELEMENT_BF16);
     TGR_TRY(check_texts(texts, text_count));
     tgr_parameters *parameters = NULL;

@@ -17,7 +17,7 @@ static tgr_status need(const tgr_safetensors *file, const char *name, int ndim, 
     int found;
     TGR_TRY(tgr_entry_find(file, name, &found, &index, entry));
     TGR_REQUIRE(found, TGR_ERROR_FILE_MISMATCH,
-                "the file has no '%s': it holds no vision transformer with the names of timm", name);
+                "the file has no '%s': it does not hold a vision transformer with timm's names", name);
     char shape[TGR_SHAPE_BYTES];
     TGR_REQUIRE(entry->ndim == ndim && entry->count > 0, TGR_ERROR_FILE_MISMATCH,
                 "'%s' is %s; %d dimensions are needed, none of them 0", name,
@@ -35,7 +35,7 @@ static tgr_status has(const tgr_safetensors *file, const char *name, int *found)
 /* An option out of range is the file's fault here. */
 static tgr_status set(tgr_config *config, tgr_option option, int64_t value) {
     if (tgr_config_set_i64(config, option, value) == TGR_OK) return TGR_OK;
-    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors are of no model that can be: %s", tgr_last_reason());
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors do not form a valid model: %s", tgr_last_reason());
 }
 
 static tgr_status read_patches(tgr_config *config, const tgr_safetensors *file, int64_t *dim, int64_t *side) {
@@ -83,8 +83,7 @@ static tgr_status read_blocks(tgr_config *config, const tgr_safetensors *file, i
     TGR_TRY(set(config, TGR_OPTION_DEPTH, depth));
     TGR_TRY(need(file, "blocks.0.mlp.fc1.weight", 2, &hidden));
     if (tgr_config_set_f64(config, TGR_OPTION_MLP_RATIO, (double)hidden.dims[0] / (double)dim) != TGR_OK)
-        return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors are of no model that can be: %s",
-                        tgr_last_reason());
+        return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file's tensors do not form a valid model: %s", tgr_last_reason());
     TGR_TRY(has(file, "blocks.0.ls1.gamma", &scaled));
     return scaled ? tgr_config_set_f64(config, TGR_OPTION_LAYER_SCALE, LAYER_SCALE) : TGR_OK;
 }

@@ -61,7 +61,7 @@ static tgr_status read_option(tgr_config *config, const tgr_safetensors *file, c
     if (value == NULL || !tgr_option_is_used(config, (tgr_option)row->number)) return TGR_OK;
     TGR_TRY(tgr_config_get(config, row->key, present, sizeof present));
     if (strcmp(value, present) == 0 || tgr_config_set(config, row->key, value) == TGR_OK) return TGR_OK;
-    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file has an option that this library does not take: %s",
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file has an option that this library does not accept: %s",
                     tgr_last_reason());
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Scaled dot-product attention (Vaswani et al., 2017). A task is one head of one image and goes through blocks of query
- * rows, so that its scratch grows with tokens and not with tokens². */
+/* Scaled dot-product attention (Vaswani et al., 2017). A task is one head of one image and works through blocks of
+ * query rows, so that its scratch grows with tokens and not with tokens². */
 #include "kernels/attention.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "kernels/kernels.h"
 
 /* Query rows in a block: their scores, and the gradients of these, stay in the second-level cache, and keys and values
- * are rearranged for few blocks. */
+ * are rearranged for only a few blocks. */
 static int64_t query_block(int64_t tokens) {
     const int64_t fitting = tokens > 0 ? 64 * 1024 / tokens : 0, least = 128;
     const int64_t rows = fitting > least ? fitting : least;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Multi-head self-attention on packed projections, without storing the tokens × tokens matrix: the backward pass
- * computes it again from the log-sum-exp of each row. One task is one head of one image. */
+/* Multi-head self-attention on packed projections, without storing the tokens × tokens matrix: backward recomputes it
+ * from the log-sum-exp of each row. One task is one head of one image. */
 #ifndef TGR_KERNELS_ATTENTION_H
 #define TGR_KERNELS_ATTENTION_H
 
@@ -10,16 +10,12 @@
 
 struct tgr_compute;
 
-/* Which earlier tokens a token may look at. A place for causal attention to be added. */
-typedef enum tgr_mask { TGR_MASK_NONE = 0 } tgr_mask;
-
 typedef struct tgr_attention {
     int64_t batch, tokens, heads, head_dim; /* dim = heads · head_dim */
-    tgr_mask mask;
-    tgr_precision precision; /* of the products; softmax is float32 */
-    const float *qkv;        /* [batch, tokens, 3, heads, head_dim] */
-    float *out;              /* [batch, tokens, heads, head_dim] */
-    float *lse;              /* [batch, heads, tokens]: log-sum-exp of the scaled scores */
+    tgr_precision precision;                /* of the products; softmax is float32 */
+    const float *qkv;                       /* [batch, tokens, 3, heads, head_dim] */
+    float *out;                             /* [batch, tokens, heads, head_dim] */
+    float *lse;                             /* [batch, heads, tokens]: log-sum-exp of the scaled scores */
 } tgr_attention;
 
 /* Scratch floats that one worker needs for these sizes, TGR_GEMM_SCRATCH included. Negative on overflow. */

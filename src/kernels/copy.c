@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Copying and clearing of large buffers, one chunk a task. */
+/* Copying and clearing large buffers, one chunk per task. */
 #include "kernels/copy.h"
 
 #include <string.h>

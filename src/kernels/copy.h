@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Copying and clearing of large buffers, in parallel. */
+/* Copying and clearing large buffers, in parallel. */
 #ifndef TGR_KERNELS_COPY_H
 #define TGR_KERNELS_COPY_H
 

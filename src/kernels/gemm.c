@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists of matrix products in parallel: each is cut into tiles of C about as large as a thread's share of the work, and
- * threads take the tiles in turn. An element of C is the same however C is cut, so that it may depend on the threads.
+ * threads take the tiles in turn. An element of C is the same however C is cut, so the tiles may depend on the threads.
  */
 #include "kernels/gemm.h"
 
@@ -8,10 +8,10 @@
 #include "kernels/kernels.h"
 
 enum {
-    LEAST_WORK = 1 << 20, /* of a tile: some ten microseconds or less */
-    LEAST_ROWS = 64,      /* of a tile, where there are so many */
-    GOOD_COLUMNS = 512,   /* kernels rearrange A anew for as many: fewer cost more of that, more nothing */
-    UNIT = 32,            /* tiles begin at multiples of the widest micro-tile */
+    LEAST_WORK = 1 << 20, /* of a tile: about ten microseconds or less */
+    LEAST_ROWS = 64,      /* of a tile, if there are that many */
+    GOOD_COLUMNS = 512,   /* kernels rearrange A once per this many: fewer would cost more, more would gain nothing */
+    UNIT = 32,            /* tiles start at multiples of the widest micro-tile */
 };
 
 typedef struct gemm_job {
@@ -35,12 +35,12 @@ static int64_t work_of(const tgr_gemm *product) {
     return product->m * product->n * (product->k + 1);
 }
 
-/* Tiles of rows × columns, and how many there are of them. */
+/* Tiles of rows × columns, and how many of them there are. */
 typedef struct tiling {
     int64_t rows, columns, across, count;
 } tiling;
 
-/* As many columns as kernels like, then rows; narrower tiles only where there are too few rows. */
+/* As many columns as suits the kernels, then rows; narrower tiles only if there are too few rows. */
 static tiling tiling_of(const tgr_gemm *product, int64_t share) {
     const int64_t m = product->m, n = product->n;
     if (m == 0 || n == 0) return (tiling){.across = 1};
@@ -72,7 +72,7 @@ static tgr_gemm tile_at(const tgr_gemm *product, const tiling *tiles, int64_t in
 
 typedef void (*gemm_variant)(const tgr_gemm *product, float *scratch);
 
-/* A question of the whole product, so that an element has the same bits however C is cut, and never of m, so that a row
+/* Decided for the whole product, so that an element has the same bits however C is cut, and never by m, so that a row
  * does not depend on the others. */
 static gemm_variant variant_for(const tgr_kernels *kernels, const tgr_gemm *product) {
     if (product->precision == TGR_BFLOAT16) return kernels->gemm_bfloat16;
@@ -92,10 +92,8 @@ void tgr_gemm_finish(const tgr_gemm *product, int64_t row, int64_t rows, int64_t
         float *c = product->c + at;
         if (product->epilogue == TGR_EPILOGUE_GELU)
             kernels->gelu(columns, c, product->after + at);
-        else if (product->after != NULL)
-            kernels->gelu_again_backward(columns, product->before + at, c, product->after + at, c);
         else
-            kernels->gelu_backward(columns, product->before + at, c, c);
+            kernels->gelu_backward(columns, product->before + at, c, product->after + at, c);
     }
 }
 
@@ -109,7 +107,8 @@ static void run_task(void *context, int64_t task, int worker) {
     variant_for(tile.kernels, product)(&tile, job->compute->scratch[worker]);
 }
 
-/* One product is cut into one tile for each thread. Of several, which take unlike times, tiles are half as large. */
+/* A single product is cut into one tile per thread. If there are several, which take different times, tiles are half as
+ * large. */
 void tgr_gemm_run(const tgr_compute *compute, const tgr_gemm *products, int64_t count) {
     const int64_t threads = compute->workers, shares = threads == 1 || count == 1 ? threads : 2 * threads;
     int64_t work = 0, tasks = 0;

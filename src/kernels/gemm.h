@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Matrix products. One product is C = A·B (+ bias) or C += A·B; a job is a list of products cut into tiles for
- * the threads that there are. Every element of C sums over k in the same order wherever it stands in C and however C is
- * cut, so that results depend neither on the threads nor on which other rows are in the batch. */
+/* Matrix products. One product is C = A·B (+ bias) or C += A·B; a job is a list of products, cut into tiles to suit the
+ * number of threads. Every element of C sums over k in the same order wherever it is in C and however C is cut, so that
+ * results depend neither on the threads nor on which other rows are in the batch. */
 #ifndef TGR_KERNELS_GEMM_H
 #define TGR_KERNELS_GEMM_H
 
@@ -11,7 +11,7 @@
 struct tgr_compute;
 struct tgr_kernels;
 
-/* What a product makes of its operands; sums are float32 in any case. Same order as the choices of option precision. */
+/* What a product rounds its operands to; sums are always float32. Same order as the choices of option precision. */
 typedef enum tgr_precision {
     TGR_FLOAT32 = 0,
     TGR_BFLOAT16 = 1, /* rounded to the nearest bfloat16, ties to even */
@@ -21,7 +21,7 @@ typedef enum tgr_precision {
 typedef enum tgr_epilogue {
     TGR_EPILOGUE_NONE,
     TGR_EPILOGUE_GELU,          /* after = gelu(C); after may be C itself */
-    TGR_EPILOGUE_GELU_BACKWARD, /* C = C·gelu'(before), and after = gelu(before) unless NULL; may be before itself */
+    TGR_EPILOGUE_GELU_BACKWARD, /* C = C·gelu'(before), and after = gelu(before); after may be before itself */
 } tgr_epilogue;
 
 /* A is [m, k] and B is [k, n] with any strides (a transpose is a swap of strides); rows of C are contiguous. */
@@ -37,23 +37,23 @@ typedef struct tgr_gemm {
     int accumulate;    /* C += instead of C = */
     tgr_precision precision;
     tgr_epilogue epilogue;
-    const float *before; /* [m, n] for the epilogue, rows c_row apart, and so are those of `after` */
+    const float *before; /* [m, n] for the epilogue; rows are c_row apart, as are those of `after` */
     float *after;
-    const struct tgr_kernels *kernels; /* whose row kernels the epilogue is made of; tgr_gemm_run sets it */
+    const struct tgr_kernels *kernels; /* whose row kernels the epilogue uses; set by tgr_gemm_run */
 } tgr_gemm;
 
-/* The epilogue of some rows and columns of C. A variant calls it once for each part that is complete, parts beginning
- * at multiples of 16 columns. */
+/* The epilogue of some rows and columns of C. A variant calls it once for each completed part; parts start at multiples
+ * of 16 columns. */
 void tgr_gemm_finish(const tgr_gemm *product, int64_t row, int64_t rows, int64_t column, int64_t columns);
 
-/* Scratch that one serial product needs, in floats. */
+/* Scratch that a serial product needs, in floats. */
 #define TGR_GEMM_SCRATCH (512 * 1024)
 
-/* Runs one product on the calling thread, by the variant that its shape asks for. */
+/* Runs one product on the calling thread, by the variant that suits its shape. */
 void tgr_gemm_serial(const struct tgr_kernels *kernels, const tgr_gemm *product, float *scratch);
 
-/* Runs all products, in parallel over tiles of all of them. C's of one call must not overlap.
- * m, n or k of zero are legal (k = 0 gives zero or bias). */
+/* Runs all products, in parallel over tiles of all of them. The C matrices of one call must not overlap. m, n or k of
+ * zero are legal (k = 0 gives zero or bias). */
 void tgr_gemm_run(const struct tgr_compute *compute, const tgr_gemm *products, int64_t count);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each function runs a job: one task for each block of rows, which is a call of the row kernel. */
+/* Each function runs a job with one task per block of rows, each a call of the row kernel. */
 #include "kernels/parallel_rows.h"
 
 #include <string.h>
@@ -8,10 +8,10 @@
 #include "base/memory.h"
 #include "kernels/kernels.h"
 
-/* A block has about so many elements: 64 KiB of floats, some microseconds of work. */
+/* A block has about this many elements: 64 KiB of floats, a few microseconds of work. */
 #define BLOCK_ELEMENTS 16384
 
-/* What any of the tasks below needs; each uses some of it. Names as in parallel_rows.h. */
+/* What the tasks below need; each uses some of it. Names as in parallel_rows.h. */
 typedef struct rows_job {
     const tgr_kernels *kernels;
     int64_t rows, columns, blocks;
@@ -37,7 +37,7 @@ static int64_t sum_block_count(int64_t rows, int64_t columns) {
     return blocks < TGR_SUM_BLOCKS_MAX ? blocks : TGR_SUM_BLOCKS_MAX;
 }
 
-/* Blocks differ by one row at most. */
+/* Blocks differ by at most one row. */
 static rows_block block_at(const rows_job *job, int64_t block) {
     int64_t rows = job->rows / job->blocks, longer = job->rows % job->blocks;
     rows_block result = {.first = block * rows + (block < longer ? block : longer), .rows = rows + (block < longer)};
@@ -51,7 +51,7 @@ int64_t tgr_partial_floats(int64_t rows, int64_t columns, int64_t sums) {
     return tgr_multiply(floats, sums, &floats) ? floats : -1;
 }
 
-/* The partial sum numbered `sum` of `sums` of a block. */
+/* Partial sum number `sum` of the `sums` of a block. */
 static float *partial_at(const rows_job *job, int64_t block, int64_t sums, int64_t sum) {
     return job->partial + (block * sums + sum) * job->columns;
 }
@@ -124,41 +124,6 @@ void tgr_layer_norm_backward(const tgr_compute *compute, int64_t rows, int64_t c
     run_sums(compute, layer_norm_backward_task, &job);
     combine_partials(&job, 2, 0, dweight);
     combine_partials(&job, 2, 1, dbias);
-}
-
-static void gelu_task(void *data, int64_t task, int worker) {
-    const rows_job *job = data;
-    rows_block b = block_at(job, task);
-    (void)worker;
-    job->kernels->gelu(b.rows, job->x + b.first, job->y + b.first);
-}
-
-void tgr_gelu(const tgr_compute *compute, int64_t count, const float *x, float *y) {
-    run(compute, gelu_task, &(rows_job){.rows = count, .columns = 1, .x = x, .y = y});
-}
-
-static void gelu_backward_task(void *data, int64_t task, int worker) {
-    const rows_job *job = data;
-    rows_block b = block_at(job, task);
-    (void)worker;
-    job->kernels->gelu_backward(b.rows, job->x + b.first, job->dy + b.first, job->dx + b.first);
-}
-
-void tgr_gelu_backward(const tgr_compute *compute, int64_t count, const float *x, const float *dy, float *dx) {
-    run(compute, gelu_backward_task, &(rows_job){.rows = count, .columns = 1, .x = x, .dy = dy, .dx = dx});
-}
-
-static void gelu_again_backward_task(void *data, int64_t task, int worker) {
-    const rows_job *job = data;
-    rows_block b = block_at(job, task);
-    (void)worker;
-    job->kernels->gelu_again_backward(b.rows, job->x + b.first, job->dy + b.first, job->y + b.first, job->dx + b.first);
-}
-
-void tgr_gelu_again_backward(const tgr_compute *compute, int64_t count, const float *x, const float *dy, float *y,
-                             float *dx) {
-    run(compute, gelu_again_backward_task,
-        &(rows_job){.rows = count, .columns = 1, .x = x, .dy = dy, .y = y, .dx = dx});
 }
 
 static void softmax_task(void *data, int64_t task, int worker) {

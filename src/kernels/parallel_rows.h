@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The row kernels on whole tensors, in parallel over blocks of rows. The blocks depend on the tensor's shape alone and
+/* The row kernels on whole tensors, in parallel over blocks of rows. The blocks depend only on the tensor's shape, and
  * partial sums are added in the order of the blocks, so results do not depend on the number of threads.
  *
  * Nothing here allocates. rows, columns and count may be zero; nothing is read or written then. */
@@ -10,7 +10,7 @@
 
 struct tgr_compute;
 
-/* No tensor is cut into more blocks than this where sums over rows are kept by block. */
+/* The most blocks that a tensor is cut into where sums over rows are kept by block. */
 #define TGR_SUM_BLOCKS_MAX 64
 
 /* Floats of `partial` that a sum over `rows` rows into `sums` vectors of `columns` needs: [blocks, sums, columns].
@@ -26,14 +26,6 @@ void tgr_layer_norm_backward(const struct tgr_compute *compute, int64_t rows, in
                              const float *weight, const float *mean, const float *rstd, const float *dy, int accumulate,
                              float *dx, float *dweight, float *dbias, float *partial);
 
-/* y = x·Φ(x). y == x is allowed. */
-void tgr_gelu(const struct tgr_compute *compute, int64_t count, const float *x, float *y);
-/* dx = dy·(Φ(x) + x·φ(x)). x is the forward's input; dx == dy is allowed. */
-void tgr_gelu_backward(const struct tgr_compute *compute, int64_t count, const float *x, const float *dy, float *dx);
-/* Both, for a way back that did not keep y: half the work of one after the other. dx == dy is allowed. */
-void tgr_gelu_again_backward(const struct tgr_compute *compute, int64_t count, const float *x, const float *dy,
-                             float *y, float *dx);
-
 /* y = softmax(scale·x) by row, log-sum-exp of scale·x into lse [rows] unless NULL. y == x is allowed. */
 void tgr_softmax_rows(const struct tgr_compute *compute, int64_t rows, int64_t columns, float scale, const float *x,
                       float *y, float *lse);
@@ -44,7 +36,7 @@ void tgr_add_into(const struct tgr_compute *compute, int64_t count, const float 
  * and stochastic depth.) */
 void tgr_add_scaled(const struct tgr_compute *compute, int64_t rows, int64_t columns, const float *scale,
                     const float *row_scale, const float *x, float *y);
-/* The way back of tgr_add_scaled for x and scale: dx[r][c] = scale[c]·row_scale[r]·dy[r][c] and
+/* Backward of tgr_add_scaled for x and scale: dx[r][c] = scale[c]·row_scale[r]·dy[r][c] and
  * dscale[c] += Σ_r row_scale[r]·x[r][c]·dy[r][c]. Without scale, dscale, x and partial are NULL. dx == dy and dx == x
  * are allowed. partial: tgr_partial_floats(rows, columns, 1). */
 void tgr_add_scaled_backward(const struct tgr_compute *compute, int64_t rows, int64_t columns, const float *scale,

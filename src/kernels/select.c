@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Which kernels a machine gets. */
+/* Which kernels a machine uses. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "kernels/gemm_variants.h"
 #include "kernels/kernels.h"
+#include "kernels/variants.h"
 
 /* Best first. */
 static const tgr_kernels *const rows[] = {
@@ -15,22 +15,6 @@ static const tgr_kernels *const rows[] = {
     &tgr_kernels_blis, &tgr_kernels_portable,
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
-
-int tgr_usable_portable(void) {
-    return 1;
-}
-
-#if defined(__x86_64__)
-/* The compiler's tests include whether the operating system saves the registers. */
-int tgr_usable_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-int tgr_usable_avx512(void) {
-    return tgr_usable_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-}
-#endif
 
 /* The names of the kernels that this machine can run, for messages. */
 static void list_usable(char *text, size_t size) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* y = fc2(gelu(fc1(x))). Names of gradients: with h what is before GELU and a what is after it, dy gives da, da gives
- * dh, and dh gives dx. */
+/* y = fc2(gelu(fc1(x))). With h the values before GELU and a those after it, dy gives da, da gives dh, and dh gives dx.
+ */
 #include "layers/ffn.h"
 
 #include <stdio.h>

@@ -7,8 +7,8 @@
  *     hidden_a   before GELU           after GELU, recomputed
  *     hidden_b   after GELU            gradient of what is before GELU
  *
- * hidden_a is kept between the two. GELU once more is far cheaper than memory for what it gave: it is part of the
- * product that gives the gradient. In TGR_EVAL both buffers are one. */
+ * hidden_a is kept between the two. Recomputing GELU is far cheaper than storing its result: the product that gives the
+ * gradient does it. In TGR_EVAL both buffers are one. */
 #ifndef TGR_LAYERS_FFN_H
 #define TGR_LAYERS_FFN_H
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Linear layers: y = x·Wᵀ + b with W [outputs, inputs], as PyTorch keeps it, with or without the bias b.
  *
- * The functions of every layer follow one pattern. `declare` adds the layer's tensors to a table of parameters, which
- * the layer keeps hold of; `initialise` draws their first values once the table is sealed; `plan_kept` and `plan_work`
- * take the layer's buffers from an arena, those that its backward needs and those that are free for others between
- * passes; `forward` and `backward` take what they read and write as arguments, but for the weights and for gradients of
- * weights, which are added to those in the table. */
+ * The functions of every layer follow one pattern. `declare` adds the layer's tensors to a table of parameters, to
+ * which the layer keeps a pointer; `initialise` draws their first values once the table is sealed; `plan_kept` and
+ * `plan_work` take the layer's buffers from an arena, those that its backward needs and those that others may use
+ * between passes; `forward` and `backward` take everything they read and write as arguments, except the weights and
+ * their gradients, which are in the table. */
 #ifndef TGR_LAYERS_LINEAR_H
 #define TGR_LAYERS_LINEAR_H
 
@@ -17,7 +17,7 @@
 
 typedef struct tgr_linear {
     tgr_parameters *parameters;
-    int64_t groups; /* 0: one Linear; G: so many on rows of their own (see row_groups.h), tensors [G, …] */
+    int64_t groups; /* 0: one Linear; G: that many, each on its own rows (see row_groups.h), tensors [G, …] */
     int64_t inputs, outputs;
     int64_t x_stride;     /* from a row of x or dx to the next; `inputs` where they are packed */
     int64_t weight, bias; /* tensors [outputs, inputs] and [outputs]; TGR_NO_BIAS */
@@ -27,8 +27,8 @@ typedef struct tgr_linear {
 /* Adds "<prefix>.weight" and "<prefix>.bias". `groups` is 0 for one Linear. */
 tgr_status tgr_linear_declare(tgr_linear *linear, tgr_parameters *parameters, const char *prefix, int64_t groups,
                               int64_t inputs, int64_t outputs, tgr_precision precision);
-/* A Linear in float32 on tensors that were added already, whatever their names; `bias` may be TGR_NO_BIAS. The
- * deviation from packed rows, or another precision, may be set afterwards. */
+/* A Linear in float32 on tensors that have been added already, whatever their names; `bias` may be TGR_NO_BIAS.
+ * x_stride and precision may be changed afterwards. */
 tgr_linear tgr_linear_of(tgr_parameters *parameters, int64_t inputs, int64_t outputs, int64_t weight, int64_t bias);
 /* Weights from a truncated normal distribution, biases zero. */
 void tgr_linear_initialise(const tgr_linear *linear, double deviation);

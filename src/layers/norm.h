@@ -19,7 +19,7 @@ tgr_status tgr_norm_declare(tgr_norm *norm, tgr_parameters *parameters, const ch
                             double epsilon);
 void tgr_norm_initialise(const tgr_norm *norm);
 void tgr_norm_plan_kept(tgr_norm *norm, tgr_arena *arena, int64_t rows);
-/* y [rows, dim] from x [rows, dim]. Running it once more on the same x gives the same y, bit for bit. */
+/* y [rows, dim] from x [rows, dim]. Running it again on the same x gives the same y, bit for bit. */
 void tgr_norm_forward(const tgr_norm *norm, int64_t rows, const float *x, float *y);
 /* dx [rows, dim] = or += when accumulate. dx == dy is allowed when not accumulating. `partial` holds
  * tgr_partial_floats(rows, dim, 2), see kernels/parallel_rows.h. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* LayerScale and stochastic depth on the way of a branch into the residual stream. */
+/* LayerScale and stochastic depth, applied where a branch joins the residual stream. */
 #include "layers/residual.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ void tgr_residual_plan_kept(tgr_residual *residual, tgr_mode mode, tgr_arena *ar
     residual->kept_branch = train && residual->gamma >= 0 ? tgr_arena_floats(arena, rows, residual->dim) : NULL;
 }
 
-/* An image keeps its branch with probability 1 - drop_rate, scaled so that the mean stays. */
+/* An image keeps its branch with probability 1 - drop_rate, scaled so that the mean is unchanged. */
 static void draw_row_scale(const tgr_residual *residual, int64_t batch) {
     tgr_random random = {
         .seed = residual->parameters->seed,

@@ -22,12 +22,12 @@ tgr_status tgr_residual_declare(tgr_residual *residual, tgr_parameters *paramete
                                 double layer_scale);
 void tgr_residual_initialise(const tgr_residual *residual, double layer_scale);
 void tgr_residual_plan_kept(tgr_residual *residual, tgr_mode mode, tgr_arena *arena, int64_t rows);
-/* Where the branch is to write its output [rows, dim] before tgr_residual_forward joins it: `spare` [rows, dim], unless
- * the branch is kept or may go to y at once. */
+/* Where the branch writes its output [rows, dim] before tgr_residual_forward adds it: `spare` [rows, dim], unless the
+ * branch is kept or can go directly to y. */
 float *tgr_residual_branch(const tgr_residual *residual, const float *x, float *y, float *spare);
-/* y [rows, dim] from x [rows, dim] and the branch, which is where tgr_residual_branch said; y == x is allowed. */
+/* y [rows, dim] from x [rows, dim] and the branch, which is where tgr_residual_branch returned; y == x is allowed. */
 void tgr_residual_forward(const tgr_residual *residual, int64_t batch, const float *branch, const float *x, float *y);
-/* Draws again what backward needs of the forward pass other than kept_branch. */
+/* Redraws what backward needs from the forward pass, other than kept_branch. */
 void tgr_residual_recompute(const tgr_residual *residual, int64_t batch);
 /* Returns the branch's gradient [rows, dim], which is dy [rows, dim] itself or in `spare` [rows, dim]. The gradient of
  * x is dy. `partial` holds tgr_partial_floats(rows, dim, 1), see kernels/parallel_rows.h. */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The three products of a Linear, one of a kind for each group that has rows. */
+/* The three kinds of products of a Linear, one for each group that has rows. */
 #include "layers/row_groups.h"
 
 #include "kernels/kernels.h"
 #include "kernels/linear_products.h"
 #include "kernels/parallel_rows.h"
 
-/* What products read and write, each of all rows; a kind of product uses some. */
+/* What products read and write, for all rows; each kind of product uses some. */
 typedef struct operand_rows {
     const float *x, *dy;
     float *y, *dx;
     int accumulate; /* y or dx += */
     tgr_epilogue epilogue;
-    const float *before; /* of the epilogue, as y or dx */
+    const float *before; /* for the epilogue, shaped like y or dx */
     float *after;
 } operand_rows;
 
@@ -72,7 +72,7 @@ static tgr_gemm weight_gradient(const tgr_linear *linear, const row_group *group
     return product;
 }
 
-/* Appends a product of each group that has rows to the `count` products so far; returns how many there are then. */
+/* Appends a product for each group that has rows to the `count` products so far; returns the new count. */
 static int64_t append(const tgr_linear *linear, const tgr_row_groups *rows, product_fn product_of,
                       const operand_rows *operands, int64_t count) {
     for (int64_t g = 0; g < group_count(linear); g++) {
@@ -108,7 +108,7 @@ static void bias_task(void *data, int64_t group, int worker) {
     job->kernels->column_sum(rows, job->columns, job->dy + first * job->columns, job->dbias + group * job->columns);
 }
 
-/* A task for each group; without groups, the rows are cut into blocks. */
+/* One task per group; without groups, the rows are cut into blocks. */
 static void bias_backward(const tgr_linear *linear, const tgr_row_groups *rows, const float *dy) {
     const tgr_compute *compute = tgr_parameters_compute(linear->parameters);
     if (linear->bias == TGR_NO_BIAS) return;

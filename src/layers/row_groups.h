@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Linear layers on groups of rows, and with GELU as part of their products: what FFNs are made of. All products of a
- * call run in one parallel job. A Linear without groups has all rows in one. */
+/* Linear layers on groups of rows, with GELU as part of their products: the parts of an FFN. All products of a call run
+ * in one parallel job. A Linear without groups has all rows in one. */
 #ifndef TGR_LAYERS_ROW_GROUPS_H
 #define TGR_LAYERS_ROW_GROUPS_H
 
 #include "layers/linear.h"
 
-/* The rows of a batch: group g's are first[g] … first[g + 1] - 1. One without rows is left alone, its gradients too. */
+/* The rows of a batch: group g's are first[g] … first[g + 1] - 1. A group without rows is skipped, and its gradients
+ * are left alone. */
 typedef struct tgr_row_groups {
     const int64_t *first; /* [groups + 1] */
     tgr_gemm *products;   /* [2 · groups], room */
-    float *partial;       /* as that of tgr_linear_backward; unused with groups */
+    float *partial;       /* as for tgr_linear_backward; unused with groups */
 } tgr_row_groups;
 
 /* `first` of a layer without groups. */
@@ -27,7 +28,7 @@ void tgr_groups_gelu_backward(const tgr_linear *linear, const tgr_row_groups *ro
                               const float *before, float *activation, float *dbefore);
 /* Adds to the gradients of weight and bias. */
 void tgr_groups_weight_backward(const tgr_linear *linear, const tgr_row_groups *rows, const float *x, const float *dy);
-/* The same, and dx [rows, inputs] = or += unless it is NULL. dx may be x itself, at the price of a second job. */
+/* The same, and dx [rows, inputs] = or += unless it is NULL. dx may be x itself, at the cost of a second job. */
 void tgr_groups_backward(const tgr_linear *linear, const tgr_row_groups *rows, const float *x, const float *dy,
                          float *dx, int accumulate);
 

@@ -11,7 +11,6 @@ tgr_status tgr_self_attention_declare(tgr_self_attention *attention, tgr_paramet
     char name[TGR_NAME_BYTES];
     attention->tokens = tokens;
     attention->heads = heads;
-    attention->mask = TGR_MASK_NONE;
     snprintf(name, sizeof name, "%s.qkv", prefix);
     TGR_TRY(tgr_linear_declare(&attention->qkv, parameters, name, 0, dim, 3 * dim, precision));
     snprintf(name, sizeof name, "%s.proj", prefix);
@@ -38,7 +37,6 @@ static tgr_attention heads_of(const tgr_self_attention *attention, int64_t batch
                            .tokens = attention->tokens,
                            .heads = attention->heads,
                            .head_dim = attention->proj.inputs / attention->heads,
-                           .mask = attention->mask,
                            .precision = attention->qkv.precision,
                            .qkv = attention->packed,
                            .out = attention->attended,

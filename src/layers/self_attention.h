@@ -10,7 +10,6 @@
 typedef struct tgr_self_attention {
     tgr_linear qkv, proj;
     int64_t tokens, heads;
-    tgr_mask mask;
     /* Kept from forward to backward: */
     float *packed;   /* [rows, 3 · dim], queries, keys and values */
     float *attended; /* [rows, dim] */

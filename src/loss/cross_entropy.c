@@ -13,7 +13,7 @@
 static tgr_status check_labels(const tgr_cross_entropy *task) {
     for (int64_t i = 0; i < task->batch; i++)
         TGR_REQUIRE(task->labels[i] >= 0 && task->labels[i] < task->classes, TGR_ERROR_RANGE,
-                    "labels[%lld] is %d; allowed are 0 to %lld", (long long)i, (int)task->labels[i],
+                    "labels[%lld] is %d; it must be 0 to %lld", (long long)i, (int)task->labels[i],
                     (long long)(task->classes - 1));
     return TGR_OK;
 }
@@ -24,12 +24,12 @@ static tgr_status check_targets(const tgr_cross_entropy *task) {
         for (int64_t c = 0; c < task->classes; c++) {
             double target = task->targets[i * task->classes + c];
             TGR_REQUIRE(target >= 0 && isfinite(target), TGR_ERROR_RANGE,
-                        "targets[%lld][%lld] is %g; finite numbers from 0 are allowed", (long long)i, (long long)c,
+                        "targets[%lld][%lld] is %g; it must be finite and at least 0", (long long)i, (long long)c,
                         target);
             sum += target;
         }
         TGR_REQUIRE(fabs(sum - 1) <= SUM_TOLERANCE, TGR_ERROR_RANGE,
-                    "targets[%lld] has the sum %.9g; allowed is 1 within %g", (long long)i, sum, SUM_TOLERANCE);
+                    "targets[%lld] has the sum %.9g; it must be 1 within %g", (long long)i, sum, SUM_TOLERANCE);
     }
     return TGR_OK;
 }
@@ -46,7 +46,7 @@ static double log_sum_exp(const float *logits, int64_t classes) {
     return most + log(sum);
 }
 
-/* The target q of a class. */
+/* The target The target q of a class. */
 static double smoothed(const tgr_cross_entropy *task, int64_t row, int64_t c) {
     double target = task->labels ? c == task->labels[row] : task->targets[row * task->classes + c];
     return (1 - task->smoothing) * target + task->smoothing / (double)task->classes;

@@ -160,7 +160,7 @@ tgr_status tgr_loss_backward(tgr_loss *loss) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(loss);
     TGR_REQUIRE(loss->ready, TGR_ERROR_STATE,
-                "there is no loss to differentiate; after a forward in TGR_TRAIN, compute one without failure");
+                "there is no loss to differentiate; a successful compute after a forward in TGR_TRAIN is needed");
     int guided = 0;
     TGR_REQUIRE(tgr_model_can_backward(loss->model) && tgr_model_passes(loss->model) == loss->pass, TGR_ERROR_STATE,
                 "the model has run again since the loss was computed");

@@ -32,7 +32,7 @@ tgr_status tgr_loss_fill_terms(tgr_loss *loss, double task, int guided, double *
     }
     for (int64_t layer = 0; layer < tgr_model_layer_count(loss->model); layer++) {
         const tgr_routing *routing = tgr_moe_layer_routing(tgr_model_layer(loss->model, layer));
-        for (int64_t i = 0; i < routing->term_count; i++) add_auxiliary(loss, &routing->terms[i]);
+        for (int64_t i = 0; i < routing->losses.term_count; i++) add_auxiliary(loss, &routing->losses.terms[i]);
     }
     for (int64_t i = 0; i < loss->term_count; i++)
         TGR_REQUIRE(isfinite(loss->terms[i].value), TGR_ERROR_NONFINITE, "the term '%s' is %g", loss->terms[i].name,

@@ -131,15 +131,19 @@ static void attention_forward(const tgr_block *block, const tgr_pass *pass) {
     tgr_residual_forward(&block->attention_residual, pass->batch, branch, block->x, block->middle);
 }
 
+/* After norm2. */
+static tgr_layer_input moe_input(const tgr_pass *pass) {
+    return (tgr_layer_input){.x = pass->normalised, .patches = pass->patches};
+}
+
 void tgr_block_forward(const tgr_block *block, const tgr_pass *pass) {
     attention_forward(block, pass);
     float *branch = tgr_residual_branch(&block->ffn_residual, block->middle, block->y, pass->branch_rows);
+    const tgr_layer_input input = moe_input(pass);
     tgr_norm_forward(&block->norm2, pass->rows, block->middle, pass->normalised);
     capture(block, pass, TGR_FEATURE_FFN_INPUT, pass->normalised);
     if (block->moe != NULL)
-        tgr_moe_layer_forward(block->moe, pass->mode,
-                              &(tgr_layer_input){.x = pass->normalised, .tokens = pass->rows, .patches = pass->patches},
-                              branch);
+        tgr_moe_layer_forward(block->moe, pass->mode, pass->rows, &input, branch);
     else
         tgr_ffn_forward(&block->ffn, TGR_ALL_ROWS(pass->rows), pass->normalised, branch, 0);
     tgr_residual_forward(&block->ffn_residual, pass->batch, branch, block->middle, block->y);
@@ -149,13 +153,14 @@ void tgr_block_forward(const tgr_block *block, const tgr_pass *pass) {
 /* y is not computed again: backward has no use for it. Nor has it for the branch, unless LayerScale keeps that. */
 void tgr_block_recompute(const tgr_block *block, const tgr_pass *pass) {
     float *kept_branch = block->ffn_residual.kept_branch;
+    const tgr_layer_input input = moe_input(pass);
     if (pass->recompute == TGR_RECOMPUTE_BLOCKS) {
         attention_forward(block, pass);
         tgr_residual_recompute(&block->ffn_residual, pass->batch);
     }
     tgr_norm_forward(&block->norm2, pass->rows, block->middle, pass->normalised);
     if (block->moe != NULL)
-        tgr_moe_layer_again(block->moe, kept_branch != NULL ? kept_branch : pass->branch_rows);
+        tgr_moe_layer_recompute(block->moe, &input, kept_branch != NULL ? kept_branch : pass->branch_rows);
     else if (kept_branch != NULL)
         tgr_ffn_forward(&block->ffn, TGR_ALL_ROWS(pass->rows), pass->normalised, kept_branch, 0);
     else
@@ -165,9 +170,10 @@ void tgr_block_recompute(const tgr_block *block, const tgr_pass *pass) {
 static void ffn_backward(const tgr_block *block, const tgr_pass *pass, float *dstream) {
     const float *dbranch =
         tgr_residual_backward(&block->ffn_residual, pass->batch, dstream, pass->branch_rows, pass->partial);
+    const tgr_layer_input input = moe_input(pass);
     tgr_norm_forward(&block->norm2, pass->rows, block->middle, pass->normalised);
     if (block->moe != NULL)
-        tgr_moe_layer_backward(block->moe, dbranch, pass->dnormalised);
+        tgr_moe_layer_backward(block->moe, &input, dbranch, pass->dnormalised);
     else
         tgr_ffn_backward(&block->ffn, TGR_ALL_ROWS(pass->rows), pass->normalised, dbranch, pass->dnormalised, 0,
                          pass->partial);

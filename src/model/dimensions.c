@@ -15,8 +15,8 @@ static tgr_status check_moe_blocks(const tgr_config *config, int64_t depth) {
     int64_t count = 0;
     const int64_t *blocks = tgr_moe_blocks(config, &count);
     if (tgr_option_i64(config, TGR_OPTION_METHOD) == TGR_METHOD_DENSE) return TGR_OK;
-    TGR_REQUIRE(count > 0, TGR_ERROR_RANGE, "moe_blocks is empty; every method but dense needs at least one block");
-    TGR_REQUIRE(blocks[count - 1] <= depth, TGR_ERROR_RANGE, "moe_blocks has %lld; allowed are 1 to depth, %lld",
+    TGR_REQUIRE(count > 0, TGR_ERROR_RANGE, "moe_blocks is empty; every method except dense needs at least one block");
+    TGR_REQUIRE(blocks[count - 1] <= depth, TGR_ERROR_RANGE, "moe_blocks has %lld; blocks must be 1 to depth, %lld",
                 (long long)blocks[count - 1], (long long)depth);
     return TGR_OK;
 }
@@ -31,9 +31,9 @@ tgr_status tgr_dimensions_read(tgr_dimensions *dimensions, const tgr_config *con
                         .depth = tgr_option_i64(config, TGR_OPTION_DEPTH),
                         .heads = tgr_option_i64(config, TGR_OPTION_HEADS)};
     TGR_REQUIRE(d.image_size % d.patch_size == 0, TGR_ERROR_RANGE,
-                "patch_size is %lld; allowed are divisors of image_size, %lld", (long long)d.patch_size,
+                "patch_size is %lld; it must divide image_size, %lld", (long long)d.patch_size,
                 (long long)d.image_size);
-    TGR_REQUIRE(d.dim % d.heads == 0, TGR_ERROR_RANGE, "embed_dim is %lld; allowed are multiples of heads, %lld",
+    TGR_REQUIRE(d.dim % d.heads == 0, TGR_ERROR_RANGE, "embed_dim is %lld; it must be a multiple of heads, %lld",
                 (long long)d.dim, (long long)d.heads);
     d.hidden = tgr_hidden_width(config, d.dim);
     TGR_TRY(check_moe_blocks(config, d.depth));

@@ -34,7 +34,7 @@ void tgr_model_capture(tgr_model *model, int64_t block, tgr_feature feature, flo
 
 tgr_status tgr_model_check_run(const tgr_model *model) {
     if (model->batch > 0) return TGR_OK;
-    return tgr_fail(TGR_ERROR_STATE, "there was no forward pass yet");
+    return tgr_fail(TGR_ERROR_STATE, "there has been no forward pass yet");
 }
 
 tgr_status tgr_model_check_head(const tgr_model *model) {
@@ -131,7 +131,7 @@ tgr_status tgr_model_estimate(tgr_context *context, const tgr_config *config, in
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(config);
-    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
     TGR_REQUIRE_ARGUMENT(bytes);
     tgr_model *model;
     TGR_TRY(tgr_model_assemble(&model, context, config));

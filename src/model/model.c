@@ -65,7 +65,7 @@ tgr_status tgr_model_reserve(tgr_model *model) {
     const tgr_dimensions *d = &model->dimensions;
     int64_t scratch = tgr_attention_scratch(d->tokens, d->head_dim);
     TGR_REQUIRE(scratch >= 0, TGR_ERROR_OVERFLOW,
-                "image_size / patch_size is %lld; attention over so many patches is too large to address",
+                "image_size / patch_size is %lld; attention over that many patches is too large to address",
                 (long long)d->grid);
     return tgr_compute_reserve(&model->context->compute, scratch);
 }
@@ -110,12 +110,13 @@ static tgr_status check_override(const tgr_model *model, tgr_mode mode, int64_t 
     int64_t tokens;
     if (mode != TGR_EVAL || !tgr_multiply(batch, model->dimensions.tokens, &tokens)) return TGR_OK;
     for (int64_t i = 0; i < model->moe_count; i++) {
-        const tgr_routing *routing = tgr_moe_layer_routing(model->blocks[model->moe_blocks[i]].moe);
-        if (routing->override != NULL && routing->override_tokens != tokens)
+        int64_t override_tokens;
+        const tgr_moe_layer *layer = model->blocks[model->moe_blocks[i]].moe;
+        if (tgr_moe_layer_override(layer, &override_tokens) != NULL && override_tokens != tokens)
             return tgr_fail(TGR_ERROR_STATE,
                             "the oracle's probabilities are of %lld tokens, this batch has %lld; run "
                             "tgr_teacher_forward() on the same images first",
-                            (long long)routing->override_tokens, (long long)tokens);
+                            (long long)override_tokens, (long long)tokens);
     }
     return TGR_OK;
 }
@@ -124,9 +125,9 @@ tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *image
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(mode == TGR_EVAL || mode == TGR_TRAIN, TGR_ERROR_RANGE,
-                "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d", (int)mode, TGR_EVAL, TGR_TRAIN);
+                "argument 'mode' is %d; it must be TGR_EVAL (%d) or TGR_TRAIN (%d)", (int)mode, TGR_EVAL, TGR_TRAIN);
     TGR_REQUIRE_ARGUMENT(images);
-    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
     TGR_TRY(check_override(model, mode, batch));
     TGR_TRY(tgr_plan_prepare(model, mode, batch));
 
@@ -152,7 +153,7 @@ static int recomputes(const tgr_model *model, int64_t block) {
 
 static tgr_status check_can_backward(const tgr_model *model) {
     if (model->can_backward) return TGR_OK;
-    const char *reason = model->batch == 0         ? "there was no forward pass yet"
+    const char *reason = model->batch == 0         ? "there has been no forward pass yet"
                          : model->mode == TGR_EVAL ? "the last forward pass was in TGR_EVAL"
                                                    : "the last forward pass had its backward already";
     return tgr_fail(TGR_ERROR_STATE, "%s; a forward pass in TGR_TRAIN is needed", reason);
@@ -162,9 +163,9 @@ tgr_status tgr_model_backward(tgr_model *model, const float *logits_gradient, co
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(logits_gradient != NULL || features_gradient != NULL, TGR_ERROR_ARGUMENT,
-                "arguments 'logits_gradient' and 'features_gradient' are NULL; one at least is needed");
+                "arguments 'logits_gradient' and 'features_gradient' are NULL; at least one is needed");
     TGR_REQUIRE(logits_gradient == NULL || model->head.count > 0, TGR_ERROR_ARGUMENT,
-                "argument 'logits_gradient' is given; the model has no head (classes is 0), so NULL is allowed alone");
+                "argument 'logits_gradient' is given; the model has no head (classes is 0), so it must be NULL");
     TGR_TRY(check_can_backward(model));
 
     int64_t depth = model->dimensions.depth;

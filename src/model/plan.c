@@ -122,7 +122,7 @@ tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_
     tgr_arena arena = {0};
     lay_out(model, mode, batch, &arena);
     TGR_REQUIRE(!arena.overflow, TGR_ERROR_OVERFLOW,
-                "argument 'batch' is %lld; the activations of so many images are too large to address",
+                "argument 'batch' is %lld; the activations of that many images are too large to address",
                 (long long)batch);
     *bytes = arena.peak;
     return TGR_OK;

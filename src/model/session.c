@@ -61,7 +61,7 @@ tgr_status tgr_session_forward(tgr_session *session, const float *images, int64_
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(session);
     TGR_REQUIRE_ARGUMENT(images);
-    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
     return tgr_model_run_twin(session->twin, images, batch);
 }
 

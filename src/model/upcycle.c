@@ -12,7 +12,7 @@
 /* What decides a model's function and no tensor's shape. */
 static tgr_status check_heads(const tgr_model *sparse, const tgr_model *dense) {
     if (sparse->dimensions.heads == dense->dimensions.heads) return TGR_OK;
-    return tgr_fail(TGR_ERROR_SHAPE, "option 'heads' is %lld; it cannot be made of a model where it is %lld",
+    return tgr_fail(TGR_ERROR_SHAPE, "option 'heads' is %lld; it must be as in the dense model, %lld",
                     (long long)sparse->dimensions.heads, (long long)dense->dimensions.heads);
 }
 
@@ -55,8 +55,8 @@ tgr_status tgr_model_upcycle(tgr_model *sparse, const tgr_model *dense) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(sparse);
     TGR_REQUIRE_ARGUMENT(dense);
-    TGR_REQUIRE(dense->moe_count == 0, TGR_ERROR_ARGUMENT, "argument 'dense' has %lld blocks with experts; none may be",
-                (long long)dense->moe_count);
+    TGR_REQUIRE(dense->moe_count == 0, TGR_ERROR_ARGUMENT,
+                "argument 'dense' has %lld blocks with experts; it must have none", (long long)dense->moe_count);
     TGR_TRY(tgr_upcycle_check(sparse->parameters, dense->parameters));
     TGR_TRY(check_heads(sparse, dense));
     double noise = tgr_option_f64(sparse->config, TGR_OPTION_UPCYCLE_NOISE);

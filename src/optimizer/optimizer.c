@@ -101,7 +101,7 @@ tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     TGR_REQUIRE(rate <= RATE_MOST, TGR_ERROR_RANGE,
-                "argument 'rate' is %g; allowed are 0 to %g, or a negative number for the schedule", rate, RATE_MOST);
+                "argument 'rate' is %g; it must be 0 to %g, or negative for the schedule", rate, RATE_MOST);
     optimizer->fixed_rate = rate < 0 ? -1 : rate;
     return TGR_OK;
 }

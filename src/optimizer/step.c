@@ -103,7 +103,7 @@ tgr_status tgr_optimizer_step(tgr_optimizer *optimizer) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(optimizer);
     tgr_parameters *parameters = optimizer->parameters;
-    TGR_REQUIRE(parameters->micro > 0, TGR_ERROR_STATE, "there was no backward pass since the last step");
+    TGR_REQUIRE(parameters->micro > 0, TGR_ERROR_STATE, "there has been no backward pass since the last step");
     const tgr_compute *compute = &parameters->context->compute;
     step_job job = {.optimizer = optimizer, .kernels = compute->kernels};
 
@@ -111,7 +111,7 @@ tgr_status tgr_optimizer_step(tgr_optimizer *optimizer) {
     double factor = clip > 0 && norm > clip ? clip / norm : 1;
     if (!(norm * factor <= NORM_MOST)) {
         tgr_parameters_clear_gradients(parameters);
-        return tgr_fail(TGR_ERROR_NONFINITE, "the gradient's norm is %g; at most %g can be used. No weight changed",
+        return tgr_fail(TGR_ERROR_NONFINITE, "the gradient's norm is %g; it must be at most %g. No weight has changed",
                         norm, NORM_MOST);
     }
     job.scale = (float)(factor / parameters->micro);

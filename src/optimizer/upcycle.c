@@ -12,7 +12,7 @@ tgr_status tgr_optimizer_upcycle(tgr_optimizer *sparse, const tgr_optimizer *den
     TGR_REQUIRE_ARGUMENT(sparse);
     TGR_REQUIRE_ARGUMENT(dense);
     TGR_REQUIRE(sparse->kind == dense->kind, TGR_ERROR_ARGUMENT,
-                "argument 'sparse' is of option optimizer=%s, 'dense' of optimizer=%s; the same is needed",
+                "argument 'sparse' has optimizer=%s, 'dense' has optimizer=%s; they must be the same",
                 sparse->kind == TGR_OPTIMIZER_SGD ? "sgd" : "adamw",
                 dense->kind == TGR_OPTIMIZER_SGD ? "sgd" : "adamw");
     TGR_TRY(tgr_upcycle_check(sparse->parameters, dense->parameters));

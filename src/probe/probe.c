@@ -55,8 +55,8 @@ tgr_status tgr_probe_create(tgr_probe **out, tgr_model *model, const float *imag
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(model);
-    TGR_REQUIRE(count >= 1, TGR_ERROR_RANGE, "argument 'count' is %lld; at least 1 is needed", (long long)count);
-    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+    TGR_REQUIRE(count >= 1, TGR_ERROR_RANGE, "argument 'count' is %lld; it must be at least 1", (long long)count);
+    TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
     TGR_REQUIRE(tgr_model_layer_count(model) > 0, TGR_ERROR_STATE, "the model has no MoE layer to probe");
     tgr_context *context = tgr_model_context(model);
     tgr_probe *probe;
@@ -138,7 +138,7 @@ tgr_status tgr_probe_record(tgr_probe *probe) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     const int64_t images = tgr_model_batch(probe->model), missing = probe->count - probe->recorded;
-    TGR_REQUIRE(images > 0, TGR_ERROR_STATE, "there was no forward pass yet");
+    TGR_REQUIRE(images > 0, TGR_ERROR_STATE, "there has been no forward pass yet");
     TGR_REQUIRE(tgr_model_mode(probe->model) == TGR_EVAL, TGR_ERROR_STATE,
                 "the last forward pass was in TGR_TRAIN; one in TGR_EVAL is needed");
     TGR_REQUIRE(images <= missing, TGR_ERROR_SHAPE, "the last forward pass had %lld images; the run lacks %lld",

@@ -14,8 +14,8 @@ static tgr_status check_run(const tgr_probe *probe, const char *name, int64_t ru
 
 static tgr_status check_layer(const tgr_probe *probe, int64_t layer) {
     if (layer >= -1 && layer < probe->layers) return TGR_OK;
-    return tgr_fail(TGR_ERROR_RANGE, "argument 'layer' is %lld; -1 or one of %lld layers is needed", (long long)layer,
-                    (long long)probe->layers);
+    return tgr_fail(TGR_ERROR_RANGE, "argument 'layer' is %lld; it must be -1 or one of the %lld layers",
+                    (long long)layer, (long long)probe->layers);
 }
 
 /* The layers that `layer` stands for: [first, first + count). */
@@ -104,7 +104,7 @@ tgr_status tgr_probe_last_fluctuation(const tgr_probe *probe, int64_t layer, int
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE_ARGUMENT(last);
     TGR_TRY(check_layer(probe, layer));
-    TGR_REQUIRE(probe->runs > 0, TGR_ERROR_STATE, "there was no run yet");
+    TGR_REQUIRE(probe->runs > 0, TGR_ERROR_STATE, "there has been no run yet");
     const int64_t tokens = layer_count(probe, layer) * probe->tokens;
     for (int64_t t = 0; t < tokens; t++) last[t] = last_fluctuation(probe, layer, t);
     return TGR_OK;
@@ -115,7 +115,7 @@ tgr_status tgr_probe_fluctuating(const tgr_probe *probe, int64_t layer, int64_t 
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_REQUIRE_ARGUMENT(share);
     TGR_TRY(check_layer(probe, layer));
-    TGR_REQUIRE(probe->runs > 0, TGR_ERROR_STATE, "there was no run yet");
+    TGR_REQUIRE(probe->runs > 0, TGR_ERROR_STATE, "there has been no run yet");
     if (run != -1) TGR_TRY(check_run(probe, "run", run));
     const int64_t tokens = layer_count(probe, layer) * probe->tokens;
     int64_t later = 0;
@@ -187,7 +187,7 @@ tgr_status tgr_probe_resize(tgr_probe *probe, int64_t runs) {
     TGR_REQUIRE_ARGUMENT(probe);
     int64_t bytes;
     TGR_REQUIRE(runs >= 0 && tgr_multiply(runs, probe->record_bytes, &bytes), TGR_ERROR_RANGE,
-                "argument 'runs' is %lld; 0 or more are needed, and not too many", (long long)runs);
+                "argument 'runs' is %lld; it must be at least 0, and not too large", (long long)runs);
     TGR_TRY(tgr_probe_reserve(probe, runs));
     if (runs > probe->runs) {
         const int64_t before = probe->runs * probe->record_bytes;

@@ -1,73 +1,98 @@
 /* SPDX-License-Identifier: MIT */
-/* The interface behind which every routing method stands: one file each, one row in the table of methods.c.
+/* What a routing method is: its steps, in the order of a pass.
  *
- * A forward pass through a layer calls, in this order: score, route, assign, auxiliary, gather, (the experts), combine;
- * a backward pass combine_backward, gather once more, (the experts), gather_backward, backward, score_backward, finish.
- * Most methods of token choice differ in route and auxiliary alone and share the rest (linear_router.h, capacity.h,
- * dispatch.h). A function that is "or NULL" is left out by methods that have no use for it.
+ *     forward    begin  score  route  assign  losses  gather  (the experts)  observe  combine
+ *     backward   combine_backward  gather  (the experts)  gather_backward  route_backward  score_backward  finish
  *
- * A method is a constant. What it needs to remember between passes is in tensors of its own (flag TGR_TENSOR_STATE when
- * they are not trained, so that they are saved; frozen_from when they are until some step), whose indices it keeps in a
- * struct of its own, made by tgr_routing_keep; what it needs within one pass in buffers of its own, taken from the
- * arena by `plan`. What is due after an optimizer step, such as moving a bias by the loads, is done by `route` when it
- * first sees the next step (routing->parameters->step), from a state tensor: the optimizer knows nothing of methods.
- * Evaluation changes no tensor.
+ * The arguments of a step are, in this order, the router and the pass, what it reads (const), the working memory, and
+ * what it writes. T = pass->tokens, E = experts, K = top_k, S = slots->count. A step that is "or NULL" is left out by
+ * methods that have no use for it; most methods of token choice have only a route of their own and share the rest
+ * (methods/parts.h).
  *
- * With option recompute a backward pass starts with gather, (the experts) and combine once more, on the same input:
- * routing->again is set, they do what they did but for moving the state. */
+ * A method is a constant. What it keeps as long as the layer lives, such as options of its own and the indices of its
+ * tensors, is a struct behind router->own, filled by declare. What it needs from one step to a later one of the same
+ * pass is a struct of buffers behind work->own, taken from the arena by plan: they hold to the end of a forward, and
+ * from a forward in TGR_TRAIN to the end of its backward.
+ *
+ * What it remembers from pass to pass is in tensors with the flag TGR_TENSOR_STATE, so that it is saved. Only begin,
+ * observe and finish move them, and score_backward alone adds to gradients: these have a router that is not const. With
+ * option recompute a backward pass starts with gather, (the experts) and combine once more, and never with observe. The
+ * optimizer knows nothing of methods: what is due after its step is done by begin of the next pass in training. */
 #ifndef TGR_ROUTING_METHOD_H
 #define TGR_ROUTING_METHOD_H
 
-#include "base/random.h"
-#include "routing/routing.h"
+#include "routing/router.h"
+#include "routing/work.h"
 
 typedef struct tgr_method {
-    int index;         /* tgr_method_index */
-    int weighs_slots;  /* gates belong to slots (slot_dispatch.h): there is no such router without experts */
-    int mixes_tokens;  /* slots hold mixtures of tokens, by weights that learn: the same, and gather_backward is always
-                          called, with x_gradient NULL when that is not wanted */
-    int reads_patches; /* routing->input.patches is wanted: there is no such layer without images */
+    /* Gates belong to slots, of which a token may have any number: see dispatch.h. No such router without experts. */
+    int weighs_slots;
+    /* Slots hold mixtures of tokens, by weights that learn: no such router without experts either, and gather_backward
+     * is always called, with dx NULL when that is not wanted. */
+    int mixes_tokens;
+    /* input->patches is wanted: no such layer without images. */
+    int reads_patches;
+    size_t own_bytes, work_bytes; /* of router->own and work->own; zeroed before declare */
 
-    /* Adds tensors called "<prefix>router.…" by tgr_routing_declare; reads options of the method's own. */
-    tgr_status (*declare)(tgr_routing *routing, const tgr_config *config, const char *prefix);
+    /* Fills router->own from the config and adds tensors called "<prefix>router.…" by tgr_layer_router_add. */
+    tgr_status (*declare)(tgr_layer_router *router, const tgr_config *config, const char *prefix);
     /* Gives those tensors their first values, or NULL. */
-    void (*initialise)(tgr_routing *routing);
+    void (*initialise)(tgr_layer_router *router);
     /* The most slots of a batch of up to `tokens` tokens in TGR_EVAL, or in either mode for TGR_TRAIN; negative on
      * overflow; or NULL: T · K. Grows with tokens. */
-    int64_t (*most_slots)(const tgr_routing *routing, tgr_mode mode, int64_t tokens);
-    /* Takes own buffers for up to `tokens` tokens from the arena, or NULL. They stay to the end of a forward pass, and
-     * from a forward pass in TGR_TRAIN to the end of its backward. */
-    void (*plan)(tgr_routing *routing, tgr_arena *arena, int64_t tokens);
+    int64_t (*most_slots)(const tgr_layer_router *router, tgr_mode mode, int64_t tokens);
+    /* Takes the buffers of work->own for up to `tokens` tokens, or NULL. */
+    void (*plan)(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work);
 
-    /* From routing->input: logits and probabilities [T, E]. */
-    void (*score)(tgr_routing *routing);
-    /* From logits and probabilities: gate_logits, gate_probabilities, choices, gates. `random` draws the training
-     * noise; its step is the training step. */
-    void (*route)(tgr_routing *routing, const tgr_random *random);
-    /* From choices and gates: kept, load, slots, first_slot, token_of_slot and slot_of_choice, or, with weighs_slots,
-     * gate_of_slot and what tgr_index_slots makes. */
-    void (*assign)(tgr_routing *routing);
-    /* Appends terms, and in TGR_TRAIN adds their gradients to logits_gradient. Or NULL. */
-    void (*auxiliary)(tgr_routing *routing);
+    /* In TGR_TRAIN, before all else: moves the state by what is due since the last step. Or NULL. */
+    void (*begin)(tgr_layer_router *router, const tgr_routing_pass *pass);
+    /* x [T, dim] → scores: logits, probabilities [T, E] */
+    void (*score)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                  tgr_routing_work *work, tgr_scores *scores);
+    /* scores → choices: experts, gates [T, K]. The gate_… of choices are the scores', or pass->override for
+     * gate_probabilities, unless the method says otherwise here. */
+    void (*route)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                  tgr_routing_work *work, tgr_choices *choices);
+    /* choices → slots: all but what belongs to weighs_slots, or that, too */
+    void (*assign)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                   tgr_routing_work *work, tgr_slots *slots);
+    /* scores, choices → terms; in TGR_TRAIN also dlogits [T, E] += theirs. Or NULL. */
+    void (*losses)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                   const tgr_choices *choices, tgr_routing_work *work, tgr_losses *losses);
 
-    /* The experts' input [slots, dim] from x [T, dim]. */
-    void (*gather)(const tgr_routing *routing, int64_t dim, const float *x, float *input);
-    /* y [T, dim] (overwritten) from the experts' output [slots, dim]. */
-    void (*combine)(const tgr_routing *routing, int64_t dim, const float *output, float *y);
-    /* From y_gradient [T, dim]: the gradient of the gates, and `output` [slots, dim] is replaced by its gradient. */
-    void (*combine_backward)(tgr_routing *routing, int64_t dim, const float *y_gradient, float *output);
-    /* x_gradient [T, dim] (overwritten) from input_gradient [slots, dim]. */
-    void (*gather_backward)(const tgr_routing *routing, int64_t dim, const float *input_gradient, float *x_gradient);
-    /* Adds to logits_gradient [T, E] what the gradient of the gates asks for. Not called when router_task_gradient is
-     * 0. Or NULL. */
-    void (*backward)(tgr_routing *routing);
-    /* From logits_gradient: gradients of the method's tensors, and x_gradient [T, dim] = or += its part, unless NULL.
+    /* x [T, dim] → input [S, dim], the experts' */
+    void (*gather)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots, const float *x,
+                   tgr_routing_work *work, float *input);
+    /* In TGR_TRAIN: moves the state by output [S, dim], the experts'. Or NULL. */
+    void (*observe)(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                    const tgr_slots *slots, const float *output, tgr_routing_work *work);
+    /* output [S, dim] → y [T, dim], overwritten */
+    void (*combine)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                    const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y);
+
+    /* dy [T, dim], output [S, dim] → dgates [T, K] or with weighs_slots [S], 0 where dropped; doutput [S, dim], which
+     * may be output */
+    void (*combine_backward)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                             const tgr_slots *slots, const float *dy, const float *output, tgr_routing_work *work,
+                             float *dgates, float *doutput);
+    /* dinput [S, dim] → dx [T, dim], overwritten */
+    void (*gather_backward)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots,
+                            const float *x, const float *dinput, tgr_routing_work *work, float *dx);
+    /* dgates → dlogits [T, E] += the task's. Not called when router_task_gradient is 0. Or NULL. */
+    void (*route_backward)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                           const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits);
+    /* dlogits [T, E] → gradients of the method's tensors, and dx [T, dim] = or, to accumulate, +=; dx may be NULL */
+    void (*score_backward)(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                           const float *dlogits, int accumulate, tgr_routing_work *work, float *dx);
+    /* In the end: what this batch adds to the state. Gradients held so far are those of pass->micro batches. Or NULL.
      */
-    void (*score_backward)(tgr_routing *routing, float *x_gradient, int accumulate);
-    /* Once at the end of each backward pass, when parameters->micro does not count it yet: what this batch adds to the
-     * state. Or NULL. */
-    void (*finish)(tgr_routing *routing);
+    void (*finish)(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices);
 } tgr_method;
+
+/* Each method's file defines its own: tgr_method_vmoe, tgr_method_switch, … */
+#define TGR_DECLARE_METHOD(index, NAME, word, ...) extern const tgr_method tgr_method_##word;
+TGR_METHOD_MAP(TGR_DECLARE_METHOD)
+#undef TGR_DECLARE_METHOD
 
 /* The method of that index, or NULL: "dense" has none. */
 const tgr_method *tgr_method_find(int index);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* One MoE layer inside of a larger network: its parameters live in the network's table, its buffers in the network's
- * arena. The standalone router and MoE layer and the blocks of a model are all made of it. */
+ * arena. The standalone router and MoE layer and the blocks of a model are all made of it.
+ *
+ *     y_t = Σ over the slots of token t: gate · expert(x_t), + the shared experts' outputs */
 #ifndef TGR_ROUTING_MOE_LAYER_H
 #define TGR_ROUTING_MOE_LAYER_H
 
 #include "base/memory.h"
-#include "base/parameters.h"
-#include "routing/routing.h"
+#include "routing/router.h"
 
 typedef struct tgr_moe_layer tgr_moe_layer;
 
@@ -25,27 +26,41 @@ void tgr_moe_layer_initialise(tgr_moe_layer *layer);
 void tgr_moe_layer_set_sequence(tgr_moe_layer *layer, int64_t sequence);
 /* Whether the layer reads the raw patches of its input. */
 int tgr_moe_layer_wants_patches(const tgr_moe_layer *layer);
+/* Trained numbers of one expert. */
+int64_t tgr_moe_layer_expert_size(const tgr_moe_layer *layer);
+
 /* Takes the layer's buffers for up to `tokens` tokens from the arena: for passes in TGR_EVAL, or in either mode for
  * TGR_TRAIN. When it only counts, the layer is without buffers until it is planned again. What is read from outside
  * after a pass is in those of `plan`; those of `plan_kept` may lie over another layer's in TGR_EVAL, and in TGR_TRAIN
- * where tgr_moe_layer_again fills them anew; those of `plan_work`, planned last, are free for others between
+ * where tgr_moe_layer_recompute fills them again; those of `plan_work`, planned last, are free for others between
  * passes. */
 void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
 void tgr_moe_layer_plan_kept(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
 void tgr_moe_layer_plan_work(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens);
-/* y [tokens, dim] = Σ_k gate · expert(x), overwritten. The input's buffers must stay until backward in TGR_TRAIN. Fills
- * the routing and its auxiliary terms. Without experts y is not touched. */
-void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, const tgr_layer_input *input, float *y);
-/* The experts once more after a forward in TGR_TRAIN, from its routing and its input, whose numbers must be the same;
- * all that was read from them in between is as it was. */
-void tgr_moe_layer_again(tgr_moe_layer *layer, float *y);
-/* x_gradient [tokens, dim] is overwritten (NULL when not wanted); y_gradient [tokens, dim]. Once for each forward. */
-void tgr_moe_layer_backward(tgr_moe_layer *layer, const float *y_gradient, float *x_gradient);
-/* The same for a layer without experts, from gates_gradient [tokens, K]; what is there for dropped choices is ignored.
- */
-void tgr_moe_layer_backward_from_gates(tgr_moe_layer *layer, const float *gates_gradient, float *x_gradient);
-tgr_routing *tgr_moe_layer_routing(tgr_moe_layer *layer);
-/* Trained numbers of one expert. */
-int64_t tgr_moe_layer_expert_size(const tgr_moe_layer *layer);
+
+/* x [tokens, dim] → y [tokens, dim], overwritten; and the routing. tokens is a multiple of the sequence. Without
+ * experts y is not touched. */
+void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, int64_t tokens, const tgr_layer_input *input, float *y);
+/* The experts once more after a forward in TGR_TRAIN, from its routing and the same input; all that was read from them
+ * in between is as it was. */
+void tgr_moe_layer_recompute(tgr_moe_layer *layer, const tgr_layer_input *input, float *y);
+/* dy [tokens, dim] → dx [tokens, dim], overwritten (NULL when not wanted); adds to the gradients of all tensors. Once
+ * for each forward, with the same input. */
+void tgr_moe_layer_backward(tgr_moe_layer *layer, const tgr_layer_input *input, const float *dy, float *dx);
+/* The same for a layer without experts, from dgates [tokens, K]; what is there for dropped choices is ignored. */
+void tgr_moe_layer_backward_from_gates(tgr_moe_layer *layer, const tgr_layer_input *input, const float *dgates,
+                                       float *dx);
+
+/* What was decided for the last batch. */
+const tgr_routing *tgr_moe_layer_routing(const tgr_moe_layer *layer);
+/* How far a teacher's probabilities [tokens, E] are from the router's of the last batch: see losses/guidance.h. */
+double tgr_moe_layer_divergence(tgr_moe_layer *layer, const float *teacher);
+/* After a forward in TGR_TRAIN: adds weight · that divergence to what its backward differentiates. */
+void tgr_moe_layer_guide(tgr_moe_layer *layer, const float *teacher, double weight);
+/* In TGR_EVAL the layer is to route by these probabilities [tokens, E], which stay the caller's, instead of its own;
+ * NULL ends it. While it lasts, passes in TGR_EVAL must be of as many tokens. */
+void tgr_moe_layer_set_override(tgr_moe_layer *layer, const float *probabilities, int64_t tokens);
+/* Those set, or NULL, and of how many tokens they are. */
+const float *tgr_moe_layer_override(const tgr_moe_layer *layer, int64_t *tokens);
 
 #endif

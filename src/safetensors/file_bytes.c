@@ -16,9 +16,8 @@ static tgr_status open_regular(const char *path, int *out, size_t *size) {
     struct stat state;
     *out = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* if it is a pipe, do not wait for a writer */
     if (*out < 0 || fstat(*out, &state) != 0) return tgr_file_fail(path, "cannot be opened");
-    TGR_REQUIRE(S_ISREG(state.st_mode), TGR_ERROR_FILE, "'%.300s' is no regular file", path);
-    TGR_REQUIRE((uintmax_t)state.st_size <= PTRDIFF_MAX, TGR_ERROR_OVERFLOW,
-                "'%.300s' is larger than this machine's memory can be", path);
+    TGR_REQUIRE(S_ISREG(state.st_mode), TGR_ERROR_FILE, "'%.300s' is not a regular file", path);
+    TGR_REQUIRE((uintmax_t)state.st_size <= PTRDIFF_MAX, TGR_ERROR_OVERFLOW, "'%.300s' is too large to address", path);
     *size = (size_t)state.st_size;
     return TGR_OK;
 }

@@ -42,12 +42,12 @@ static int compare_places(const void *a, const void *b) {
 /* Finds the *length of the header, which must lie within the file and begin as a JSON object does. */
 static tgr_status check_start(const unsigned char *bytes, size_t size, const char *source, size_t *length) {
     TGR_REQUIRE(size >= TGR_HEADER_LENGTH_BYTES, TGR_ERROR_FILE_TRUNCATED,
-                "'%.200s' has %zu bytes; a safetensors file begins with %d that tell its header's length", source, size,
+                "'%.200s' has %zu bytes; a safetensors file begins with %d that give its header's length", source, size,
                 TGR_HEADER_LENGTH_BYTES);
     uint64_t claimed = 0;
     for (int i = 0; i < TGR_HEADER_LENGTH_BYTES; i++) claimed |= (uint64_t)bytes[i] << 8 * i;
     TGR_REQUIRE(claimed >= 2 && (size == TGR_HEADER_LENGTH_BYTES || bytes[TGR_HEADER_LENGTH_BYTES] == '{'),
-                TGR_ERROR_FILE_FOREIGN, "'%.200s' is no safetensors file: no header begins with '{' at byte %d", source,
+                TGR_ERROR_FILE_FOREIGN, "'%.200s' is not a safetensors file: there is no '{' at byte %d", source,
                 TGR_HEADER_LENGTH_BYTES);
     TGR_REQUIRE(claimed <= TGR_HEADER_LIMIT, TGR_ERROR_FILE_CORRUPT,
                 "'%.200s' has a header of %" PRIu64 " bytes; the format allows %d", source, claimed, TGR_HEADER_LIMIT);
@@ -134,7 +134,7 @@ tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *conte
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(bytes);
-    TGR_REQUIRE(size <= PTRDIFF_MAX, TGR_ERROR_RANGE, "argument 'size' is %zu; at most %td are allowed", size,
+    TGR_REQUIRE(size <= PTRDIFF_MAX, TGR_ERROR_RANGE, "argument 'size' is %zu; it must be at most %td", size,
                 PTRDIFF_MAX);
     tgr_safetensors *file = NULL;
     TGR_TRY(create(&file, context));

@@ -91,11 +91,11 @@ static tgr_status claim(tgr_name_set *set, const char *name, const char *argumen
 }
 
 static tgr_status check_shape(tgr_tensor_record *record, int ndim, const int64_t *dims) {
-    TGR_REQUIRE(ndim >= 0 && ndim <= TGR_SAFETENSORS_DIMS, TGR_ERROR_RANGE,
-                "argument 'ndim' is %d; 0 to %d are allowed", ndim, TGR_SAFETENSORS_DIMS);
+    TGR_REQUIRE(ndim >= 0 && ndim <= TGR_SAFETENSORS_DIMS, TGR_ERROR_RANGE, "argument 'ndim' is %d; it must be 0 to %d",
+                ndim, TGR_SAFETENSORS_DIMS);
     TGR_REQUIRE(ndim == 0 || dims != NULL, TGR_ERROR_ARGUMENT, "argument 'dims' is NULL; a pointer is needed");
     for (int i = 0; i < ndim; i++)
-        TGR_REQUIRE(dims[i] >= 0, TGR_ERROR_RANGE, "argument 'dims' has %" PRId64 " at %d; at least 0 is allowed",
+        TGR_REQUIRE(dims[i] >= 0, TGR_ERROR_RANGE, "argument 'dims' has %" PRId64 " at %d; it must be at least 0",
                     dims[i], i);
     TGR_REQUIRE(tgr_tensor_count(record->element, ndim, dims, &record->count), TGR_ERROR_OVERFLOW,
                 "the product of argument 'dims' does not fit the machine's integers");
@@ -111,7 +111,7 @@ tgr_status tgr_safetensors_writer_add(tgr_safetensors_writer *writer, const char
     TGR_REQUIRE_ARGUMENT(name);
     TGR_TRY(check_text(name, "name"));
     TGR_REQUIRE(strcmp(name, TGR_HEADER_TEXTS) != 0, TGR_ERROR_ARGUMENT,
-                "argument 'name' is '" TGR_HEADER_TEXTS "', which the format keeps for itself");
+                "argument 'name' is '" TGR_HEADER_TEXTS "', which the format reserves");
     TGR_REQUIRE(element == TGR_ELEMENT_F32 || element == TGR_ELEMENT_BF16, TGR_ERROR_UNSUPPORTED,
                 "argument 'element' is %d; TGR_ELEMENT_F32 and TGR_ELEMENT_BF16 can be written", (int)element);
     listed_tensor tensor = {.record = {.element = element}, .data = data};

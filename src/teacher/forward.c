@@ -176,9 +176,10 @@ static tgr_status check(const tgr_teacher *teacher, tgr_mode mode, const float *
         return tgr_fail(TGR_ERROR_ARGUMENT, "argument '%s' is NULL; a pointer is needed",
                         teacher == NULL ? "teacher" : "images");
     if (mode != TGR_EVAL && mode != TGR_TRAIN)
-        return tgr_fail(TGR_ERROR_RANGE, "argument 'mode' is %d; allowed are TGR_EVAL, %d, and TGR_TRAIN, %d",
-                        (int)mode, TGR_EVAL, TGR_TRAIN);
-    if (batch < 1) return tgr_fail(TGR_ERROR_RANGE, "argument 'batch' is %lld; at least 1 is needed", (long long)batch);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'mode' is %d; it must be TGR_EVAL (%d) or TGR_TRAIN (%d)", (int)mode,
+                        TGR_EVAL, TGR_TRAIN);
+    if (batch < 1)
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
     return TGR_OK;
 }
 
@@ -194,7 +195,7 @@ tgr_status tgr_teacher_forward_cached(tgr_teacher *teacher, tgr_mode mode, const
     TGR_TRY(check(teacher, mode, images, batch));
     TGR_REQUIRE_ARGUMENT(ids);
     for (int64_t b = 0; b < batch; b++)
-        TGR_REQUIRE(ids[b] >= 0, TGR_ERROR_RANGE, "ids[%lld] is %lld; at least 0 is allowed", (long long)b,
+        TGR_REQUIRE(ids[b] >= 0, TGR_ERROR_RANGE, "ids[%lld] is %lld; it must be at least 0", (long long)b,
                     (long long)ids[b]);
     return run(teacher, mode, images, ids, batch);
 }

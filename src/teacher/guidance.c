@@ -8,8 +8,8 @@
  * the second has a gradient for every expert's logit of the student, chosen or not. */
 #include "teacher/inside.h"
 
-tgr_routing *tgr_teacher_routing(const tgr_teacher *teacher, int64_t layer) {
-    return tgr_moe_layer_routing(tgr_model_layer(teacher->student, layer));
+tgr_moe_layer *tgr_teacher_student_layer(const tgr_teacher *teacher, int64_t layer) {
+    return tgr_model_layer(teacher->student, layer);
 }
 
 int tgr_teacher_is_active(const tgr_teacher *teacher) {
@@ -25,10 +25,8 @@ static double layer_weight(const tgr_teacher *teacher) {
 double tgr_teacher_distill(const tgr_teacher *teacher) {
     double sum = 0;
     for (int64_t i = 0; i < teacher->match.layers; i++) {
-        double divergence;
         const float *p = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch).probabilities;
-        tgr_routing_guide(tgr_teacher_routing(teacher, i), p, 0, &divergence);
-        sum += divergence;
+        sum += tgr_moe_layer_divergence(tgr_teacher_student_layer(teacher, i), p);
     }
     return layer_weight(teacher) * sum;
 }
@@ -58,7 +56,7 @@ static void train_routers(tgr_teacher *teacher) {
 void tgr_teacher_backward(tgr_teacher *teacher) {
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         const float *p = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch).probabilities;
-        tgr_routing_guide(tgr_teacher_routing(teacher, i), p, layer_weight(teacher), NULL);
+        tgr_moe_layer_guide(tgr_teacher_student_layer(teacher, i), p, layer_weight(teacher));
     }
     if (teacher->joint) train_routers(teacher);
     teacher->can_backward = 0;

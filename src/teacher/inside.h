@@ -56,8 +56,8 @@ struct tgr_teacher {
 /* The teacher router of MoE layer `layer` on the first `images` images of the buffers. */
 tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_buffers *buffers, int64_t layer,
                                   int64_t images);
-/* The student's routing of MoE layer `layer`. */
-tgr_routing *tgr_teacher_routing(const tgr_teacher *teacher, int64_t layer);
+/* The student's MoE layer `layer`. */
+tgr_moe_layer *tgr_teacher_student_layer(const tgr_teacher *teacher, int64_t layer);
 void tgr_teacher_release_buffers(tgr_teacher *teacher, tgr_teacher_buffers *buffers);
 /* Ends or begins routing by the buffers' probabilities in the student's evaluation passes. */
 void tgr_oracle_end(tgr_teacher *teacher);

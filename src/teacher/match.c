@@ -21,14 +21,14 @@ tgr_status tgr_match_layers(tgr_layer_match *match, const tgr_model *student, co
     TGR_REQUIRE(match->layers >= 1, TGR_ERROR_ARGUMENT, "argument 'student' has no MoE layer that could be guided");
     TGR_REQUIRE(
         chosen_count <= 1 || chosen_count == match->layers, TGR_ERROR_RANGE,
-        "teacher_layers has %lld numbers; allowed are none, one, or one for each of the student's %lld MoE layers",
+        "teacher_layers has %lld numbers; it may have none, one, or one for each of the student's %lld MoE layers",
         (long long)chosen_count, (long long)match->layers);
     for (int64_t i = 0; i < match->layers; i++) {
         int64_t block = 0; /* counted from 1 */
         TGR_TRY(tgr_model_moe_block(student, i, &block));
         if (chosen_count > 0) block = chosen[chosen_count == 1 ? 0 : i];
         TGR_REQUIRE(block <= depth, TGR_ERROR_RANGE,
-                    "MoE layer %lld is guided by teacher block %lld; the teacher has %lld", (long long)i,
+                    "MoE layer %lld is guided by teacher block %lld; the teacher has %lld blocks", (long long)i,
                     (long long)block, (long long)depth);
         match->feature_of_layer[i] = find_feature(match, block - 1);
     }

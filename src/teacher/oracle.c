@@ -7,18 +7,17 @@
 void tgr_oracle_end(tgr_teacher *teacher) {
     if (teacher->batch == 0 && teacher->buffers.memory == NULL) return;
     for (int64_t i = 0; i < teacher->match.layers; i++) {
-        tgr_routing *routing = tgr_teacher_routing(teacher, i);
+        int64_t tokens;
+        tgr_moe_layer *layer = tgr_teacher_student_layer(teacher, i);
         const float *own = tgr_teacher_view(teacher, &teacher->buffers, i, 1).probabilities;
-        if (routing->override == own) routing->override = NULL;
+        if (tgr_moe_layer_override(layer, &tokens) == own) tgr_moe_layer_set_override(layer, NULL, 0);
     }
 }
 
 void tgr_oracle_begin(tgr_teacher *teacher) {
     for (int64_t i = 0; i < teacher->match.layers; i++) {
-        tgr_routing *routing = tgr_teacher_routing(teacher, i);
         tgr_router_batch view = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch);
-        routing->override = view.probabilities;
-        routing->override_tokens = view.tokens;
+        tgr_moe_layer_set_override(tgr_teacher_student_layer(teacher, i), view.probabilities, view.tokens);
     }
 }
 

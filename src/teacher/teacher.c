@@ -17,7 +17,7 @@ static void read_sizes(tgr_teacher *teacher) {
     teacher->backbone_tokens = backbone->tokens;
     teacher->same_tokens = student->prefix_tokens == backbone->prefix_tokens;
     teacher->dim = backbone->dim;
-    teacher->experts = tgr_teacher_routing(teacher, 0)->options.experts;
+    teacher->experts = tgr_moe_layer_routing(tgr_teacher_student_layer(teacher, 0))->experts;
     teacher->image_floats = student->channels * student->image_size * student->image_size;
 }
 
@@ -147,9 +147,6 @@ void tgr_teacher_free(tgr_teacher *teacher) {
 tgr_model *tgr_teacher_student(const tgr_teacher *teacher) {
     return teacher->student;
 }
-tgr_model *tgr_teacher_backbone(const tgr_teacher *teacher) {
-    return teacher->backbone;
-}
 tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher) {
     return teacher->parameters;
 }
@@ -185,7 +182,7 @@ tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, 
                 "argument 'index' is %lld; there are %lld MoE layers", (long long)index,
                 (long long)teacher->match.layers);
     TGR_REQUIRE(teacher->batch > 0, TGR_ERROR_STATE,
-                "the teacher has not run; a forward in TGR_TRAIN outside of the guidance window does not count");
+                "the teacher has not run; a forward in TGR_TRAIN outside the guidance window does not count");
     *probabilities = tgr_teacher_view(teacher, &teacher->buffers, index, teacher->batch).probabilities;
     return TGR_OK;
 }

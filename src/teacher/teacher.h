@@ -9,7 +9,6 @@
 
 void tgr_teacher_retain(tgr_teacher *teacher);
 tgr_model *tgr_teacher_student(const tgr_teacher *teacher);
-tgr_model *tgr_teacher_backbone(const tgr_teacher *teacher);
 /* The teacher routers' weights and their optimizer (for saving); a frozen router has an optimizer that never steps. */
 tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher);
 tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher);

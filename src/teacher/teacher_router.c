@@ -43,10 +43,10 @@ tgr_status tgr_teacher_router_create(tgr_teacher_router **out, tgr_context *cont
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(config);
-    TGR_REQUIRE(dim >= 1 && dim <= DIM_MOST, TGR_ERROR_RANGE, "argument 'dim' is %lld; allowed are 1 to %d",
+    TGR_REQUIRE(dim >= 1 && dim <= DIM_MOST, TGR_ERROR_RANGE, "argument 'dim' is %lld; it must be 1 to %d",
                 (long long)dim, DIM_MOST);
     TGR_REQUIRE(experts >= 1 && experts <= EXPERTS_MOST, TGR_ERROR_RANGE,
-                "argument 'experts' is %lld; allowed are 1 to %d", (long long)experts, EXPERTS_MOST);
+                "argument 'experts' is %lld; it must be 1 to %d", (long long)experts, EXPERTS_MOST);
     tgr_teacher_router *router = NULL;
     TGR_TRY(tgr_allocate(context, (void **)&router, 1, sizeof *router));
     tgr_context_retain(context);
@@ -99,7 +99,7 @@ tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *f
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE_ARGUMENT(features);
-    TGR_REQUIRE(tokens >= 1, TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed", (long long)tokens);
+    TGR_REQUIRE(tokens >= 1, TGR_ERROR_RANGE, "argument 'tokens' is %lld; it must be at least 1", (long long)tokens);
     TGR_TRY(reserve(router, tokens));
     router->batch.tokens = tokens;
     router->batch.features = features;
@@ -112,7 +112,7 @@ tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double
                                         double *entropy) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
-    TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there was no forward pass yet");
+    TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there has been no forward pass yet");
     double cv2, h;
     tgr_objective_measure(&router->batch, &cv2, &h);
     if (objective != NULL) *objective = router->batch.load_weight * cv2 + router->batch.entropy_weight * h;
@@ -124,8 +124,8 @@ tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double
 tgr_status tgr_teacher_router_backward(tgr_teacher_router *router) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
-    TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there was no forward pass yet");
-    TGR_REQUIRE(router->batch.features != NULL, TGR_ERROR_STATE, "this forward pass had its backward already");
+    TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there has been no forward pass yet");
+    TGR_REQUIRE(router->batch.features != NULL, TGR_ERROR_STATE, "this forward pass has had its backward already");
     tgr_objective_differentiate(&router->batch);
     router->batch.features = NULL;
     router->parameters->micro++;

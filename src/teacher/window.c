@@ -10,8 +10,8 @@ tgr_status tgr_window_read(tgr_window *window, const tgr_config *config) {
     double start = tgr_option_f64(config, TGR_OPTION_GUIDANCE_START);
     double end = tgr_option_f64(config, TGR_OPTION_GUIDANCE_END);
     if (start > end)
-        return tgr_fail(TGR_ERROR_RANGE, "guidance_start is %g and guidance_end %g; the end must not come first", start,
-                        end);
+        return tgr_fail(TGR_ERROR_RANGE,
+                        "guidance_start is %g and guidance_end %g; the end must not be before the start", start, end);
     if (total == 0 && (start != 0 || end != 1))
         return tgr_fail(TGR_ERROR_RANGE, "guidance from %g to %g of training needs total_steps, which is 0", start,
                         end);

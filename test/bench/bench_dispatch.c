@@ -17,12 +17,15 @@
 enum { DIM = 384, TOKENS = 4096, EXPERTS = 16 };
 
 typedef struct dispatch_data {
-    tgr_routing *routing; /* of a batch of random tokens */
+    tgr_layer_router router;
+    tgr_routing_pass pass;
+    const tgr_routing *routing; /* of a batch of random tokens */
     int64_t top_k;
-    float *tokens, *tokens_gradient; /* [TOKENS, DIM] */
-    float *slots;                    /* [TOKENS · K, DIM] */
-    float *gates;                    /* [TOKENS, EXPERTS] */
-    int32_t *chosen;                 /* [TOKENS, K] */
+    float *tokens, *dtokens; /* [TOKENS, DIM] */
+    float *slots;            /* [TOKENS · K, DIM] */
+    float *dgates;           /* [TOKENS, K] */
+    float *gates;            /* [TOKENS, EXPERTS] */
+    int32_t *chosen;         /* [TOKENS, K] */
 } dispatch_data;
 
 static void run_top_k(void *what) {
@@ -31,19 +34,20 @@ static void run_top_k(void *what) {
 }
 static void run_gather(void *what) {
     const dispatch_data *d = what;
-    tgr_gather_tokens(d->routing, DIM, d->tokens, d->slots);
+    tgr_gather_tokens(&d->router, &d->pass, &d->routing->slots, d->tokens, NULL, d->slots);
 }
 static void run_combine(void *what) {
     const dispatch_data *d = what;
-    tgr_combine_tokens(d->routing, DIM, d->slots, d->tokens_gradient);
+    tgr_combine_tokens(&d->router, &d->pass, &d->routing->choices, &d->routing->slots, d->slots, NULL, d->dtokens);
 }
 static void run_combine_backward(void *what) {
     const dispatch_data *d = what;
-    tgr_combine_tokens_backward(d->routing, DIM, d->tokens, d->slots);
+    tgr_combine_tokens_backward(&d->router, &d->pass, &d->routing->choices, &d->routing->slots, d->tokens, d->slots,
+                                NULL, d->dgates, d->slots);
 }
 static void run_gather_backward(void *what) {
     const dispatch_data *d = what;
-    tgr_gather_tokens_backward(d->routing, DIM, d->slots, d->tokens_gradient);
+    tgr_gather_tokens_backward(&d->router, &d->pass, &d->routing->slots, d->tokens, d->slots, NULL, d->dtokens);
 }
 
 /* Of each a number read or written is an element: tokens once, slots as often as they are touched. */
@@ -79,8 +83,9 @@ static void bench_top_k(tgr_context *context, int64_t top_k, double seconds) {
     const tgr_routing *routing;
     dispatch_data d = {.top_k = top_k,
                        .tokens = bench_random_floats((int64_t)TOKENS * DIM, 1),
-                       .tokens_gradient = bench_random_floats((int64_t)TOKENS * DIM, 2),
+                       .dtokens = bench_random_floats((int64_t)TOKENS * DIM, 2),
                        .slots = bench_random_floats(TOKENS * top_k * DIM, 3),
+                       .dgates = bench_allocate(TOKENS * top_k, sizeof(float)),
                        .gates = bench_random_floats((int64_t)TOKENS * EXPERTS, 4),
                        .chosen = bench_allocate(TOKENS * top_k, sizeof(int32_t))};
     BENCH_TRY(tgr_config_create(&config, context));
@@ -88,9 +93,12 @@ static void bench_top_k(tgr_context *context, int64_t top_k, double seconds) {
     BENCH_TRY(tgr_config_set_i64(config, TGR_OPTION_EXPERTS, EXPERTS));
     BENCH_TRY(tgr_config_set_i64(config, TGR_OPTION_TOP_K, top_k));
     BENCH_TRY(tgr_moe_create(&moe, context, config, DIM));
-    BENCH_TRY(tgr_moe_forward(moe, TGR_TRAIN, d.tokens, TOKENS, d.tokens_gradient));
+    BENCH_TRY(tgr_moe_forward(moe, TGR_TRAIN, d.tokens, TOKENS, d.dtokens));
     BENCH_TRY(tgr_moe_routing(moe, &routing));
-    d.routing = (tgr_routing *)routing;
+    d.routing = routing;
+    d.router = (tgr_layer_router){
+        .compute = &context->compute, .options = {.experts = EXPERTS, .top_k = top_k}, .shape = {.dim = DIM}};
+    d.pass = (tgr_routing_pass){.mode = TGR_TRAIN, .tokens = TOKENS};
     const int64_t row_bytes = DIM * (int64_t)sizeof(float);
     const double bandwidth = machine_bandwidth((1 + top_k) * TOKENS * row_bytes, 0.2);
     write_line("top_k", top_k, (double)TOKENS * EXPERTS, bench_fastest(run_top_k, &d, seconds), bandwidth);
@@ -100,7 +108,7 @@ static void bench_top_k(tgr_context *context, int64_t top_k, double seconds) {
     }
     tgr_moe_free(moe);
     tgr_config_free(config);
-    free(d.tokens), free(d.tokens_gradient), free(d.slots), free(d.gates), free(d.chosen);
+    free(d.tokens), free(d.dtokens), free(d.slots), free(d.dgates), free(d.gates), free(d.chosen);
 }
 
 int main(int argc, char **argv) {

@@ -11,7 +11,7 @@
 #include "bench/bench_support.h"
 #include "bench/machine.h"
 #include "kernels/gemm.h"
-#include "kernels/gemm_variants.h"
+#include "kernels/variants.h"
 #include "kernels/kernels.h"
 
 typedef struct shape {

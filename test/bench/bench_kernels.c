@@ -35,10 +35,7 @@ static void run_gelu(bench_data *d) {
     d->kernels->gelu(d->count, d->x, d->y);
 }
 static void run_gelu_backward(bench_data *d) {
-    d->kernels->gelu_backward(d->count, d->x, d->z, d->y);
-}
-static void run_gelu_again_backward(bench_data *d) {
-    d->kernels->gelu_again_backward(d->count, d->x, d->z, d->y, d->w);
+    d->kernels->gelu_backward(d->count, d->x, d->z, d->y, d->w);
 }
 static void run_softmax(bench_data *d) {
     d->kernels->softmax(d->rows, d->columns, 0.2F, d->x, d->y, d->mean);
@@ -86,8 +83,7 @@ static const struct bench_kernel {
     {"layer_norm", 2, 8, run_layer_norm},
     {"layer_norm_backward", 4, 14, run_layer_norm_backward},
     {"gelu", 2, 26, run_gelu},
-    {"gelu_backward", 3, 32, run_gelu_backward},
-    {"gelu_again_backward", 4, 34, run_gelu_again_backward},
+    {"gelu_backward", 4, 34, run_gelu_backward},
     {"softmax", 2, 24, run_softmax},
     {"softmax_from_lse", 2, 20, run_softmax_from_lse},
     {"softmax_backward", 3, 6, run_softmax_backward},

@@ -6,7 +6,8 @@
 
 #include "batches/batch.h"
 #include "bench/bench_support.h"
-#include "data/dataset.h"
+#include "data/idx.h"
+#include "data/load.h"
 #include "failure.h"
 
 static char images_path[512], labels_path[512];

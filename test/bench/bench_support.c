@@ -61,7 +61,7 @@ bench_options bench_read_options(int argc, char **argv, double seconds) {
         }
         i++;
     }
-    if (options.thread_counts[0] < 1) bench_fail("--threads is %d; at least 1 is needed", options.thread_counts[0]);
+    if (options.thread_counts[0] < 1) bench_fail("--threads is %d; it must be at least 1", options.thread_counts[0]);
     return options;
 }
 

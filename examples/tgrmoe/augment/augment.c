@@ -5,15 +5,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "augment/affine.h"
 #include "augment/crop.h"
 #include "augment/enhance.h"
 #include "augment/policy.h"
 #include "failure.h"
-
-interpolation augment_interpolation(const augment_recipe *recipe, augment_random *random) {
-    if (recipe->interpolation != AUGMENT_INTERPOLATION_RANDOM) return (interpolation)recipe->interpolation;
-    return augment_integer(random, 0, 1) ? INTERPOLATION_BICUBIC : INTERPOLATION_BILINEAR;
-}
 
 static int copy_image(image *out, const image *in) {
     const int result = image_reserve(out, in->width, in->height);

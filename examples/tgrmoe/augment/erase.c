@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Random erasing (Zhong et al., AAAI 2020), as timm does it with mode "pixel" and one rectangle. */
-#include <math.h>
-
-#include "augment/augment.h"
 #include "augment/erase.h"
+
+#include <math.h>
 
 enum { TRIES = 10 };
 static const double least_area = 0.02, most_area = 1.0 / 3, least_aspect = 0.3;

@@ -3,7 +3,8 @@
 #ifndef TOOL_AUGMENT_MIX_H
 #define TOOL_AUGMENT_MIX_H
 
-#include "augment/augment.h"
+#include "augment/random.h"
+#include "augment/recipe.h"
 
 /* The share `lambda` of a mixed image is its own, the rest the other's: all over, or, if `cut`, in the rows
  * top … bottom-1 and columns left … right-1. */

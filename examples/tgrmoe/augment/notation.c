@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* timm's notation of a RandAugment policy, "m9-mstd0.5-inc1". */
+/* Parts of a letter or more and a number, between dashes. */
+#include "augment/notation.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "augment/policy.h"
 #include "failure.h"
 
 typedef struct policy_part {
@@ -34,7 +35,7 @@ static int read_part(const char *text, size_t length, double values[PARTS]) {
         values[i] = value;
         return 0;
     }
-    return fail_usage("--randaugment: '%.*s' is not understood; m9-mstd0.5-inc1 or none would be", (int)length, text);
+    return fail_usage("'%.*s' is not understood; m9-mstd0.5-inc1 or none would be", (int)length, text);
 }
 
 int augment_policy_read(augment_recipe *recipe, const char *text) {

@@ -4,7 +4,8 @@
 #define TOOL_AUGMENT_POLICY_H
 
 #include "augment/affine.h"
-#include "augment/augment.h"
+#include "augment/random.h"
+#include "augment/recipe.h"
 
 enum { AUGMENT_OPERATIONS = 15 };
 
@@ -26,9 +27,4 @@ typedef struct augment_choice {
 augment_choice augment_policy_choose(const augment_recipe *recipe, augment_random *random);
 /* recipe->layers of them, in place. */
 int augment_policy_apply(image *io, image *scratch, const augment_recipe *recipe, augment_random *random);
-/* Reads timm's notation, such as "m9-mstd0.5-inc1" (a "rand-" before it may stand or not), or "none". */
-int augment_policy_read(augment_recipe *recipe, const char *text);
-/* Whether the recipe's policy is one that could have been read. */
-int augment_policy_valid(const augment_recipe *recipe);
-
 #endif

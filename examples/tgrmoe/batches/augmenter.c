@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "augment/erase.h"
 #include "augment/mix.h"
 #include "failure.h"
 

@@ -5,6 +5,7 @@
 
 #include "augment/augment.h"
 #include "batches/batch.h"
+#include "data/image_set.h"
 
 /* What one thread needs. */
 typedef struct augment_worker {

@@ -3,7 +3,7 @@
 #ifndef TOOL_BATCHES_BATCH_H
 #define TOOL_BATCHES_BATCH_H
 
-#include "data/dataset.h"
+#include "data/image_set.h"
 
 typedef struct tool_batch {
     int64_t count, capacity;

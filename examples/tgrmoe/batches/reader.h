@@ -6,6 +6,7 @@
 
 #include "batches/augmenter.h"
 #include "batches/batch.h"
+#include "data/image_set.h"
 #include "images/preprocessing.h"
 
 typedef struct reading {
@@ -25,20 +26,5 @@ int image_reader_open(image_reader **out, const reading *what);
 /* The next batch, the caller's until the next call; NULL after the last. */
 int image_reader_next(image_reader *reader, const tool_batch **batch);
 void image_reader_close(image_reader *reader);
-
-/* The images of a training run, for `plan`: each epoch in an order of its own. */
-typedef struct training_order {
-    int64_t images, batch, steps_per_epoch; /* whole batches only, unless there is not even one */
-    int64_t first_step, end_step;           /* of the batches, counted from the start of training */
-    int shuffle;
-    uint64_t seed;
-    int64_t *order; /* [images], of epoch `order_epoch` */
-    int64_t order_epoch;
-} training_order;
-
-/* Room for `order`, when it is to be shuffled. */
-int training_order_open(training_order *io);
-void training_order_plan(void *user, int64_t number, tool_batch *batch);
-void training_order_close(training_order *order);
 
 #endif

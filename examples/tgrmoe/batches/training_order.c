@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Which images are in which batch of a training run: a function of the seed and the step alone. */
+/* An epoch's order is made when its first batch is planned. */
+#include "batches/training_order.h"
+
 #include <stdlib.h>
 
-#include "batches/reader.h"
 #include "data/shuffle.h"
 #include "failure.h"
 

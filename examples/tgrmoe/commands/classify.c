@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe classify: what a saved model says of photographs. Each thread takes the next image, with a session of its own
+/* Each thread takes the next image, with a session of its own
  * on the one model. */
+#include "commands/classify.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -8,11 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "commands/commands.h"
 #include "failure.h"
 #include "images/file.h"
 #include "models/class_names.h"
 #include "models/file.h"
+#include "models/saved_preprocessing.h"
 
 enum { GUESSES = 5, THREADS_MOST = 64, MESSAGE_SIZE = 512 };
 

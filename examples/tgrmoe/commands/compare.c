@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe compare: trains the chosen methods, goes on where it was interrupted, and writes the report. */
+/* Runs what is not done yet, and writes the report after each run, of those that are. */
 #include "commands/compare.h"
 
 #include <errno.h>
@@ -7,8 +7,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "commands/commands.h"
+#include "commands/compare_rows.h"
+#include "commands/compare_run.h"
 #include "failure.h"
+#include "report/csv.h"
+#include "report/html.h"
+#include "report/markdown.h"
 #include "report/results.h"
 
 static int check_arguments(const tool_arguments *arguments) {
@@ -37,16 +41,16 @@ static int make_folders(const char *out) {
 }
 
 /* Of all runs that have ended. */
-static int write_reports(const compare_plan *plan) {
+static int write_reports(const comparison *compared) {
     int result = 0;
     compare_results results = {0};
     char path[COMPARE_PATH];
-    TRY(compare_results_read(&results, plan));
-    snprintf(path, sizeof path, "%s/report.csv", plan->arguments->out);
+    TRY(compare_results_read(&results, compared));
+    snprintf(path, sizeof path, "%s/report.csv", compared->out);
     TRY(csv_report_write(&results, path));
-    snprintf(path, sizeof path, "%s/report.md", plan->arguments->out);
+    snprintf(path, sizeof path, "%s/report.md", compared->out);
     TRY(markdown_report_write(&results, path));
-    snprintf(path, sizeof path, "%s/report.html", plan->arguments->out);
+    snprintf(path, sizeof path, "%s/report.html", compared->out);
     TRY(html_report_write(&results, path));
 done:
     compare_results_free(&results);
@@ -59,11 +63,11 @@ int command_compare(const tool_arguments *arguments) {
     TRY(check_arguments(arguments));
     TRY(compare_plan_make(&plan, arguments));
     TRY(make_folders(arguments->out));
-    for (int i = 0; i < plan.run_count; i++) {
+    for (int i = 0; i < plan.compared.run_count; i++) {
         TRY(compare_run_execute(&plan, i));
-        TRY(write_reports(&plan));
+        TRY(write_reports(&plan.compared));
     }
-    printf("%d runs, compared in %s/report.html (.csv, .md)\n", plan.run_count, arguments->out);
+    printf("%d runs, compared in %s/report.html (.csv, .md)\n", plan.compared.run_count, arguments->out);
 done:
     compare_plan_free(&plan);
     return result;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The TGR-MoE paper's own ablations (Kada et al., CVPR 2026), by name: a table of rows. */
+/* A table of rows. */
+#include "commands/compare_ablation.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "commands/compare.h"
 #include "failure.h"
 
 typedef struct ablation_row {

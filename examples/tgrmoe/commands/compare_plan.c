@@ -1,56 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows of a comparison and the runs behind them. */
+/* A run has a name by what it trains, so that two rows which need the same one share it. */
+#include "commands/compare_plan.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands/compare.h"
 #include "failure.h"
-#include "run/run.h"
-
-enum { DEFAULT_SEEDS = 3, DEFAULT_FIRST_SEED = 1 };
-
-const char compare_methods[] = "methods", compare_sweep[] = "sweep";
-
-int compare_subject_set(compare_subject *subject, const char *key, const char *value) {
-    if (subject->option_count == COMPARE_OPTIONS_MAX) return fail_with("too many options for one run");
-    snprintf(subject->options[subject->option_count].key, sizeof subject->options->key, "%s", key);
-    snprintf(subject->options[subject->option_count].value, sizeof subject->options->value, "%s", value);
-    subject->option_count++;
-    return 0;
-}
-
-int compare_subject_read(compare_subject *out, const char *text, size_t length) {
-    const size_t name = strcspn(text, "+,") < length ? strcspn(text, "+,") : length;
-    compare_subject subject = {0};
-    const char *known = NULL;
-    snprintf(subject.method, sizeof subject.method, "%.*s", (int)name, text);
-    for (int64_t i = 0; tgr_method_describe(i, &known, NULL, NULL) == TGR_OK; i++) {
-        if (strcmp(known, subject.method) == 0) break;
-        known = NULL;
-    }
-    if (!known) return fail_usage("compare: there is no method '%s'", subject.method);
-    subject.guided = strcmp(subject.method, "tgr") == 0;
-    for (const char *at = text + name; at < text + length;) {
-        const size_t word = strcspn(at + 1, "+,") + 1;
-        if (strncmp(at, "+guided", word) == 0 && word == 7) {
-            subject.guided = 1;
-        } else if (strncmp(at, "+upcycled", word) == 0 && word == 9) {
-            subject.upcycled = 1;
-        } else {
-            return fail_usage("compare: '%.*s' is neither +guided nor +upcycled", (int)word, at);
-        }
-        at += word;
-    }
-    *out = subject;
-    return 0;
-}
-
-void compare_subject_name(char *to, size_t size, const compare_subject *subject) {
-    const int own_guidance = strcmp(subject->method, "tgr") == 0;
-    snprintf(to, size, "%s%s%s", subject->method, subject->guided && !own_guidance ? "+guided" : "",
-             subject->upcycled ? "+upcycled" : "");
-}
 
 static int run_name(char to[COMPARE_TEXT], const compare_subject *subject, int64_t seed) {
     char text[1024];
@@ -100,20 +56,32 @@ done:
     return result;
 }
 
+static int append_run(compare_plan *plan, const compare_run *run, const char name[COMPARE_TEXT]) {
+    comparison *compared = &plan->compared;
+    const size_t count = (size_t)compared->run_count + 1;
+    compare_run *runs = realloc(plan->runs, count * sizeof *runs);
+    if (runs) plan->runs = runs;
+    char(*names)[COMPARE_TEXT] = realloc(compared->run_names, count * sizeof *names);
+    if (names) compared->run_names = names;
+    if (!runs || !names) return fail_with("no memory for %zu runs", count);
+    runs[count - 1] = *run;
+    memcpy(names[count - 1], name, COMPARE_TEXT);
+    compared->run_count++;
+    return 0;
+}
+
 static int add_run(compare_plan *plan, const compare_subject *subject, int64_t seed, int *index) {
     int result = 0;
+    char name[COMPARE_TEXT] = "";
     compare_run run = {.subject = *subject, .seed = seed, .teacher = -1, .init = -1};
     if (subject->finetuned && !plan->arguments->finetune_data) half_of_labels(run.subject.labels, plan, 1);
-    TRY(run_name(run.name, &run.subject, seed));
-    for (*index = 0; *index < plan->run_count; ++*index) {
-        if (strcmp(plan->runs[*index].name, run.name) == 0) goto done;
+    TRY(run_name(name, &run.subject, seed));
+    for (*index = 0; *index < plan->compared.run_count; ++*index) {
+        if (strcmp(plan->compared.run_names[*index], name) == 0) goto done;
     }
     TRY(add_needs(plan, subject, seed, &run.teacher, &run.init));
-    compare_run *runs = realloc(plan->runs, (size_t)(plan->run_count + 1) * sizeof *runs);
-    if (!runs) TRY(fail_with("no memory for %d runs", plan->run_count + 1));
-    plan->runs = runs;
-    plan->runs[plan->run_count] = run;
-    *index = plan->run_count++;
+    *index = plan->compared.run_count;
+    TRY(append_run(plan, &run, name));
 done:
     return result;
 }
@@ -121,108 +89,26 @@ done:
 int compare_plan_add(compare_plan *plan, const char *section, const char *label, const compare_subject *subject,
                      int64_t experts) {
     int result = 0;
-    const size_t cells = (size_t)plan->row_count * (size_t)plan->seeds;
+    comparison *compared = &plan->compared;
+    const size_t cells = (size_t)compared->row_count * (size_t)compared->seeds;
     compare_row row = {.section = section, .experts = experts, .first_run = (int)cells};
     snprintf(row.label, sizeof row.label, "%s", label);
     compare_subject_name(row.method, sizeof row.method, subject);
-    int *row_runs = realloc(plan->row_runs, (cells + (size_t)plan->seeds) * sizeof *row_runs);
-    if (row_runs) plan->row_runs = row_runs;
-    compare_row *rows = realloc(plan->rows, (size_t)(plan->row_count + 1) * sizeof *rows);
-    if (rows) plan->rows = rows;
-    if (!row_runs || !rows) TRY(fail_with("no memory for %d rows", plan->row_count + 1));
-    for (int64_t i = 0; i < plan->seeds; i++) {
-        TRY(add_run(plan, subject, plan->first_seed + i, &plan->row_runs[cells + (size_t)i]));
+    int *row_runs = realloc(compared->row_runs, (cells + (size_t)compared->seeds) * sizeof *row_runs);
+    if (row_runs) compared->row_runs = row_runs;
+    compare_row *rows = realloc(compared->rows, (size_t)(compared->row_count + 1) * sizeof *rows);
+    if (rows) compared->rows = rows;
+    if (!row_runs || !rows) TRY(fail_with("no memory for %d rows", compared->row_count + 1));
+    for (int64_t i = 0; i < compared->seeds; i++) {
+        TRY(add_run(plan, subject, compared->first_seed + i, &compared->row_runs[cells + (size_t)i]));
     }
-    plan->rows[plan->row_count++] = row;
-done:
-    return result;
-}
-
-static int add_methods(compare_plan *plan, const char *names) {
-    int result = 0;
-    for (const char *at = names; *at; at += strcspn(at, ","), at += *at == ',') {
-        compare_subject subject;
-        char label[COMPARE_TEXT];
-        TRY(compare_subject_read(&subject, at, strcspn(at, ",")));
-        compare_subject_name(label, sizeof label, &subject);
-        TRY(compare_plan_add(plan, compare_methods, label, &subject, 0));
-    }
-done:
-    return result;
-}
-
-/* One row for each number of experts and sparse method. Where it is the usual number, that is the method's own run. */
-static int add_sweep(compare_plan *plan, const char *names, const char *sweep) {
-    int result = 0;
-    if (strncmp(sweep, "experts=", 8) != 0) TRY(fail_usage("--sweep is '%s'; experts=N,N,... is needed", sweep));
-    for (const char *at = names; *at; at += strcspn(at, ","), at += *at == ',') {
-        compare_subject subject;
-        TRY(compare_subject_read(&subject, at, strcspn(at, ",")));
-        if (strcmp(subject.method, "dense") == 0) continue;
-        for (const char *number = sweep + 8; *number;) {
-            char *end = NULL, label[COMPARE_TEXT], value[32];
-            const long long experts = strtoll(number, &end, 10);
-            if (end == number || experts < 1 || (*end != '\0' && (*end != ',' || end[1] == '\0'))) {
-                TRY(fail_usage("--sweep is '%s'; numbers from 1 on are needed, with commas between", sweep));
-            }
-            compare_subject one = subject;
-            snprintf(value, sizeof value, "%lld", experts);
-            if (experts != plan->experts) TRY(compare_subject_set(&one, "experts", value));
-            compare_subject_name(label, sizeof label, &subject);
-            TRY(compare_plan_add(plan, compare_sweep, label, &one, experts));
-            number = *end == ',' ? end + 1 : end;
-        }
-    }
-done:
-    return result;
-}
-
-/* The sizes that a run will have, and the user's options checked before anything is trained. */
-static int read_sizes(compare_plan *plan) {
-    int result = 0;
-    const tool_arguments *arguments = plan->arguments;
-    const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
-    tgr_context *context = NULL;
-    tgr_config *config = NULL;
-    dataset data = {0};
-    TRY(session_load_data(&data, arguments, 1, NULL));
-    plan->classes = data.classes;
-    LIBRARY(tgr_context_create(&context, &options));
-    LIBRARY(tgr_config_create(&config, context));
-    LIBRARY(tgr_config_set(config, "preset", "fashion"));
-    for (int i = 0; i < arguments->setting_count; i++) {
-        LIBRARY(tgr_config_set(config, arguments->settings[i].key, arguments->settings[i].value));
-    }
-    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_EXPERTS, &plan->experts));
-    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_DEPTH, &plan->depth));
-done:
-    tgr_config_free(config);
-    tgr_context_free(context);
-    dataset_free(&data);
-    return result;
-}
-
-int compare_plan_make(compare_plan *plan, const tool_arguments *arguments) {
-    int result = 0;
-    const char *methods = arguments->methods ? arguments->methods : "dense,vmoe,tgr";
-    *plan = (compare_plan){.arguments = arguments,
-                           .seeds = arguments->seeds == UNSET ? DEFAULT_SEEDS : arguments->seeds,
-                           .first_seed = arguments->seed == UNSET ? DEFAULT_FIRST_SEED : arguments->seed};
-    if (plan->seeds > 1000) TRY(fail_usage("--seeds is %lld; at most 1000 are allowed", (long long)plan->seeds));
-    TRY(read_sizes(plan));
-    TRY(add_methods(plan, methods));
-    const char *sweep_methods = arguments->sweep_methods ? arguments->sweep_methods : methods;
-    if (arguments->sweep) TRY(add_sweep(plan, sweep_methods, arguments->sweep));
-    for (const char *at = arguments->ablation; at && *at; at += strcspn(at, ","), at += *at == ',') {
-        TRY(compare_add_ablation(plan, at, strcspn(at, ",")));
-    }
+    compared->rows[compared->row_count++] = row;
 done:
     return result;
 }
 
 void compare_plan_free(compare_plan *plan) {
+    comparison_free(&plan->compared);
     free(plan->runs);
-    free(plan->rows);
-    free(plan->row_runs);
     *plan = (compare_plan){0};
 }

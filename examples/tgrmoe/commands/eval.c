@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe eval: a saved model on the test images. */
+/* All test images at once: top-1, routing, and what files are asked for. */
+#include "commands/eval.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands/commands.h"
+#include "data/load.h"
 #include "failure.h"
 #include "models/file.h"
+#include "models/saved_preprocessing.h"
 #include "run/epoch_log.h"
 #include "run/evaluation.h"
-#include "run/run.h"
+#include "run/images.h"
 
 enum { DEFAULT_BATCH = 128 };
 
@@ -48,7 +51,7 @@ static int fit_data(tool_subject *subject) {
                       (long long)channels, (long long)size, (long long)size, (long long)test->channels,
                       (long long)test->size, (long long)test->size));
     }
-    TRY(dataset_check_labels(test, "test", subject->classes));
+    TRY(image_set_check_labels(test, "test", subject->classes));
 done:
     return result;
 }
@@ -90,14 +93,11 @@ done:
 
 static int open_subject(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
-    const int64_t threads = arguments->threads, limit = arguments->limit;
-    const tgr_context_options options = {.struct_size = sizeof options,
-                                         .threads = threads == UNSET      ? 0
-                                                    : threads > INT32_MAX ? INT32_MAX
-                                                                          : (int)threads};
+    const int64_t limit = arguments->limit;
+    const tgr_context_options options = {.struct_size = sizeof options, .threads = arguments_threads(arguments)};
     LIBRARY(tgr_context_create(&subject->context, &options));
     TRY(model_file_open(&subject->model, subject->context, arguments->model));
-    TRY(session_load_data(&subject->data, arguments, 0, arguments->model));
+    TRY(dataset_from_flags(&subject->data, arguments, 0, arguments->model));
     if (limit != UNSET) image_set_limit(&subject->data.test, limit);
     TRY(fit_data(subject));
     TRY(find_statistics(subject, arguments));

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe finetune: training that begins from a pretrained model. What that model is decides what a user would else have
+/* What the pretrained model is decides what a user would else have
  * to say: a dense one is upcycled and guides its student, a sparse one goes on with the routing that it has. */
+#include "commands/finetune.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <tgrmoe/tgrmoe.h>
 
-#include "commands/commands.h"
-#include "commands/finetune.h"
-#include "data/dataset.h"
+#include "commands/options.h"
+#include "commands/pretrained.h"
+#include "commands/train.h"
+#include "data/folder_load.h"
 #include "failure.h"
+
+typedef struct finetune_plan {
+    const char *path;
+    pretrained model;
+    const char *method;
+    char blocks[32];
+    tool_arguments arguments; /* of train */
+} finetune_plan;
 
 static const int64_t default_epochs = 10, default_batch = 32;
 

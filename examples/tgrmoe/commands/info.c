@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe info: what a file holds, a checkpoint or safetensors. */
+/* A checkpoint's parts, or a safetensors file's tensors; then the model, if there is one. */
+#include "commands/info.h"
+
 #include <string.h>
 
-#include "commands/commands.h"
-#include "commands/info.h"
+#include "commands/info_safetensors.h"
 #include "failure.h"
 #include "models/file.h"
-#include "run/run.h"
+#include "models/run_state.h"
+#include "models/saved_preprocessing.h"
 
 typedef struct tool_listing {
     int has_model, has_host; /* parts that this tool writes */
@@ -74,7 +76,7 @@ done:
 static int print_run(const char *path) {
     int result = 0;
     run_state state = {0};
-    TRY(state_peek(&state, path));
+    TRY(run_state_read(&state, path));
     const int64_t per_epoch = state.images >= state.batch ? state.images / state.batch : 1;
     printf(
         "run: step %lld (%lld epochs of %lld steps done, %lld into the next), seed %lld, batch %lld, %lld training "

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What tgrmoe info prints of one kind of file. */
+/* tgrmoe info: what a file holds, a checkpoint or safetensors. */
 #ifndef TOOL_COMMANDS_INFO_H
 #define TOOL_COMMANDS_INFO_H
 
-#include <tgrmoe/tgrmoe.h>
+#include "arguments.h"
 
-/* The tensors and texts of a safetensors file. */
-int info_safetensors(tgr_context *context, const char *path);
+int command_info(const tool_arguments *arguments);
 
 #endif

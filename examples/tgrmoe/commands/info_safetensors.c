@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The tensors and texts of a safetensors file. */
+/* Names and texts are anyone's. */
+#include "commands/info_safetensors.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "commands/info.h"
 #include "failure.h"
 
 static const char *element_name(tgr_element element) {

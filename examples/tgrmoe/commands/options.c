@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe options: the reference of options, from the library's own table. */
+/* From the library's own table. */
+#include "commands/options.h"
 
 #include <string.h>
 #include <tgrmoe/options.h>
 
-#include "commands/commands.h"
 #include "failure.h"
 
 typedef struct description {

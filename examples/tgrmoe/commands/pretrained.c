@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Which options of a pretrained model hold for one that goes on from its weights. */
+/* Which of its options hold. */
+#include "commands/pretrained.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "commands/commands.h"
-#include "commands/finetune.h"
+#include "commands/options.h"
 #include "failure.h"
 #include "models/file.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe report: recorded runs side by side, as a table and as a plot. */
+/* A table and a plot. */
+#include "commands/report.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands/commands.h"
 #include "failure.h"
 #include "report/run_record.h"
 #include "report/svg_plot.h"

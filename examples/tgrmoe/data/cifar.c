@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The binary files of CIFAR-10 and CIFAR-100: records of one label (CIFAR-100: coarse and fine) and 3072 pixels, the
  * red plane first, then green, then blue. */
+#include "data/cifar.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/bytes.h"
-#include "data/dataset.h"
 #include "failure.h"
 
 enum { CHANNELS = 3, SIZE = 32, PIXELS = CHANNELS * SIZE * SIZE, COARSE_CLASSES = 20 };

@@ -8,10 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct name_list {
-    char **names; /* [count] */
-    int64_t count;
-} name_list;
+#include "data/name_list.h"
 
 typedef struct folder_file {
     char *name;     /* below the root */
@@ -31,16 +28,6 @@ int folder_classes(name_list *out, const char *root);
 /* All images of these classes. A class without images, or without a folder, is an error unless `sparse`. A folder of
  * another name is an error always: its images would have no label. */
 int folder_scan(folder_files *out, const char *root, const name_list *classes, int sparse);
-/* Moves from `from` to `out` a share of each class's images, at least one of two or more: those whose names have the
- * smallest hashes. So the same images are held out on every machine, and few change when images are added. */
-int folder_hold_out(folder_files *out, folder_files *from, double share);
-
-int name_list_add(name_list *list, const char *name);
-int name_list_copy(name_list *out, const name_list *from);
-int64_t name_list_find(const name_list *in, const char *name); /* -1: it is not there */
-void name_list_free(name_list *list);
 void folder_files_free(folder_files *list);
-/* `path` with control characters written as \xNN, cut to fit. */
-const char *printable_name(char *to, size_t size, const char *path);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking at all files of a folder before they are needed, so that a damaged one is known at once. */
+/* Each thread takes the next file. */
+#include "data/folder_check.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -61,7 +63,7 @@ static void *check_files(void *user) {
     return NULL;
 }
 
-int image_files_check(const char *root, const folder_files *files, int decode, int threads, char **reasons) {
+void image_files_check(const char *root, const folder_files *files, int decode, int threads, char **reasons) {
     checking all = {.root = root, .files = files, .decode = decode, .reasons = reasons};
     pthread_t others[THREADS_MOST];
     int started = 0;
@@ -73,5 +75,4 @@ int image_files_check(const char *root, const folder_files *files, int decode, i
     }
     check_files(&all);
     for (int i = 0; i < started; i++) pthread_join(others[i], NULL);
-    return 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Which images of a class are kept from training. */
+/* By the hashes of their names. */
+#include "data/folder_hold_out.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/folder.h"
 #include "failure.h"
 
 typedef struct ranked {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A data set that is a folder of images: which of its folders are for training and which for testing. */
+/* Which of its folders are for training and which for testing. */
+#include "data/folder_load.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "data/dataset.h"
+#include "data/folder_check.h"
+#include "data/folder_hold_out.h"
 #include "failure.h"
-#include "images/file.h"
 
 enum { PATH_SIZE = 4096, ROOT_MOST = PATH_SIZE - 16 };
 

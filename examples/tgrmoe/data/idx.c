@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The IDX format of MNIST and Fashion-MNIST: two zero bytes, the type (8: unsigned bytes), the number of dimensions,
  * each dimension as a big-endian 32-bit number, then the values. */
+#include "data/idx.h"
+
 #include <stdlib.h>
 
 #include "data/bytes.h"
-#include "data/dataset.h"
 #include "failure.h"
 
 enum { TYPE_UNSIGNED_BYTE = 8, SIZE_MOST = 8192 };

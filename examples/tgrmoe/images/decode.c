@@ -2,11 +2,11 @@
 /* Which format bytes are of, and decoding them. */
 #include "images/decode.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "failure.h"
+#include "images/decode_jpeg.h"
+#include "images/decode_png.h"
 
 typedef struct signature {
     image_format format;
@@ -37,18 +37,6 @@ image_format image_sniff(const uint8_t *bytes, size_t size, const char **other) 
         return known->format;
     }
     return IMAGE_FORMAT_UNKNOWN;
-}
-
-const char *decode_reserve(uint64_t width, uint64_t height, int64_t pixels_most, char message[DECODE_MESSAGE],
-                           image *out) {
-    if (width == 0 || height == 0) return "has no pixels";
-    if (width > DECODE_SIDE_MOST || height > DECODE_SIDE_MOST || width * height > (uint64_t)pixels_most) {
-        snprintf(message, DECODE_MESSAGE,
-                 "has %" PRIu64 " x %" PRIu64 " pixels; a side may have %d, the image %" PRId64, width, height,
-                 DECODE_SIDE_MOST, pixels_most);
-        return message;
-    }
-    return image_reserve(out, (int)width, (int)height) == 0 ? NULL : "no memory for its pixels";
 }
 
 int image_decode(const uint8_t *bytes, size_t size, const char *name, int64_t pixels_most, image *out) {

@@ -2,13 +2,13 @@
 /* JPEG by libjpeg. Its errors come back here by longjmp instead of ending the program, and it prints nothing. The
  * decoder is made anew for each image: libjpeg keeps tables from one image to the next, and an image that lacks its own
  * would then depend on what the thread decoded before. */
+#include "images/decode_jpeg.h"
+
 #include <setjmp.h>
 #include <stdio.h>
 
 #include <jerror.h>
 #include <jpeglib.h>
-
-#include "images/decode.h"
 
 /* A progressive image may ask for any number of passes over all of its pixels. */
 enum { SCANS_MOST = 256 };

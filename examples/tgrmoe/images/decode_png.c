@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* PNG by libpng. Its errors come back here by longjmp, and it prints nothing. */
+#include "images/decode_png.h"
+
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <png.h>
-
-#include "images/decode.h"
 
 typedef struct png_decoding {
     png_structp png;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is done to an image before a model sees it. It goes with the weights: into the tool's checkpoints as the part
- * "preprocessing", into safetensors files as texts. */
+/* What is done to an image before a model sees it. It goes with the weights, into files of either kind. */
 #ifndef TOOL_IMAGES_PREPROCESSING_H
 #define TOOL_IMAGES_PREPROCESSING_H
 
@@ -30,9 +29,6 @@ void preprocessing_write(const preprocessing *from, preprocessing_text texts[PRE
 /* Takes one text; `to` keeps what other texts said. A key that is none of them is left alone; one number for mean or
  * std stands for all channels. */
 int preprocessing_read(preprocessing *to, const char *key, const char *text);
-
-/* From the checkpoint in `path`. *found 0, and `out` as it was, when the file has no such part. */
-int preprocessing_load(preprocessing *out, const char *path, int *found);
 
 /* timm's transform for evaluation: the shorter side is resized to floor(size / crop_pct), the middle is kept. */
 int preprocess_image(resizer *memory, const preprocessing *how, const image *in, int size, image *out);

@@ -5,7 +5,7 @@
 #ifndef TOOL_MODELS_CLASS_NAMES_H
 #define TOOL_MODELS_CLASS_NAMES_H
 
-#include "data/folder.h"
+#include "data/name_list.h"
 
 /* All names in one block of `size` bytes, to be freed. */
 int class_names_pack(char **out, uint64_t *size, const name_list *names);

@@ -6,7 +6,6 @@
 #include <tgrmoe/tgrmoe.h>
 
 #include "arguments.h"
-#include "images/preprocessing.h"
 
 /* Of a head, in every ViT and DeiT by name; elsewhere the number of heads is in no file but the library's own. */
 enum { HEAD_WIDTH = 64 };
@@ -18,16 +17,10 @@ int model_file_is_safetensors(const char *path, int *yes);
 int model_file_config(tgr_config **out, tgr_context *context, const char *path);
 /* The model as the file has it. */
 int model_file_open(tgr_model **out, tgr_context *context, const char *path);
-/* The same, but with the images and the classes of `like`: positions are resampled and heads are fresh
- * where they differ. Says so on standard error. */
-int model_file_open_like(tgr_model **out, tgr_context *context, const char *path, const tgr_model *like);
 /* The model of a safetensors file, with options of the caller's own. */
 int model_file_make(tgr_model **out, tgr_context *context, const tgr_safetensors *file, const char *path,
                     const tool_setting *settings, int count);
 /* The same by the file's name alone. */
 int model_file_import(tgr_model **out, tgr_context *context, const char *path, const tool_setting *settings, int count);
-
-/* What was done to the images that the model learned from, if the file says it. `out` is as it was if not. */
-int model_file_preprocessing(preprocessing *out, const char *path, int *found);
 
 #endif

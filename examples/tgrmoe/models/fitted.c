@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Models from files, brought to the images and classes of another model. Safetensors are what can be brought there, so
- * a checkpoint becomes such a file on the way. */
+/* Safetensors are what can be brought to other images and classes, so a checkpoint becomes such a file first. */
+#include "models/fitted.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

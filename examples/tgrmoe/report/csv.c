@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* report.csv: a line for each row of the report, seed and epoch. What is known at the end only stands in every line of
+/* A line for each row of the report, seed and epoch. What is known at the end only stands in every line of
  * its run. A cell without a number is empty. */
+#include "report/csv.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "failure.h"
-#include "report/results.h"
 
 static void write_number(FILE *to, double value) {
     fputc(',', to);
@@ -55,17 +56,17 @@ static void write_header(FILE *to) {
 
 int csv_report_write(const compare_results *results, const char *path) {
     int result = 0;
-    const compare_plan *plan = results->plan;
+    const comparison *compared = results->compared;
     FILE *file = fopen(path, "w");
     if (!file) TRY(fail_with("%s: %s", path, strerror(errno)));
     write_header(file);
-    for (int row = 0; row < plan->row_count; row++) {
-        for (int64_t i = 0; i < plan->seeds; i++) {
+    for (int row = 0; row < compared->row_count; row++) {
+        for (int64_t i = 0; i < compared->seeds; i++) {
             const run_record *record = compare_record(results, row, i);
             int64_t epoch = 0;
             if (!record) continue;
             do { /* an evaluation has no epoch, and one line */
-                write_line(file, &plan->rows[row], record, plan->first_seed + i, epoch++);
+                write_line(file, &compared->rows[row], record, compared->first_seed + i, epoch++);
             } while (epoch < record->epochs);
         }
     }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* report.html: what was compared, what came out in words, then tables and figures. */
+/* What was compared, what came out in words, then tables and figures. */
+#include "report/html.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "failure.h"
+#include "report/html_figures.h"
 #include "report/html_page.h"
-#include "report/html_sections.h"
+#include "report/html_table.h"
+#include "report/markup.h"
 
 /* The folder's own name, which is what people call the data. */
 static void write_data_name(FILE *to, const char *path) {
@@ -21,17 +25,15 @@ static void write_data_name(FILE *to, const char *path) {
 }
 
 static void write_subject(FILE *to, const compare_results *results) {
-    const compare_plan *plan = results->plan;
-    const tool_arguments *arguments = plan->arguments;
+    const comparison *compared = results->compared;
     int methods = 0;
-    for (int i = 0; i < plan->row_count; i++) methods += plan->rows[i].section == compare_methods;
+    for (int i = 0; i < compared->row_count; i++) methods += compared->rows[i].section == compare_methods;
     fputs("<h1>Routing methods side by side</h1>\n<p>", to);
     fprintf(to, "%d method%s on ", methods, methods == 1 ? "" : "s");
-    write_data_name(to, arguments->data);
-    if (arguments->limit != UNSET) fprintf(to, " (the first %lld training images)", (long long)arguments->limit);
-    if (arguments->epochs != UNSET) fprintf(to, ", %lld epochs", (long long)arguments->epochs);
-    if (arguments->steps != UNSET) fprintf(to, ", %lld steps", (long long)arguments->steps);
-    fprintf(to, ", %lld seed%s each. ", (long long)plan->seeds, plan->seeds == 1 ? "" : "s");
+    write_data_name(to, compared->data);
+    if (compared->limit > 0) fprintf(to, " (the first %lld training images)", (long long)compared->limit);
+    fprintf(to, ", %lld epochs, %lld seed%s each. ", (long long)compared->epochs, (long long)compared->seeds,
+            compared->seeds == 1 ? "" : "s");
     fputs(
         "Runs of the same seed see the images in the same order and start from the same weights where they have the "
         "same tensors; a token meets one FFN's worth of computation in every one of them, unless a setting says "
@@ -40,16 +42,16 @@ static void write_subject(FILE *to, const compare_results *results) {
         "there are many "
         "curves, that of the one under the pointer).</p>\n",
         to);
-    if (results->ended == plan->run_count) return;
-    fprintf(to, "<p><strong>Not finished: %d of %d runs are done.</strong></p>\n", results->ended, plan->run_count);
+    if (results->ended == compared->run_count) return;
+    fprintf(to, "<p><strong>Not finished: %d of %d runs are done.</strong></p>\n", results->ended, compared->run_count);
 }
 
 /* The row of the methods with the best mean, at most `limit`, or -1. */
 static int best_row(const compare_results *results, const compare_column *column, double limit) {
     int best = -1;
     double most = NAN;
-    for (int row = 0; row < results->plan->row_count; row++) {
-        if (results->plan->rows[row].section != compare_methods) continue;
+    for (int row = 0; row < results->compared->row_count; row++) {
+        if (results->compared->rows[row].section != compare_methods) continue;
         const double mean = compare_row_statistic(results, row, column).mean;
         if (!isfinite(mean) || mean > limit || most * column->better >= mean * column->better) continue;
         best = row;
@@ -65,7 +67,7 @@ static void write_best(FILE *to, const compare_results *results, int number, dou
     if (row < 0) return;
     const compare_statistic statistic = compare_row_statistic(results, row, column);
     fprintf(to, "<li>%s: <strong>", what);
-    markup_text(to, results->plan->rows[row].label);
+    markup_text(to, results->compared->rows[row].label);
     fprintf(to, "</strong>, %.*f", column->digits, statistic.mean);
     if (isfinite(statistic.deviation)) fprintf(to, " ± %.*f", column->digits, statistic.deviation);
     fprintf(to, "%s</li>\n", unit);
@@ -75,9 +77,9 @@ static void write_best(FILE *to, const compare_results *results, int number, dou
 static void write_noise(FILE *to, const compare_results *results) {
     double variance = 0;
     int rows = 0;
-    for (int row = 0; row < results->plan->row_count; row++) {
+    for (int row = 0; row < results->compared->row_count; row++) {
         const double deviation = compare_row_statistic(results, row, &compare_columns[0]).deviation;
-        if (results->plan->rows[row].section != compare_methods || !isfinite(deviation)) continue;
+        if (results->compared->rows[row].section != compare_methods || !isfinite(deviation)) continue;
         variance += deviation * deviation;
         rows++;
     }
@@ -85,7 +87,7 @@ static void write_noise(FILE *to, const compare_results *results) {
         fputs("<li>With one seed, small differences mean nothing.</li>\n", to);
         return;
     }
-    const double noise = 1.96 * sqrt(2 * variance / rows / (double)results->plan->seeds);
+    const double noise = 1.96 * sqrt(2 * variance / rows / (double)results->compared->seeds);
     fprintf(to, "<li>Differences in top-1 below about %.1f points are within what the seed alone does.</li>\n", noise);
 }
 
@@ -149,28 +151,28 @@ static const struct {
 };
 enum { ABLATIONS = sizeof ablations / sizeof *ablations };
 
-static int has_section(const compare_plan *plan, const char *section) {
-    for (int i = 0; i < plan->row_count; i++) {
-        if (strcmp(plan->rows[i].section, section) == 0) return 1;
+static int has_section(const comparison *compared, const char *section) {
+    for (int i = 0; i < compared->row_count; i++) {
+        if (strcmp(compared->rows[i].section, section) == 0) return 1;
     }
     return 0;
 }
 
 static void write_ablations(FILE *to, const compare_results *results) {
     for (int i = 0; i < ABLATIONS; i++) {
-        if (!has_section(results->plan, ablations[i].name)) continue;
+        if (!has_section(results->compared, ablations[i].name)) continue;
         fprintf(to, "<h2>%s</h2>\n<p>%s</p>\n", ablations[i].title, ablations[i].text);
         html_table(to, results, ablations[i].name);
     }
 }
 
 /* Each run's command line, kept beside it. */
-static void write_commands(FILE *to, const compare_plan *plan) {
+static void write_commands(FILE *to, const comparison *compared) {
     fputs("<details><summary>The runs</summary>\n<pre>", to);
-    for (int i = 0; i < plan->run_count; i++) {
+    for (int i = 0; i < compared->run_count; i++) {
         char path[COMPARE_PATH], *line = NULL;
         size_t room = 0;
-        compare_path(path, plan, &plan->runs[i], "command");
+        compare_path(path, compared, i, "command");
         FILE *file = fopen(path, "r");
         if (file && getline(&line, &room, file) > 0) markup_text(to, line);
         if (file) fclose(file);
@@ -187,9 +189,9 @@ int html_report_write(const compare_results *results, const char *path) {
     write_subject(file, results);
     write_summary(file, results);
     TRY(write_methods(file, results));
-    if (has_section(results->plan, compare_sweep)) TRY(write_sweep(file, results));
+    if (has_section(results->compared, compare_sweep)) TRY(write_sweep(file, results));
     write_ablations(file, results);
-    write_commands(file, results->plan);
+    write_commands(file, results->compared);
     html_end(file);
     if (ferror(file)) TRY(fail_with("%s: cannot write", path));
 done:

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Figures from the rows of a comparison: series over epochs, loads, sweeps. */
+#include "report/html_figures.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "failure.h"
-#include "report/html_page.h"
-#include "report/html_sections.h"
+#include "report/html_heat.h"
+#include "report/html_plot.h"
+#include "report/html_style.h"
 
 typedef struct epoch_figure {
     record_series series;
@@ -55,13 +58,13 @@ static void set_point(html_curve *curve, int64_t at, double x, compare_statistic
 static int write_epoch_figure(FILE *to, const compare_results *results, const char *section,
                               const epoch_figure *figure) {
     int result = 0, count = 0;
-    const compare_plan *plan = results->plan;
-    html_curve *curves = calloc((size_t)plan->row_count + 1, sizeof *curves);
+    const comparison *compared = results->compared;
+    html_curve *curves = calloc((size_t)compared->row_count + 1, sizeof *curves);
     if (!curves) TRY(fail_with("no memory for a plot"));
-    for (int row = 0; row < plan->row_count; row++) {
-        if (strcmp(plan->rows[row].section, section) != 0) continue;
+    for (int row = 0; row < compared->row_count; row++) {
+        if (strcmp(compared->rows[row].section, section) != 0) continue;
         html_curve *curve = &curves[count];
-        *curve = (html_curve){.name = plan->rows[row].label, .style = count};
+        *curve = (html_curve){.name = compared->rows[row].label, .style = count};
         count++;
         TRY(make_room(curve, compare_row_epochs(results, row)));
         for (int64_t i = 0; i < curve->count; i++) {
@@ -84,12 +87,12 @@ done:
 }
 
 void html_load_figures(FILE *to, const compare_results *results) {
-    const compare_plan *plan = results->plan;
+    const comparison *compared = results->compared;
     fputs("<div class=\"figures small\">\n", to);
-    for (int row = 0; row < plan->row_count; row++) {
+    for (int row = 0; row < compared->row_count; row++) {
         const run_record *record = compare_record(results, row, 0);
-        if (plan->rows[row].section != compare_methods || !record || record->layers == 0) continue;
-        html_heat_map(to, plan->rows[row].label, record->load, record->layers, record->experts);
+        if (compared->rows[row].section != compare_methods || !record || record->layers == 0) continue;
+        html_heat_map(to, compared->rows[row].label, record->load, record->layers, record->experts);
     }
     fputs("</div>\n", to);
 }
@@ -97,14 +100,16 @@ void html_load_figures(FILE *to, const compare_results *results) {
 /* One curve: the rows of the sweep that are of the same method as row `first`. */
 static int sweep_curve(html_curve *out, const compare_results *results, int first, const compare_column *column) {
     int result = 0, points = 0;
-    const compare_plan *plan = results->plan;
-    *out = (html_curve){.name = plan->rows[first].label, .style = html_method_style(plan, plan->rows[first].method)};
-    TRY(make_room(out, plan->row_count));
-    for (int row = first; row < plan->row_count; row++) {
-        if (plan->rows[row].section != compare_sweep || strcmp(plan->rows[row].method, plan->rows[first].method) != 0) {
+    const comparison *compared = results->compared;
+    *out = (html_curve){.name = compared->rows[first].label,
+                        .style = html_method_style(compared, compared->rows[first].method)};
+    TRY(make_room(out, compared->row_count));
+    for (int row = first; row < compared->row_count; row++) {
+        if (compared->rows[row].section != compare_sweep ||
+            strcmp(compared->rows[row].method, compared->rows[first].method) != 0) {
             continue;
         }
-        set_point(out, points++, (double)plan->rows[row].experts, compare_row_statistic(results, row, column));
+        set_point(out, points++, (double)compared->rows[row].experts, compare_row_statistic(results, row, column));
     }
     out->count = points;
 done:
@@ -114,12 +119,13 @@ done:
 static int write_sweep_figure(FILE *to, const compare_results *results, const compare_column *column,
                               const html_axes *axes) {
     int result = 0, count = 0;
-    const compare_plan *plan = results->plan;
-    html_curve *curves = calloc((size_t)plan->row_count + 1, sizeof *curves);
+    const comparison *compared = results->compared;
+    html_curve *curves = calloc((size_t)compared->row_count + 1, sizeof *curves);
     if (!curves) TRY(fail_with("no memory for a plot"));
-    for (int row = 0; row < plan->row_count; row++) {
-        if (plan->rows[row].section != compare_sweep) continue;
-        if (count > 0 && strcmp(curves[count - 1].name, plan->rows[row].label) == 0) continue; /* it is in that curve */
+    for (int row = 0; row < compared->row_count; row++) {
+        if (compared->rows[row].section != compare_sweep) continue;
+        if (count > 0 && strcmp(curves[count - 1].name, compared->rows[row].label) == 0)
+            continue; /* it is in that curve */
         count++;
         TRY(sweep_curve(&curves[count - 1], results, row, column));
     }

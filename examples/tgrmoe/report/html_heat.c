@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Expert load as a heat map. An even share has two fifths of the full colour; from two and a half times that on, all
+/* An even share has two fifths of the full colour; from two and a half times that on, all
  * of it. */
-#include "report/html_page.h"
+#include "report/html_heat.h"
+
+#include "report/markup.h"
 
 enum { WIDTH = 340, LABEL = 52, ROW = 26, HEADER = 20, NUMBER_WIDTH = 24 };
 static const double EVEN_COLOUR = 0.4, HOT = 0.62;

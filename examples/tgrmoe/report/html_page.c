@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The frame of the page: its style sheet, and text that cannot be mistaken for markup. */
+/* Its style sheet stands in it. */
 #include "report/html_page.h"
 
-enum { COLOURS = 7 };
+#include "report/html_style.h"
+#include "report/markup.h"
 
 static const char style[] =
     ":root{color-scheme:light dark;--ground:#fff;--panel:#f6f8fa;--text:#1f2328;--soft:#59636e;--line:#d1d9e0;"
@@ -60,22 +61,10 @@ void html_begin(FILE *to, const char *title) {
         to);
     markup_text(to, title);
     fprintf(to, "</title>\n<style>\n%s", style);
-    for (int i = 0; i < COLOURS; i++) fprintf(to, ".s%d{--c:var(--c%d)}", i, i);
+    for (int i = 0; i < HTML_COLOURS; i++) fprintf(to, ".s%d{--c:var(--c%d)}", i, i);
     fputs("\n</style>\n</head>\n<body>\n<main>\n", to);
 }
 
 void html_end(FILE *to) {
     fputs("</main>\n</body>\n</html>\n", to);
-}
-
-/* Seven colours, then the same dashed, then dotted. */
-void html_style_class(FILE *to, int style_number) {
-    static const char *const dashes[] = {"", " dash", " dots"};
-    fprintf(to, "s%d%s", style_number % COLOURS, dashes[style_number / COLOURS % 3]);
-}
-
-void html_style_sample(FILE *to, int style_number) {
-    fputs("<svg class=\"sample\" viewBox=\"0 0 24 10\" aria-hidden=\"true\"><path class=\"curve ", to);
-    html_style_class(to, style_number);
-    fputs("\" d=\"M0 5h24\"/></svg>", to);
 }

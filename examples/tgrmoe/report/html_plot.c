@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A line plot as inline SVG: means with their deviation as a band. */
+/* Means with their deviation as a band. */
+#include "report/html_plot.h"
+
 #include <math.h>
 #include <stdlib.h>
 
-#include "report/html_page.h"
+#include "report/html_style.h"
+#include "report/markup.h"
 
 enum { WIDTH = 480, HEIGHT = 300, LEFT = 46, RIGHT = 14, TOP = 10, BOTTOM = 46, TICKS = 5, X_TICKS_MOST = 10 };
 enum { BANDS_MOST = 5 }; /* of more curves, only the one under the pointer shows its band */
@@ -14,7 +17,8 @@ typedef struct plot_scale {
     int log_x;
 } plot_scale;
 
-double html_round_step(double low, double high, int wanted) {
+/* A round step of which about `wanted` cover low … high. */
+static double round_step(double low, double high, int wanted) {
     const double rough = (high - low) / wanted;
     if (!(rough > 0)) return 1;
     const double unit = pow(10, floor(log10(rough)));
@@ -60,7 +64,7 @@ static int find_scale(plot_scale *scale, const html_axes *axes, const html_curve
     }
     scale->low = fmax(scale->low, axes->least);
     scale->high = fmin(scale->high, axes->most);
-    scale->step = html_round_step(scale->low, scale->high, TICKS);
+    scale->step = round_step(scale->low, scale->high, TICKS);
     scale->low = fmax(axes->least, scale->step * floor(scale->low / scale->step + 1e-9));
     scale->high = fmin(axes->most, scale->step * ceil(scale->high / scale->step - 1e-9));
     return 1;
@@ -90,7 +94,7 @@ static void write_x_tick(FILE *to, const plot_scale *scale, double x) {
 
 /* Whole numbers; by the logarithm, the powers of two. */
 static void write_x_axis(FILE *to, const plot_scale *scale, const char *name) {
-    const double step = scale->log_x ? 1 : fmax(1, html_round_step(scale->low_x, scale->high_x, X_TICKS_MOST));
+    const double step = scale->log_x ? 1 : fmax(1, round_step(scale->low_x, scale->high_x, X_TICKS_MOST));
     fprintf(to, "<path class=\"axis\" d=\"M%d %dH%d\"/>\n", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT);
     if (!scale->log_x && step > 1) write_x_tick(to, scale, scale->low_x);
     const long first = lround(ceil(scale->low_x / step)), last = lround(floor((scale->high_x + 1e-9) / step));

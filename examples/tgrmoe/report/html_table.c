@@ -1,35 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables of means over seeds. */
+/* Means over seeds. */
+#include "report/html_table.h"
+
 #include <math.h>
 #include <string.h>
 
-#include "report/html_page.h"
-#include "report/html_sections.h"
-
-int html_method_style(const compare_plan *plan, const char *method) {
-    for (int i = 0; i < plan->row_count; i++) {
-        if (plan->rows[i].section == compare_methods && strcmp(plan->rows[i].method, method) == 0) return i;
-    }
-    for (int i = 0; i < plan->row_count; i++) {
-        if (strcmp(plan->rows[i].method, method) == 0) return i; /* swept alone */
-    }
-    return plan->row_count;
-}
-
-/* Whether any row of the section, or of the whole report if that is NULL, has a number in the column. */
-static int column_used(const compare_results *results, const char *section, const compare_column *column) {
-    for (int row = 0; row < results->plan->row_count; row++) {
-        if (section && strcmp(results->plan->rows[row].section, section) != 0) continue;
-        if (compare_row_statistic(results, row, column).count > 0) return 1;
-    }
-    return 0;
-}
+#include "report/html_style.h"
+#include "report/markup.h"
 
 /* The best mean of the section, or NAN where no value is better than another. */
 static double best_of(const compare_results *results, const char *section, const compare_column *column) {
     double best = NAN, worst = NAN;
-    for (int row = 0; row < results->plan->row_count && column->better != 0; row++) {
-        if (strcmp(results->plan->rows[row].section, section) != 0) continue;
+    for (int row = 0; row < results->compared->row_count && column->better != 0; row++) {
+        if (strcmp(results->compared->rows[row].section, section) != 0) continue;
         const double mean = compare_row_statistic(results, row, column).mean * column->better;
         if (!isfinite(mean)) continue;
         best = fmax(best, mean);
@@ -69,22 +52,23 @@ static void write_cell(FILE *to, const compare_results *results, int row, const 
 }
 
 static void write_row(FILE *to, const compare_results *results, int row) {
-    const compare_plan *plan = results->plan;
-    const compare_row *of = &plan->rows[row];
+    const comparison *compared = results->compared;
+    const compare_row *shown = &compared->rows[row];
     int seeds = 0;
-    for (int64_t i = 0; i < plan->seeds; i++) seeds += compare_record(results, row, i) != NULL;
+    for (int64_t i = 0; i < compared->seeds; i++) seeds += compare_record(results, row, i) != NULL;
     fputs("<tr><th scope=\"row\"><span class=\"name\">", to);
-    if (of->section == compare_methods || of->section == compare_sweep) {
-        html_style_sample(to, html_method_style(plan, of->method));
+    if (shown->section == compare_methods || shown->section == compare_sweep) {
+        html_style_sample(to, html_method_style(compared, shown->method));
     }
-    markup_text(to, of->label);
-    if (of->experts > 0) fprintf(to, ", E = %lld", (long long)of->experts);
-    if (seeds < plan->seeds) fprintf(to, " <small class=\"soft\">(%d of %lld)</small>", seeds, (long long)plan->seeds);
+    markup_text(to, shown->label);
+    if (shown->experts > 0) fprintf(to, ", E = %lld", (long long)shown->experts);
+    if (seeds < compared->seeds)
+        fprintf(to, " <small class=\"soft\">(%d of %lld)</small>", seeds, (long long)compared->seeds);
     fputs("</span></th>", to);
     for (int i = 0; i < compare_column_count; i++) {
         const compare_column *column = &compare_columns[i];
-        if (!column_used(results, of->section, column)) continue;
-        write_cell(to, results, row, column, best_of(results, of->section, column));
+        if (!compare_column_used(results, shown->section, column)) continue;
+        write_cell(to, results, row, column, best_of(results, shown->section, column));
     }
     fputs("</tr>\n", to);
 }
@@ -92,12 +76,12 @@ static void write_row(FILE *to, const compare_results *results, int row) {
 void html_table(FILE *to, const compare_results *results, const char *section) {
     fputs("<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr><th></th>", to);
     for (int i = 0; i < compare_column_count; i++) {
-        if (!column_used(results, section, &compare_columns[i])) continue;
+        if (!compare_column_used(results, section, &compare_columns[i])) continue;
         fprintf(to, "<th scope=\"col\" title=\"%s\">%s</th>", compare_columns[i].help, compare_columns[i].title);
     }
     fputs("</tr></thead>\n<tbody>\n", to);
-    for (int row = 0; row < results->plan->row_count; row++) {
-        if (strcmp(results->plan->rows[row].section, section) == 0) write_row(to, results, row);
+    for (int row = 0; row < results->compared->row_count; row++) {
+        if (strcmp(results->compared->rows[row].section, section) == 0) write_row(to, results, row);
     }
     fputs("</tbody></table></div>\n", to);
 }
@@ -105,7 +89,7 @@ void html_table(FILE *to, const compare_results *results, const char *section) {
 void html_column_meanings(FILE *to, const compare_results *results) {
     fputs("<details><summary>What the columns mean</summary>\n<dl>\n", to);
     for (int i = 0; i < compare_column_count; i++) {
-        if (!column_used(results, NULL, &compare_columns[i])) continue;
+        if (!compare_column_used(results, NULL, &compare_columns[i])) continue;
         fprintf(to, "<dt>%s</dt><dd>%s</dd>\n", compare_columns[i].title, compare_columns[i].help);
     }
     fputs("</dl></details>\n", to);

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "failure.h"
@@ -52,13 +53,14 @@ const compare_column compare_columns[] = {
 };
 const int compare_column_count = sizeof compare_columns / sizeof *compare_columns;
 
-int compare_results_read(compare_results *out, const compare_plan *plan) {
+int compare_results_read(compare_results *out, const comparison *compared) {
     int result = 0;
-    compare_results results = {.plan = plan, .records = calloc((size_t)plan->run_count + 1, sizeof *out->records)};
-    if (!results.records) TRY(fail_with("no memory for %d runs", plan->run_count));
-    for (int i = 0; i < plan->run_count; i++) {
+    compare_results results = {.compared = compared,
+                               .records = calloc((size_t)compared->run_count + 1, sizeof *out->records)};
+    if (!results.records) TRY(fail_with("no memory for %d runs", compared->run_count));
+    for (int i = 0; i < compared->run_count; i++) {
         char path[COMPARE_PATH];
-        compare_path(path, plan, &plan->runs[i], "json");
+        compare_path(path, compared, i, "json");
         if (access(path, F_OK) != 0 || run_record_read(&results.records[i], path) != 0) continue; /* not begun */
         if (!results.records[i].ended) run_record_free(&results.records[i]);
         results.ended += results.records[i].ended;
@@ -71,14 +73,14 @@ done:
 }
 
 void compare_results_free(compare_results *results) {
-    for (int i = 0; results->records && i < results->plan->run_count; i++) run_record_free(&results->records[i]);
+    for (int i = 0; results->records && i < results->compared->run_count; i++) run_record_free(&results->records[i]);
     free(results->records);
     *results = (compare_results){0};
 }
 
 const run_record *compare_record(const compare_results *results, int row, int64_t seed) {
-    const compare_plan *plan = results->plan;
-    const run_record *record = &results->records[plan->row_runs[plan->rows[row].first_run + seed]];
+    const comparison *compared = results->compared;
+    const run_record *record = &results->records[compared->row_runs[compared->rows[row].first_run + seed]];
     return record->ended ? record : NULL;
 }
 
@@ -99,7 +101,7 @@ static compare_statistic summarise(compare_statistic sums) {
 
 compare_statistic compare_row_statistic(const compare_results *results, int row, const compare_column *column) {
     compare_statistic sums = {0};
-    for (int64_t seed = 0; seed < results->plan->seeds; seed++) {
+    for (int64_t seed = 0; seed < results->compared->seeds; seed++) {
         const run_record *record = compare_record(results, row, seed);
         if (record) add(&sums, column->value(record));
     }
@@ -109,7 +111,7 @@ compare_statistic compare_row_statistic(const compare_results *results, int row,
 compare_statistic compare_epoch_statistic(const compare_results *results, int row, record_series series,
                                           int64_t epoch) {
     compare_statistic sums = {0};
-    for (int64_t seed = 0; seed < results->plan->seeds; seed++) {
+    for (int64_t seed = 0; seed < results->compared->seeds; seed++) {
         const run_record *record = compare_record(results, row, seed);
         if (record && epoch < record->epochs) add(&sums, record->series[series][epoch]);
     }
@@ -118,9 +120,17 @@ compare_statistic compare_epoch_statistic(const compare_results *results, int ro
 
 int64_t compare_row_epochs(const compare_results *results, int row) {
     int64_t most = 0;
-    for (int64_t seed = 0; seed < results->plan->seeds; seed++) {
+    for (int64_t seed = 0; seed < results->compared->seeds; seed++) {
         const run_record *record = compare_record(results, row, seed);
         if (record && record->epochs > most) most = record->epochs;
     }
     return most;
+}
+
+int compare_column_used(const compare_results *results, const char *section, const compare_column *column) {
+    for (int row = 0; row < results->compared->row_count; row++) {
+        if (section && strcmp(results->compared->rows[row].section, section) != 0) continue;
+        if (compare_row_statistic(results, row, column).count > 0) return 1;
+    }
+    return 0;
 }

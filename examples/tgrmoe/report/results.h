@@ -3,11 +3,12 @@
 #ifndef TOOL_REPORT_RESULTS_H
 #define TOOL_REPORT_RESULTS_H
 
-#include "commands/compare.h"
+#include "report/comparison.h"
+#include "report/run_record.h"
 
 typedef struct compare_results {
-    const compare_plan *plan;
-    run_record *records; /* [plan->run_count]; `ended` is 0 where there is none yet */
+    const comparison *compared;
+    run_record *records; /* [compared->run_count]; `ended` is 0 where there is none yet */
     int ended;           /* how many there are */
 } compare_results;
 
@@ -28,7 +29,8 @@ typedef struct compare_column {
 extern const compare_column compare_columns[];
 extern const int compare_column_count;
 
-int compare_results_read(compare_results *out, const compare_plan *plan);
+/* Of all runs that have ended. */
+int compare_results_read(compare_results *out, const comparison *compared);
 void compare_results_free(compare_results *results);
 /* The record of a row for seed number `seed` from 0, or NULL. */
 const run_record *compare_record(const compare_results *results, int row, int64_t seed);
@@ -37,10 +39,7 @@ compare_statistic compare_row_statistic(const compare_results *results, int row,
 compare_statistic compare_epoch_statistic(const compare_results *results, int row, record_series series, int64_t epoch);
 /* The most epochs that a run of the row has. */
 int64_t compare_row_epochs(const compare_results *results, int row);
-
-/* html_report.c, csv_report.c and markdown_report.c: write the whole file. */
-int html_report_write(const compare_results *results, const char *path);
-int csv_report_write(const compare_results *results, const char *path);
-int markdown_report_write(const compare_results *results, const char *path);
+/* Whether any row of the section, or of the whole report if that is NULL, has a number in the column. */
+int compare_column_used(const compare_results *results, const char *section, const compare_column *column);
 
 #endif

@@ -4,7 +4,7 @@
 #define TOOL_RUN_AUGMENTATION_H
 
 #include "arguments.h"
-#include "augment/augment.h"
+#include "augment/recipe.h"
 
 /* How --augment's recipes smooth labels, unless the option label_smoothing is set: the share, 0 for none. */
 double augment_label_smoothing(const tool_arguments *arguments);
@@ -14,10 +14,4 @@ int augment_options_read(augment_recipe *out, const tool_arguments *arguments, i
                          int64_t channels);
 /* Whether any of these flags was given. */
 int augment_options_given(const tool_arguments *arguments);
-/* Whether the recipe does anything to images, so that an image is not the same in each epoch. */
-int augment_changes(const augment_recipe *recipe);
-int augment_recipe_same(const augment_recipe *a, const augment_recipe *b);
-/* Whether a recipe from a file is one that could have been read. */
-int augment_recipe_valid(const augment_recipe *recipe);
-
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The options of a fresh model: what the user set comes first; sizes come from the data, the length from the plan. */
+#include "run/configure.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "failure.h"
 #include "run/augmentation.h"
-#include "run/run.h"
+#include "run/images.h"
 
 /* Features of a frozen teacher are cached when those of all training images fit into this. */
 enum { CACHE_MB_MOST = 1500 };
@@ -42,16 +44,16 @@ done:
 
 /* Photographs are made as large as the model takes them, and a model without a size of its own takes them as its
  * teacher does. */
-static int fit_photographs(tgr_config *config, tool_session *session) {
+static int fit_photographs(tgr_config *config, tool_run *run) {
     int result = 0;
     int64_t size = 0;
     const tgr_config *teacher = NULL;
-    if (session->data.train.root && session->backbone) {
-        LIBRARY(tgr_model_config(session->backbone, &teacher));
+    if (run->data.train.root && run->backbone) {
+        LIBRARY(tgr_model_config(run->backbone, &teacher));
         LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &size));
         TRY(set_unless_set(config, TGR_OPTION_IMAGE_SIZE, size));
     }
-    TRY(session_fit_images(session, config));
+    TRY(run_fit_images(run, config));
 done:
     return result;
 }
@@ -70,8 +72,8 @@ static int fit_to_data(tgr_config *config, const dataset *data) {
     TRY(must_equal(config, TGR_OPTION_IMAGE_SIZE, "image_size", data->train.size));
     TRY(must_equal(config, TGR_OPTION_CHANNELS, "channels", data->train.channels));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
-    TRY(dataset_check_labels(&data->train, "training", classes));
-    TRY(dataset_check_labels(&data->test, "test", classes));
+    TRY(image_set_check_labels(&data->train, "training", classes));
+    TRY(image_set_check_labels(&data->test, "test", classes));
 done:
     return result;
 }
@@ -79,14 +81,14 @@ done:
 /* With --epochs the schedule spans the run. With --steps it does not: such a run may go on later with more steps, and
  * must be the same then as one that was never interrupted. A guidance window needs a length to be a share of, though.
  */
-static int plan_length(tgr_config *config, const tool_session *session) {
+static int plan_length(tgr_config *config, const tool_run *run) {
     int result = 0, given = 0;
     double start = 0, end = 0;
     LIBRARY(tgr_config_is_set(config, TGR_OPTION_TOTAL_STEPS, &given));
     LIBRARY(tgr_config_get_f64(config, TGR_OPTION_GUIDANCE_START, &start));
     LIBRARY(tgr_config_get_f64(config, TGR_OPTION_GUIDANCE_END, &end));
-    if (!given && (session->arguments->epochs != UNSET || start > 0 || end < 1)) {
-        LIBRARY(tgr_config_set_i64(config, TGR_OPTION_TOTAL_STEPS, session->end_step));
+    if (!given && (run->arguments->epochs != UNSET || start > 0 || end < 1)) {
+        LIBRARY(tgr_config_set_i64(config, TGR_OPTION_TOTAL_STEPS, run->end_step));
     }
 done:
     return result;
@@ -146,20 +148,20 @@ done:
 }
 
 /* Where images never change (there is no augmentation), the teacher need not see them again. */
-static int plan_cache(tgr_config *config, const tool_session *session) {
+static int plan_cache(tgr_config *config, const tool_run *run) {
     int result = 0;
     const tgr_config *teacher = NULL;
     int64_t width = 0, side = 0, patch = 0, layers = 0;
-    if (!session->backbone) goto done;
+    if (!run->backbone) goto done;
     TRY(check_guidable(config));
-    if (augment_changes(&session->state.augment)) goto done;
-    LIBRARY(tgr_model_config(session->backbone, &teacher));
+    if (augment_changes(&run->state.augment)) goto done;
+    LIBRARY(tgr_model_config(run->backbone, &teacher));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_EMBED_DIM, &width));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &side));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_PATCH_SIZE, &patch));
     LIBRARY(tgr_config_get_list(config, TGR_OPTION_MOE_BLOCKS, NULL, 0, &layers));
     const int64_t grid = side / patch, tokens = grid * grid + 2;
-    const double bytes = (double)session->state.images * (double)tokens * (double)(width * layers) * sizeof(float);
+    const double bytes = (double)run->state.images * (double)tokens * (double)(width * layers) * sizeof(float);
     if (bytes < CACHE_MB_MOST * 1048576.0) {
         TRY(set_unless_set(config, TGR_OPTION_TEACHER_CACHE_MB, CACHE_MB_MOST));
     }
@@ -167,17 +169,17 @@ done:
     return result;
 }
 
-int session_configure(tool_session *session, tgr_config **out) {
+int run_configure(tool_run *run, tgr_config **out) {
     int result = 0;
     tgr_config *config = NULL;
-    LIBRARY(tgr_config_create(&config, session->context));
-    TRY(apply_settings(config, session->arguments));
-    TRY(fit_photographs(config, session));
-    TRY(fit_to_data(config, &session->data));
-    TRY(plan_length(config, session));
-    TRY(plan_smoothing(config, session->arguments));
-    TRY(plan_cache(config, session));
-    TRY(plan_upcycling(config, session->arguments));
+    LIBRARY(tgr_config_create(&config, run->context));
+    TRY(apply_settings(config, run->arguments));
+    TRY(fit_photographs(config, run));
+    TRY(fit_to_data(config, &run->data));
+    TRY(plan_length(config, run));
+    TRY(plan_smoothing(config, run->arguments));
+    TRY(plan_cache(config, run));
+    TRY(plan_upcycling(config, run->arguments));
     *out = config;
     config = NULL;
 done:

@@ -122,25 +122,25 @@ done:
     return result;
 }
 
-int epoch_log_write(FILE *log, const tool_session *session, const tool_epoch *epoch) {
+int epoch_log_write(FILE *log, const tool_run *run, const tool_epoch *epoch) {
     static const char *const terms[LOSS_TERM_COUNT] = {LOSS_TERMS};
     int result = 0;
     const tgr_config *config = NULL;
     char method[64], name[64];
     cJSON *object = cJSON_CreateObject();
-    LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_model_config(run->model, &config));
     LIBRARY(tgr_config_get(config, "method", method, sizeof method));
     cJSON_AddStringToObject(object, "method", method);
-    cJSON_AddNumberToObject(object, "seed", (double)session->state.seed);
+    cJSON_AddNumberToObject(object, "seed", (double)run->state.seed);
     cJSON_AddNumberToObject(object, "epoch", (double)epoch->number);
-    cJSON_AddNumberToObject(object, "step", (double)session->state.step);
+    cJSON_AddNumberToObject(object, "step", (double)run->state.step);
     cJSON_AddNumberToObject(object, "loss", epoch->loss);
     for (int i = 0; i < LOSS_TERM_COUNT; i++) {
         snprintf(name, sizeof name, "loss_%s", terms[i]);
         cJSON_AddNumberToObject(object, name, epoch->terms[i]);
     }
     cJSON_AddNumberToObject(object, "top1", epoch->top1);
-    TRY(add_routing(object, session->probe, epoch));
+    TRY(add_routing(object, run->probe, epoch));
     cJSON_AddNumberToObject(object, "img_per_s", epoch->images_per_second);
     cJSON_AddNumberToObject(object, "sec", epoch->seconds);
     TRY(write_line(log, object));
@@ -151,9 +151,9 @@ done:
 
 /* How each epoch's routing agrees with the final one, and what share of the tokens changes expert after it once more.
  */
-static int add_consistency(cJSON *object, const tool_session *session, int64_t epochs) {
+static int add_consistency(cJSON *object, const tool_run *run, int64_t epochs) {
     int result = 0;
-    const tgr_probe *probe = session->probe;
+    const tgr_probe *probe = run->probe;
     int64_t runs = 0;
     double share = NAN;
     cJSON *agreements = cJSON_AddArrayToObject(object, "final_consistency");
@@ -161,28 +161,28 @@ static int add_consistency(cJSON *object, const tool_session *session, int64_t e
     if (!probe) goto done;
     LIBRARY(tgr_probe_runs(probe, &runs));
     for (int64_t i = 0; i < epochs; i++) {
-        LIBRARY(tgr_probe_agreement(probe, -1, session->state.first_run + i, runs - 1, &share));
+        LIBRARY(tgr_probe_agreement(probe, -1, run->state.first_run + i, runs - 1, &share));
         cJSON_AddItemToArray(agreements, cJSON_CreateNumber(share));
-        LIBRARY(tgr_probe_fluctuating(probe, -1, session->state.first_run + i, &share));
+        LIBRARY(tgr_probe_fluctuating(probe, -1, run->state.first_run + i, &share));
         cJSON_AddItemToArray(curve, cJSON_CreateNumber(share));
     }
-    if (session->state.first_run == 0) goto done;
+    if (run->state.first_run == 0) goto done;
     LIBRARY(tgr_probe_agreement(probe, -1, 0, runs - 1, &share));
     cJSON_AddNumberToObject(object, "init_consistency", share);
 done:
     return result;
 }
 
-int epoch_log_finish(FILE *log, const tool_session *session, double top1, int64_t epochs) {
+int epoch_log_finish(FILE *log, const tool_run *run, double top1, int64_t epochs) {
     int result = 0;
     int64_t total = 0, active = 0;
     struct rusage usage = {0};
     cJSON *object = cJSON_CreateObject();
-    LIBRARY(tgr_model_parameter_counts(session->model, &total, &active));
+    LIBRARY(tgr_model_parameter_counts(run->model, &total, &active));
     getrusage(RUSAGE_SELF, &usage);
     cJSON_AddBoolToObject(object, "final", 1);
     cJSON_AddNumberToObject(object, "top1", top1);
-    TRY(add_consistency(object, session, epochs));
+    TRY(add_consistency(object, run, epochs));
     cJSON_AddNumberToObject(object, "params", (double)total);
     cJSON_AddNumberToObject(object, "active_params", (double)active);
     cJSON_AddNumberToObject(object, "peak_rss_mb", (double)usage.ru_maxrss / 1024);

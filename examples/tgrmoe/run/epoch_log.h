@@ -21,9 +21,9 @@ typedef struct tool_epoch {
 
 /* Opens `path` for writing. The lines of the first `keep` epochs, written before the run paused, stay. */
 int epoch_log_open(FILE **out, const char *path, int64_t keep);
-int epoch_log_write(FILE *log, const tool_session *session, const tool_epoch *epoch);
+int epoch_log_write(FILE *log, const tool_run *run, const tool_epoch *epoch);
 /* The probe's latest run is the final routing, which each of the `epochs` is compared with. */
-int epoch_log_finish(FILE *log, const tool_session *session, double top1, int64_t epochs);
+int epoch_log_finish(FILE *log, const tool_run *run, double top1, int64_t epochs);
 /* A file of one final line with these numbers. */
 int json_write_final(const char *path, const char *const *keys, const double *values, int count);
 

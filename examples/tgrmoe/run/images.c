@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The images of a run: which, what is done to them, and what the run's file says of that. */
+/* From flags, or from files of models. */
+#include "run/images.h"
+
 #include <string.h>
 
+#include "data/load.h"
 #include "failure.h"
 #include "models/class_names.h"
-#include "models/file.h"
-#include "run/run.h"
+#include "models/saved_preprocessing.h"
 
-int session_load_data(dataset *data, const tool_arguments *arguments, int train, const char *trained) {
+int dataset_from_flags(dataset *data, const tool_arguments *arguments, int train, const char *trained) {
     int result = 0;
     int64_t first = 0, last = 0;
     name_list names = {0};
@@ -45,53 +47,51 @@ done:
     return result;
 }
 
-int session_find_preprocessing(tool_session *session) {
+int run_find_preprocessing(tool_run *run) {
     int result = 0, found = 0;
-    const tool_arguments *arguments = session->arguments;
+    const tool_arguments *arguments = run->arguments;
     const char *const sources[] = {arguments->init, arguments->teacher};
-    preprocessing_defaults(&session->images);
+    preprocessing_defaults(&run->images);
     for (int i = 0; i < 2 && !found; i++) {
-        if (sources[i]) TRY(model_file_preprocessing(&session->images, sources[i], &found));
+        if (sources[i]) TRY(model_file_preprocessing(&run->images, sources[i], &found));
     }
-    TRY(preprocessing_from_flags(&session->images, arguments));
+    TRY(preprocessing_from_flags(&run->images, arguments));
 done:
     return result;
 }
 
-int session_saved_preprocessing(tool_session *session) {
+int run_saved_preprocessing(tool_run *run) {
     int result = 0, found = 0;
-    const char *path = session->arguments->resume;
+    const char *path = run->arguments->resume;
     preprocessing given;
-    preprocessing_defaults(&session->images);
-    memcpy(session->images.mean, session->state.mean, sizeof session->images.mean);
-    memcpy(session->images.deviation, session->state.deviation, sizeof session->images.deviation);
-    if (!session->data.train.root) goto done;
-    TRY(preprocessing_load(&session->images, path, &found));
+    preprocessing_defaults(&run->images);
+    memcpy(run->images.mean, run->state.mean, sizeof run->images.mean);
+    memcpy(run->images.deviation, run->state.deviation, sizeof run->images.deviation);
+    if (!run->data.train.root) goto done;
+    TRY(preprocessing_load(&run->images, path, &found));
     if (!found) TRY(fail_with("%s: does not say how its images were prepared", path));
-    given = session->images;
-    TRY(preprocessing_from_flags(&given, session->arguments));
-    if (!preprocessing_equal(&given, &session->images)) {
+    given = run->images;
+    TRY(preprocessing_from_flags(&given, run->arguments));
+    if (!preprocessing_equal(&given, &run->images)) {
         TRY(fail_with("--mean, --std, --crop or --interpolation is new; it must be as the run to resume had it"));
     }
 done:
     return result;
 }
 
-int session_fit_images(tool_session *session, const tgr_config *config) {
+int run_fit_images(tool_run *run, const tgr_config *config) {
     int result = 0;
     int64_t size = 0;
-    if (!session->data.train.root) goto done;
-    if (!config) LIBRARY(tgr_model_config(session->model, &config));
+    if (!run->data.train.root) goto done;
+    if (!config) LIBRARY(tgr_model_config(run->model, &config));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
-    session->data.train.size = size;
-    session->data.test.size = size;
+    run->data.train.size = size;
+    run->data.test.size = size;
 done:
     return result;
 }
 
-reading session_reading(const tool_session *session, const image_set *set) {
-    return (reading){.set = set,
-                     .how = &session->images,
-                     .batch = session->state.batch,
-                     .threads = arguments_readers(session->arguments)};
+reading run_reading(const tool_run *run, const image_set *set) {
+    return (reading){
+        .set = set, .how = &run->images, .batch = run->state.batch, .threads = arguments_readers(run->arguments)};
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Starting from another model's weights (--init): every tensor, of weights and of what routers keep
- * beside them, that has the same name and shape there. */
+/* Every tensor, of weights and of what routers keep next to them, that has the same name and shape there. */
+#include "run/initial.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "failure.h"
-#include "models/file.h"
-#include "run/run.h"
+#include "models/fitted.h"
+#include "run/initial_upcycle.h"
 
 /* Copies tensor `index` if `from` has its like. *taken counts the numbers copied. */
 static int take_tensor(tgr_parameters *to, int64_t index, tgr_parameters *from, int64_t *taken) {
@@ -34,21 +35,21 @@ done:
     return result;
 }
 
-int session_take_weights(tool_session *session, const char *path) {
+int run_take_weights(tool_run *run, const char *path) {
     int result = 0;
     tgr_model *source = NULL;
     tgr_parameters *to = NULL, *from = NULL;
     int64_t tensors = 0, taken = 0, total = 0, upcycle = 0;
     const tgr_config *config = NULL;
-    LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_model_config(run->model, &config));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
     if (upcycle) {
-        TRY(session_upcycle(session, path));
+        TRY(run_upcycle(run, path));
         goto done;
     }
-    TRY(model_file_open_like(&source, session->context, path, session->model));
+    TRY(model_file_open_like(&source, run->context, path, run->model));
     LIBRARY(tgr_model_parameters(source, &from));
-    LIBRARY(tgr_model_parameters(session->model, &to));
+    LIBRARY(tgr_model_parameters(run->model, &to));
     LIBRARY(tgr_parameters_count(to, &tensors));
     LIBRARY(tgr_parameters_total(to, &total));
     for (int64_t i = 0; i < tensors; i++) TRY(take_tensor(to, i, from, &taken));

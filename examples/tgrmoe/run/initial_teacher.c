@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Teacher routers from a file (--init with --teacher): a student that is fine-tuned goes on with the routing it had. */
+/* A student that is fine-tuned goes on with the routing it had. */
+#include "run/initial_teacher.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "failure.h"
 #include "models/file.h"
-#include "run/run.h"
 
 /* The router of a layer that has another shape in the file, for another number of experts, stays fresh. */
 static int take_router(tgr_parameters *to, int64_t index, tgr_parameters *from) {
@@ -25,7 +26,7 @@ done:
     return result;
 }
 
-int session_take_teacher(tool_session *session, const char *path) {
+int run_take_teacher(tool_run *run, const char *path) {
     int result = 0, safetensors = 0;
     int64_t count = 0, upcycle = 0;
     const tgr_config *config = NULL;
@@ -33,7 +34,7 @@ int session_take_teacher(tool_session *session, const char *path) {
     tgr_teacher *teacher = NULL;
     tgr_checkpoint *file = NULL;
     tgr_parameters *to = NULL, *from = NULL;
-    LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_model_config(run->model, &config));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
     if (upcycle) goto done; /* A dense model has none. */
     TRY(model_file_is_safetensors(path, &safetensors));
@@ -41,16 +42,16 @@ int session_take_teacher(tool_session *session, const char *path) {
         fprintf(stderr, "init: teacher routers are fresh, a safetensors file has none\n");
         goto done;
     }
-    LIBRARY(tgr_model_load(&student, session->context, path, "model"));
-    if (tgr_teacher_create(&teacher, session->backbone, student) != TGR_OK) goto done; /* It never had one. */
-    LIBRARY(tgr_checkpoint_create(&file, session->context));
+    LIBRARY(tgr_model_load(&student, run->context, path, "model"));
+    if (tgr_teacher_create(&teacher, run->backbone, student) != TGR_OK) goto done; /* It never had one. */
+    LIBRARY(tgr_checkpoint_create(&file, run->context));
     LIBRARY(tgr_checkpoint_add_teacher(file, "teacher", teacher));
     if (tgr_checkpoint_load(file, path) != TGR_OK) {
         fprintf(stderr, "init: teacher routers are fresh, the file has none for this teacher\n");
         goto done;
     }
     LIBRARY(tgr_teacher_parameters(teacher, &from));
-    LIBRARY(tgr_teacher_parameters(session->teacher, &to));
+    LIBRARY(tgr_teacher_parameters(run->teacher, &to));
     LIBRARY(tgr_parameters_count(to, &count));
     for (int64_t i = 0; i < count; i++) TRY(take_router(to, i, from));
 done:

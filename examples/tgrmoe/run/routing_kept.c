@@ -6,18 +6,18 @@
 
 #include "failure.h"
 
-static int print_layers(const tool_session *session, int64_t last, FILE *to) {
+static int print_layers(const tool_run *run, int64_t last, FILE *to) {
     int result = 0;
     const tgr_config *config = NULL;
     int64_t layers = 0, *blocks = NULL;
-    LIBRARY(tgr_model_config(session->model, &config));
+    LIBRARY(tgr_model_config(run->model, &config));
     LIBRARY(tgr_config_get_list(config, TGR_OPTION_MOE_BLOCKS, NULL, 0, &layers));
     blocks = calloc((size_t)layers, sizeof *blocks);
     if (!blocks) TRY(fail_with("no memory for the numbers of %lld blocks", (long long)layers));
     LIBRARY(tgr_config_get_list(config, TGR_OPTION_MOE_BLOCKS, blocks, layers, &layers));
     for (int64_t layer = 0; layer < layers; layer++) {
         double share = 0;
-        LIBRARY(tgr_probe_agreement(session->probe, layer, 0, last, &share));
+        LIBRARY(tgr_probe_agreement(run->probe, layer, 0, last, &share));
         fprintf(to, "%s block %lld: %.1f %%", layer ? "," : ":", (long long)blocks[layer], 100 * share);
     }
 done:
@@ -25,16 +25,16 @@ done:
     return result;
 }
 
-int print_kept(const tool_session *session, FILE *to) {
+int print_kept(const tool_run *run, FILE *to) {
     int result = 0;
     int64_t runs = 0;
     double share = 0;
-    LIBRARY(tgr_probe_runs(session->probe, &runs));
+    LIBRARY(tgr_probe_runs(run->probe, &runs));
     if (runs < 2) goto done;
-    LIBRARY(tgr_probe_agreement(session->probe, -1, 0, runs - 1, &share));
+    LIBRARY(tgr_probe_agreement(run->probe, -1, 0, runs - 1, &share));
     fprintf(to, "routing kept: %.1f %% of tokens go where they went %s", 100 * share,
-            session->state.first_run ? "before training" : "after the first epoch");
-    TRY(print_layers(session, runs - 1, to));
+            run->state.first_run ? "before training" : "after the first epoch");
+    TRY(print_layers(run, runs - 1, to));
     fprintf(to, "\n");
 done:
     return result;

@@ -9,6 +9,6 @@
 
 /* A line about the probe's tokens that go to the expert that they went to before training, or after its first epoch if
  * the routers were new; none when there is nothing to compare with. */
-int print_kept(const tool_session *session, FILE *to);
+int print_kept(const tool_run *run, FILE *to);
 
 #endif

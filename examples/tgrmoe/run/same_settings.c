@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a run goes on with the settings, the data and the teacher that it was started with. */
+/* A flag that was not given agrees with anything. */
+#include "run/same_settings.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <zlib.h>
 
 #include "failure.h"
+#include "models/checksum.h"
 #include "run/augmentation.h"
-#include "run/run.h"
 
 static int check_number(const char *name, int64_t given, int64_t saved) {
     if (given == UNSET || given == saved) return 0;
@@ -25,13 +27,13 @@ static int check_statistics(const char *flag, const char *text, int64_t channels
     return 0;
 }
 
-static int check_augmentation(const tool_session *session) {
+static int check_augmentation(const tool_run *run) {
     int result = 0;
-    const run_state *saved = &session->state;
+    const run_state *saved = &run->state;
     augment_recipe given = {0};
-    if (!augment_options_given(session->arguments)) goto done;
-    TRY(augment_options_read(&given, session->arguments, saved->augment.crop == AUGMENT_CROP_PADDED, saved->mean,
-                             session->data.train.channels));
+    if (!augment_options_given(run->arguments)) goto done;
+    TRY(augment_options_read(&given, run->arguments, saved->augment.crop == AUGMENT_CROP_PADDED, saved->mean,
+                             run->data.train.channels));
     if (!augment_recipe_same(&given, &saved->augment)) {
         TRY(fail_with("the augmentation asked for is not that which the run to resume was started with"));
     }
@@ -40,13 +42,13 @@ done:
 }
 
 /* Every option that the user set has the value that the saved model has. */
-static int check_options(const tool_session *session) {
+static int check_options(const tool_run *run) {
     int result = 0;
-    const tool_arguments *arguments = session->arguments;
+    const tool_arguments *arguments = run->arguments;
     const tgr_config *saved = NULL;
     tgr_config *given = NULL;
-    LIBRARY(tgr_model_config(session->model, &saved));
-    LIBRARY(tgr_config_create(&given, session->context));
+    LIBRARY(tgr_model_config(run->model, &saved));
+    LIBRARY(tgr_config_create(&given, run->context));
     for (int i = 0; i < arguments->setting_count; i++) {
         const tool_setting *setting = &arguments->settings[i];
         char now[1024], then[1024];
@@ -62,15 +64,15 @@ done:
     return result;
 }
 
-int state_check(const tool_session *session) {
+int state_check(const tool_run *run) {
     int result = 0;
-    const tool_arguments *arguments = session->arguments;
-    const run_state *saved = &session->state;
-    const dataset *data = &session->data;
+    const tool_arguments *arguments = run->arguments;
+    const run_state *saved = &run->state;
+    const dataset *data = &run->data;
     const int64_t channels = data->train.channels;
     int64_t teacher = 0;
-    TRY(check_options(session));
-    TRY(check_augmentation(session));
+    TRY(check_options(run));
+    TRY(check_augmentation(run));
     TRY(check_number("--seed", arguments->seed, saved->seed));
     TRY(check_number("--batch", arguments->batch, saved->batch));
     TRY(check_number("number of training images", data->train.count, saved->images));
@@ -83,34 +85,12 @@ int state_check(const tool_session *session) {
         image_set_checksum(&data->test) != saved->test_checksum) {
         TRY(fail_with("--data %s: the images or labels are not those that the run was started with", arguments->data));
     }
-    if (session->backbone) TRY(model_checksum(session->backbone, &teacher));
+    if (run->backbone) TRY(model_checksum(run->backbone, &teacher));
     if (teacher != saved->teacher_checksum) {
         TRY(arguments->teacher
                 ? fail_with("--teacher %s: is not the teacher that the run was started with", arguments->teacher)
                 : fail_with("--teacher is missing; the run to resume was started with one"));
     }
-done:
-    return result;
-}
-
-int model_checksum(tgr_model *model, int64_t *checksum) {
-    int result = 0;
-    tgr_parameters *parameters = NULL;
-    int64_t count = 0;
-    uLong sum = crc32_z(0, NULL, 0);
-    LIBRARY(tgr_model_parameters(model, &parameters));
-    LIBRARY(tgr_parameters_count(parameters, &count));
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t *dims = NULL;
-        float *value = NULL;
-        int ndim = 0;
-        LIBRARY(tgr_parameters_describe(parameters, i, NULL, &ndim, &dims));
-        LIBRARY(tgr_parameters_value(parameters, i, &value));
-        size_t numbers = 1;
-        for (int k = 0; k < ndim; k++) numbers *= (size_t)dims[k];
-        sum = crc32_z(sum, (const unsigned char *)value, numbers * sizeof *value);
-    }
-    *checksum = (int64_t)sum;
 done:
     return result;
 }

@@ -6,32 +6,38 @@
 #include "kernels/linear_products.h"
 #include "kernels/parallel_rows.h"
 
-tgr_status tgr_linear_router_declare(tgr_routing *routing, const tgr_config *config, const char *prefix) {
+tgr_status tgr_linear_router_declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
     (void)config;
-    return tgr_routing_declare(routing, &routing->router_weight, prefix, "router.weight", 0, 2,
-                               (const int64_t[]){routing->options.experts, routing->shape.dim});
+    return tgr_layer_router_add(router, &router->weight, prefix, "router.weight", 0, 2,
+                                (const int64_t[]){router->options.experts, router->shape.dim});
 }
 
-void tgr_linear_router_initialise(tgr_routing *routing) {
-    tgr_initialise_truncated(routing->parameters, routing->router_weight, routing->options.init_std);
+void tgr_linear_router_initialise(tgr_layer_router *router) {
+    tgr_initialise_truncated(router->parameters, router->weight, router->options.init_std);
 }
 
-void tgr_linear_router_score(tgr_routing *routing) {
-    int64_t tokens = routing->tokens, experts = routing->options.experts;
-    const float *weight = tgr_value(routing->parameters, routing->router_weight);
-    tgr_gemm logits =
-        tgr_linear_output(tokens, routing->shape.dim, experts, routing->input.x, weight, NULL, routing->logits);
-    tgr_gemm_run(routing->compute, &logits, 1);
-    tgr_softmax_rows(routing->compute, tokens, experts, 1.0f, routing->logits, routing->probabilities, NULL);
+void tgr_linear_logits(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                       float *logits) {
+    tgr_gemm product = tgr_linear_output(pass->tokens, router->shape.dim, router->options.experts, input->x,
+                                         tgr_value(router->parameters, router->weight), NULL, logits);
+    tgr_gemm_run(router->compute, &product, 1);
 }
 
-void tgr_linear_router_backward(tgr_routing *routing, float *x_gradient, int accumulate) {
-    int64_t tokens = routing->tokens, dim = routing->shape.dim, experts = routing->options.experts;
-    const float *gradient = routing->logits_gradient;
-    const float *weight = tgr_value(routing->parameters, routing->router_weight);
-    float *weight_gradient = tgr_gradient(routing->parameters, routing->router_weight);
-    tgr_gemm products[] = {
-        tgr_linear_weight_gradient(tokens, dim, experts, routing->input.x, gradient, weight_gradient),
-        tgr_linear_input_gradient(tokens, dim, experts, gradient, weight, x_gradient, accumulate)};
-    tgr_gemm_run(routing->compute, products, x_gradient != NULL ? 2 : 1);
+void tgr_linear_router_score(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                             tgr_routing_work *work, tgr_scores *scores) {
+    (void)work;
+    tgr_linear_logits(router, pass, input, scores->logits);
+    tgr_softmax_rows(router->compute, pass->tokens, router->options.experts, 1.0f, scores->logits,
+                     scores->probabilities, NULL);
+}
+
+void tgr_linear_router_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                                const float *dlogits, int accumulate, tgr_routing_work *work, float *dx) {
+    int64_t tokens = pass->tokens, dim = router->shape.dim, experts = router->options.experts;
+    const float *weight = tgr_value(router->parameters, router->weight);
+    float *dweight = tgr_gradient(router->parameters, router->weight);
+    (void)work;
+    tgr_gemm products[] = {tgr_linear_weight_gradient(tokens, dim, experts, input->x, dlogits, dweight),
+                           tgr_linear_input_gradient(tokens, dim, experts, dlogits, weight, dx, accumulate)};
+    tgr_gemm_run(router->compute, products, dx != NULL ? 2 : 1);
 }

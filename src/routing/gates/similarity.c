@@ -6,108 +6,102 @@
 
 #include "kernels/kernels.h"
 #include "kernels/linear_products.h"
-#include "routing/slots/token_sum.h"
+#include "routing/each.h"
 
 #define EPSILON 1e-6 /* that of the authors of Soft MoE, added to the squared length */
 
-void tgr_similarity_plan(const tgr_routing *routing, tgr_similarity *similarity, tgr_arena *arena, int64_t tokens) {
-    similarity->cosines = tgr_arena_floats(arena, tokens, similarity->count);
-    similarity->token_scale = tgr_arena_floats(arena, tokens, 1);
-    similarity->vector_scale = tgr_arena_floats(arena, similarity->count, 1);
-    similarity->unit_vectors = tgr_arena_floats(arena, similarity->count, routing->shape.dim);
-    similarity->unit_vectors_gradient = tgr_arena_floats(arena, similarity->count, routing->shape.dim);
-    similarity->token_shares = tgr_arena_floats(arena, tokens, 1);
+void tgr_similarity_plan(const tgr_similarity *similarity, int64_t dim, int64_t tokens, tgr_arena *arena,
+                         tgr_similarity_work *work) {
+    work->cosines = tgr_arena_floats(arena, tokens, similarity->count);
+    work->token_scale = tgr_arena_floats(arena, tokens, 1);
+    work->token_share = tgr_arena_floats(arena, tokens, 1);
+    work->vector_scale = tgr_arena_floats(arena, similarity->count, 1);
+    work->unit_vectors = tgr_arena_floats(arena, similarity->count, dim);
+    work->dunit_vectors = tgr_arena_floats(arena, similarity->count, dim);
 }
 
 typedef struct similarity_job {
-    const tgr_routing *routing;
-    const tgr_similarity *similarity;
-    float *cosines_gradient; /* [T, count] */
-    float *x_gradient;       /* [T, dim] */
+    const tgr_kernels *kernels;
+    int64_t dim, count;
+    const float *x;       /* [T, dim] */
+    const float *vectors; /* [count, dim] */
+    const tgr_similarity_work *work;
+    float *dcosines; /* [T, count] */
+    float *dvectors; /* [count, dim] */
+    float *dx;       /* [T, dim] */
 } similarity_job;
 
-static float unit_scale(const tgr_routing *routing, const float *vector) {
-    return (float)(1 / sqrt(routing->compute->kernels->sum_squares(routing->shape.dim, vector) + EPSILON));
+static float unit_scale(const similarity_job *job, const float *vector) {
+    return (float)(1 / sqrt(job->kernels->sum_squares(job->dim, vector) + EPSILON));
 }
 
-static void unit_vectors_task(void *data, int64_t block, int worker) {
+static void make_unit_vector(const void *data, int64_t v) {
     const similarity_job *job = data;
-    const tgr_similarity *similarity = job->similarity;
-    int64_t dim = job->routing->shape.dim, end = tgr_token_block_end(block, similarity->count);
-    const float *vectors = tgr_value(job->routing->parameters, similarity->tensor);
-    (void)worker;
-    for (int64_t v = block * TGR_TOKEN_BLOCK; v < end; v++) {
-        float scale = similarity->vector_scale[v] = unit_scale(job->routing, vectors + v * dim);
-        for (int64_t i = v * dim; i < (v + 1) * dim; i++) similarity->unit_vectors[i] = scale * vectors[i];
-    }
+    float scale = unit_scale(job, job->vectors + v * job->dim);
+    job->work->vector_scale[v] = scale;
+    for (int64_t i = v * job->dim; i < (v + 1) * job->dim; i++) job->work->unit_vectors[i] = scale * job->vectors[i];
 }
 
-static void scale_token(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const tgr_similarity *similarity = ((const similarity_job *)user)->similarity;
-    float *cosines = similarity->cosines + token * similarity->count;
-    float scale = similarity->token_scale[token] = unit_scale(routing, routing->input.x + token * routing->shape.dim);
-    (void)sum;
-    for (int64_t v = 0; v < similarity->count; v++) cosines[v] *= scale;
-}
-
-void tgr_similarity_forward(const tgr_routing *routing, const tgr_similarity *similarity) {
-    similarity_job job = {.routing = routing, .similarity = similarity};
-    tgr_parallel(routing->compute, tgr_token_blocks(similarity->count), unit_vectors_task, &job);
-    tgr_gemm products = tgr_linear_output(routing->tokens, routing->shape.dim, similarity->count, routing->input.x,
-                                          similarity->unit_vectors, NULL, similarity->cosines);
-    tgr_gemm_run(routing->compute, &products, 1);
-    tgr_each_token(routing, scale_token, &job, 0, NULL);
-}
-
-/* With g the gradient of a token's cosines c: u = g·V̂ is that of x̂ = r·x, and dx = r·(u - ⟨x̂, u⟩·x̂), where ⟨x̂, u⟩ is
- * ⟨g, c⟩. So dx = (r·g)·V̂ - r²·⟨g, c⟩·x. */
-static void token_backward(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const similarity_job *job = user;
-    const tgr_similarity *similarity = job->similarity;
-    int64_t count = similarity->count;
-    float *gradient = job->cosines_gradient + token * count, scale = similarity->token_scale[token];
-    float along = routing->compute->kernels->dot(count, gradient, similarity->cosines + token * count);
-    (void)sum;
-    similarity->token_shares[token] = scale * scale * along;
-    for (int64_t v = 0; v < count; v++) gradient[v] *= scale;
-}
-
-static void subtract_share(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const similarity_job *job = user;
-    int64_t dim = routing->shape.dim;
-    (void)sum;
-    routing->compute->kernels->axpy(dim, -job->similarity->token_shares[token], routing->input.x + token * dim,
-                                    job->x_gradient + token * dim);
-}
-
-/* dv = r·(g - ⟨v̂, g⟩·v̂) with g the gradient of v̂ */
-static void vectors_backward_task(void *data, int64_t block, int worker) {
+static void scale_token(const void *data, int64_t token) {
     const similarity_job *job = data;
-    const tgr_similarity *similarity = job->similarity;
-    const tgr_kernels *kernels = job->routing->compute->kernels;
-    int64_t dim = job->routing->shape.dim, end = tgr_token_block_end(block, similarity->count);
-    float *vectors_gradient = tgr_gradient(job->routing->parameters, similarity->tensor);
-    (void)worker;
-    for (int64_t v = block * TGR_TOKEN_BLOCK; v < end; v++) {
-        const float *unit = similarity->unit_vectors + v * dim, *gradient = similarity->unit_vectors_gradient + v * dim;
-        float scale = similarity->vector_scale[v], along = kernels->dot(dim, unit, gradient);
-        kernels->axpy(dim, scale, gradient, vectors_gradient + v * dim);
-        kernels->axpy(dim, -scale * along, unit, vectors_gradient + v * dim);
-    }
+    float *cosines = job->work->cosines + token * job->count, scale = unit_scale(job, job->x + token * job->dim);
+    job->work->token_scale[token] = scale;
+    for (int64_t v = 0; v < job->count; v++) cosines[v] *= scale;
 }
 
-void tgr_similarity_backward(const tgr_routing *routing, const tgr_similarity *similarity, float *cosines_gradient,
-                             float *x_gradient, int accumulate) {
-    similarity_job job = {
-        .routing = routing, .similarity = similarity, .cosines_gradient = cosines_gradient, .x_gradient = x_gradient};
-    int64_t tokens = routing->tokens, dim = routing->shape.dim, count = similarity->count;
-    tgr_each_token(routing, token_backward, &job, 0, NULL);
-    tgr_gemm products[] = {tgr_linear_weight_gradient(tokens, dim, count, routing->input.x, cosines_gradient,
-                                                      similarity->unit_vectors_gradient),
-                           tgr_linear_input_gradient(tokens, dim, count, cosines_gradient, similarity->unit_vectors,
-                                                     x_gradient, accumulate)};
+void tgr_similarity_forward(const tgr_similarity *similarity, const tgr_layer_router *router, int64_t tokens,
+                            const float *x, tgr_similarity_work *work) {
+    int64_t dim = router->shape.dim, count = similarity->count;
+    similarity_job job = {.kernels = router->compute->kernels,
+                          .dim = dim,
+                          .count = count,
+                          .x = x,
+                          .vectors = tgr_value(router->parameters, similarity->vectors),
+                          .work = work};
+    tgr_each(router->compute, count, make_unit_vector, &job);
+    tgr_gemm products = tgr_linear_output(tokens, dim, count, x, work->unit_vectors, NULL, work->cosines);
+    tgr_gemm_run(router->compute, &products, 1);
+    tgr_each(router->compute, tokens, scale_token, &job);
+}
+
+/* dcosines becomes r · g */
+static void token_backward(const void *data, int64_t token) {
+    const similarity_job *job = data;
+    float *dcosines = job->dcosines + token * job->count, scale = job->work->token_scale[token];
+    float along = job->kernels->dot(job->count, dcosines, job->work->cosines + token * job->count);
+    job->work->token_share[token] = scale * scale * along;
+    for (int64_t v = 0; v < job->count; v++) dcosines[v] *= scale;
+}
+
+static void subtract_share(const void *data, int64_t token) {
+    const similarity_job *job = data;
+    job->kernels->axpy(job->dim, -job->work->token_share[token], job->x + token * job->dim, job->dx + token * job->dim);
+}
+
+static void vector_backward(const void *data, int64_t v) {
+    const similarity_job *job = data;
+    const float *unit = job->work->unit_vectors + v * job->dim, *dunit = job->work->dunit_vectors + v * job->dim;
+    float scale = job->work->vector_scale[v], along = job->kernels->dot(job->dim, unit, dunit);
+    job->kernels->axpy(job->dim, scale, dunit, job->dvectors + v * job->dim);
+    job->kernels->axpy(job->dim, -scale * along, unit, job->dvectors + v * job->dim);
+}
+
+void tgr_similarity_backward(const tgr_similarity *similarity, tgr_layer_router *router, int64_t tokens, const float *x,
+                             float *dcosines, int accumulate, tgr_similarity_work *work, float *dx) {
+    int64_t dim = router->shape.dim, count = similarity->count;
+    similarity_job job = {.kernels = router->compute->kernels,
+                          .dim = dim,
+                          .count = count,
+                          .x = x,
+                          .work = work,
+                          .dcosines = dcosines,
+                          .dvectors = tgr_gradient(router->parameters, similarity->vectors),
+                          .dx = dx};
+    tgr_each(router->compute, tokens, token_backward, &job);
+    tgr_gemm products[] = {tgr_linear_weight_gradient(tokens, dim, count, x, dcosines, work->dunit_vectors),
+                           tgr_linear_input_gradient(tokens, dim, count, dcosines, work->unit_vectors, dx, accumulate)};
     products[0].accumulate = 0;
-    tgr_gemm_run(routing->compute, products, x_gradient != NULL ? 2 : 1);
-    tgr_parallel(routing->compute, tgr_token_blocks(count), vectors_backward_task, &job);
-    if (x_gradient != NULL) tgr_each_token(routing, subtract_share, &job, 0, NULL);
+    tgr_gemm_run(router->compute, products, dx != NULL ? 2 : 1);
+    tgr_each(router->compute, count, vector_backward, &job);
+    if (dx != NULL) tgr_each(router->compute, tokens, subtract_share, &job);
 }

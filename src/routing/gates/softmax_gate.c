@@ -1,80 +1,109 @@
 /* SPDX-License-Identifier: MIT */
-/* The gate of V-MoE and its way back. */
+/* The gate of V-MoE and its gradient. */
 #include "routing/gates/softmax_gate.h"
 
 #include "kernels/parallel_rows.h"
+#include "routing/each.h"
 #include "routing/gates/topk.h"
-#include "routing/slots/token_sum.h"
 
-static void add_noise(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const tgr_random *random = user;
-    int64_t experts = routing->options.experts;
-    double deviation = routing->options.noise / (double)experts, normals[64];
-    (void)sum;
-    for (int64_t first = token * experts, end = first + experts; first < end; first += 64) {
+typedef struct noise_job {
+    const tgr_random *random;
+    int64_t experts;
+    double deviation;
+    const float *logits; /* [T, E] */
+    float *noisy;        /* [T, E] */
+} noise_job;
+
+static void add_noise(const void *data, int64_t token) {
+    const noise_job *job = data;
+    double normals[64];
+    for (int64_t first = token * job->experts, end = first + job->experts; first < end; first += 64) {
         int64_t some = end - first < 64 ? end - first : 64;
-        tgr_random_normals(random, (uint64_t)first, some, normals);
+        tgr_random_normals(job->random, (uint64_t)first, some, normals);
         for (int64_t i = 0; i < some; i++)
-            routing->noisy_logits[first + i] = (float)(routing->logits[first + i] + deviation * normals[i]);
+            job->noisy[first + i] = (float)(job->logits[first + i] + job->deviation * normals[i]);
     }
 }
 
-static void choose(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    int64_t experts = routing->options.experts, top_k = routing->options.top_k;
-    const float *row = routing->gate_probabilities + token * experts;
-    int32_t *choices = routing->choices + token * top_k;
-    float *gates = routing->gates + token * top_k, total = 0;
-    (void)user, (void)sum;
-    tgr_top_k(row, experts, top_k, choices);
-    for (int64_t k = 0; k < top_k; k++) {
-        gates[k] = row[choices[k]];
+void tgr_gate_token(const tgr_router_options *options, const float *q, const int32_t *experts, float *gates) {
+    float total = 0;
+    for (int64_t k = 0; k < options->top_k; k++) {
+        gates[k] = q[experts[k]];
         total += gates[k];
     }
-    if (routing->options.renormalize)
-        for (int64_t k = 0; k < top_k; k++) gates[k] /= total;
+    if (options->renormalize)
+        for (int64_t k = 0; k < options->top_k; k++) gates[k] /= total;
 }
 
-void tgr_choose_experts(tgr_routing *routing) {
-    tgr_each_token(routing, choose, NULL, 0, NULL);
+typedef struct choice_job {
+    const tgr_router_options *options;
+    tgr_choices *choices;
+} choice_job;
+
+static void choose(const void *data, int64_t token) {
+    const choice_job *job = data;
+    int64_t experts = job->options->experts, top_k = job->options->top_k;
+    const float *q = job->choices->gate_probabilities + token * experts;
+    int32_t *chosen = job->choices->experts + token * top_k;
+    tgr_top_k(q, experts, top_k, chosen);
+    tgr_gate_token(job->options, q, chosen, job->choices->gates + token * top_k);
 }
 
-void tgr_softmax_gate(tgr_routing *routing, const tgr_random *random) {
-    routing->gate_logits = routing->logits;
-    routing->gate_probabilities = routing->probabilities;
-    if (routing->mode == TGR_TRAIN && routing->options.noise > 0) {
-        tgr_each_token(routing, add_noise, random, 0, NULL);
-        tgr_softmax_rows(routing->compute, routing->tokens, routing->options.experts, 1.0f, routing->noisy_logits,
-                         routing->noisy_probabilities, NULL);
-        routing->gate_logits = routing->noisy_logits;
-        routing->gate_probabilities = routing->noisy_probabilities;
+void tgr_choose_experts(const tgr_layer_router *router, const tgr_routing_pass *pass, tgr_choices *choices) {
+    choice_job job = {.options = &router->options, .choices = choices};
+    tgr_each(router->compute, pass->tokens, choose, &job);
+}
+
+void tgr_softmax_gate(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                      tgr_routing_work *work, tgr_choices *choices) {
+    int64_t experts = router->options.experts;
+    if (pass->mode == TGR_TRAIN && router->options.noise > 0) {
+        noise_job job = {.random = &pass->random,
+                         .experts = experts,
+                         .deviation = router->options.noise / (double)experts,
+                         .logits = scores->logits,
+                         .noisy = work->noisy_logits};
+        tgr_each(router->compute, pass->tokens, add_noise, &job);
+        tgr_softmax_rows(router->compute, pass->tokens, experts, 1.0f, work->noisy_logits, work->noisy_probabilities,
+                         NULL);
+        choices->gate_logits = work->noisy_logits;
+        choices->gate_probabilities = work->noisy_probabilities;
     }
-    if (routing->mode == TGR_EVAL && routing->override != NULL) routing->gate_probabilities = routing->override;
-    tgr_choose_experts(routing);
+    tgr_choose_experts(router, pass, choices);
 }
 
-/* With q = softmax(l + ε), gates g_k = q_{c_k}, or q_{c_k} / Σ_j q_{c_j} when renormalised:
- * ∂L/∂l = q ⊙ (∂L/∂q - Σ_e q_e · ∂L/∂q_e), where ∂L/∂q is zero but for the K chosen. */
-static void backward_token(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    int64_t experts = routing->options.experts, top_k = routing->options.top_k;
-    const float *q = routing->gate_probabilities + token * experts;
-    const int32_t *choices = routing->choices + token * top_k;
-    const float *gates = routing->gates + token * top_k, *gradient = routing->gates_gradient + token * top_k;
-    float *logits_gradient = routing->logits_gradient + token * experts;
+typedef struct backward_job {
+    const tgr_router_options *options;
+    const tgr_choices *choices;
+    const float *dgates; /* [T, K] */
+    float *dlogits;      /* [T, E] */
+} backward_job;
+
+/* dl = q ⊙ (dq - Σ_e q_e · dq_e), where dq is zero but for the K chosen: there it is dg_k, or when renormalised
+ * (dg_k - Σ_j dg_j · g_j) / Σ_j q of the j-th. */
+static void backward_token(const void *data, int64_t token) {
+    const backward_job *job = data;
+    int64_t experts = job->options->experts, top_k = job->options->top_k;
+    const float *q = job->choices->gate_probabilities + token * experts;
+    const int32_t *chosen = job->choices->experts + token * top_k;
+    const float *gates = job->choices->gates + token * top_k, *dgates = job->dgates + token * top_k;
+    float *dlogits = job->dlogits + token * experts;
     double total = 1, shared = 0, average = 0;
-    (void)user, (void)sum;
-    if (routing->options.renormalize) {
+    if (job->options->renormalize) {
         total = 0;
         for (int64_t k = 0; k < top_k; k++) {
-            total += q[choices[k]];
-            shared += (double)gradient[k] * gates[k];
+            total += q[chosen[k]];
+            shared += (double)dgates[k] * gates[k];
         }
     }
-    for (int64_t k = 0; k < top_k; k++) average += (gradient[k] - shared) / total * q[choices[k]];
-    for (int64_t e = 0; e < experts; e++) logits_gradient[e] -= (float)(q[e] * average);
-    for (int64_t k = 0; k < top_k; k++)
-        logits_gradient[choices[k]] += (float)(q[choices[k]] * ((gradient[k] - shared) / total));
+    for (int64_t k = 0; k < top_k; k++) average += (dgates[k] - shared) / total * q[chosen[k]];
+    for (int64_t e = 0; e < experts; e++) dlogits[e] -= (float)(q[e] * average);
+    for (int64_t k = 0; k < top_k; k++) dlogits[chosen[k]] += (float)(q[chosen[k]] * ((dgates[k] - shared) / total));
 }
 
-void tgr_softmax_gate_backward(tgr_routing *routing) {
-    tgr_each_token(routing, backward_token, NULL, 0, NULL);
+void tgr_softmax_gate_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                               const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits) {
+    backward_job job = {.options = &router->options, .choices = choices, .dgates = dgates, .dlogits = dlogits};
+    (void)slots, (void)work;
+    tgr_each(router->compute, pass->tokens, backward_token, &job);
 }

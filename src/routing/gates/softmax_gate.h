@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* The gate of V-MoE (Riquelme et al., arXiv 2106.05974, section 2.1): the top K of softmax(l + ε), where
- * ε ~ Normal(0, (router_noise / E)²) in training; the weights are not renormalised unless the option asks for it. */
-#ifndef TGR_ROUTING_SOFTMAX_GATE_H
-#define TGR_ROUTING_SOFTMAX_GATE_H
+/* The gate of V-MoE (Riquelme et al., arXiv 2106.05974, section 2.1):
+ *
+ *     q = softmax(l + ε),   ε ~ Normal(0, (router_noise / E)²) in training, 0 else
+ *     the experts of a token: the K largest of q
+ *     g_k = q of the k-th, or with renormalize q of the k-th / Σ_j q of the j-th */
+#ifndef TGR_ROUTING_GATES_SOFTMAX_GATE_H
+#define TGR_ROUTING_GATES_SOFTMAX_GATE_H
 
-#include "base/random.h"
-#include "routing/routing.h"
+#include "routing/work.h"
+
+/* Steps of a tgr_method. */
+void tgr_softmax_gate(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                      tgr_routing_work *work, tgr_choices *choices);
+void tgr_softmax_gate_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                               const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits);
 
 /* From gate_probabilities: the K largest and their gates. */
-void tgr_choose_experts(tgr_routing *routing);
-void tgr_softmax_gate(tgr_routing *routing, const tgr_random *random);
-void tgr_softmax_gate_backward(tgr_routing *routing);
+void tgr_choose_experts(const tgr_layer_router *router, const tgr_routing_pass *pass, tgr_choices *choices);
+/* gates [K] of one token's experts [K], from its q [E]. */
+void tgr_gate_token(const tgr_router_options *options, const float *q, const int32_t *experts, float *gates);
 
 #endif

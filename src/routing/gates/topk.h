@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The K largest of a row. */
-#ifndef TGR_ROUTING_TOPK_H
-#define TGR_ROUTING_TOPK_H
+#ifndef TGR_ROUTING_GATES_TOPK_H
+#define TGR_ROUTING_GATES_TOPK_H
 
 #include <stdint.h>
 

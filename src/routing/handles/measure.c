@@ -51,19 +51,19 @@ tgr_status tgr_measure_load_cv(const int64_t *load, int64_t experts, double *cv)
 /* -Σ p ln p over all tokens */
 static double total_entropy(const tgr_routing *routing) {
     double sum = 0;
-    for (int64_t i = 0; i < routing->tokens * routing->options.experts; i++) {
-        double p = routing->probabilities[i];
+    for (int64_t i = 0; i < routing->tokens * routing->experts; i++) {
+        double p = routing->scores.probabilities[i];
         if (p != 0) sum -= p * log(p);
     }
     return sum;
 }
 
 static double total_margin(const tgr_routing *routing) {
-    int64_t experts = routing->options.experts;
+    int64_t experts = routing->experts;
     if (experts == 1) return (double)routing->tokens;
     double sum = 0;
     for (int64_t t = 0; t < routing->tokens; t++) {
-        const float *p = routing->probabilities + t * experts;
+        const float *p = routing->scores.probabilities + t * experts;
         int64_t first = tgr_next_largest(p, experts, -1);
         sum += (double)p[first] - p[tgr_next_largest(p, experts, first)];
     }
@@ -75,10 +75,10 @@ tgr_status tgr_measure_routing(const tgr_routing *routing, double *entropy, doub
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(routing);
     TGR_REQUIRE(routing->tokens > 0, TGR_ERROR_STATE, "a forward pass is needed before");
-    double tokens = (double)routing->tokens, choices = tokens * (double)routing->options.top_k;
+    double tokens = (double)routing->tokens, choices = tokens * (double)routing->top_k;
     int64_t idle = 0, skipped = 0;
-    for (int64_t e = 0; e < routing->options.experts; e++) idle += routing->load[e] == 0;
-    for (int64_t i = 0; i < routing->tokens * routing->options.top_k; i++) skipped += !routing->kept[i];
+    for (int64_t e = 0; e < routing->experts; e++) idle += routing->slots.load[e] == 0;
+    for (int64_t i = 0; i < routing->tokens * routing->top_k; i++) skipped += !routing->slots.kept[i];
     if (entropy != NULL) *entropy = total_entropy(routing) / tokens;
     if (dropped != NULL) *dropped = (double)skipped / choices;
     if (dead != NULL) *dead = idle;

@@ -3,10 +3,6 @@
 #include "base/status.h"
 #include "routing/handles/standalone.h"
 
-struct tgr_moe {
-    tgr_standalone inside;
-};
-
 tgr_status tgr_moe_create(tgr_moe **out, tgr_context *context, const tgr_config *config, int64_t dim) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
@@ -48,7 +44,7 @@ tgr_status tgr_moe_forward(tgr_moe *moe, tgr_mode mode, const float *x, int64_t 
     TGR_REQUIRE(x == NULL || tokens < 1 || !overlap(x, y, tokens, moe->inside.dim), TGR_ERROR_ARGUMENT,
                 "arguments 'x' and 'y' overlap; two buffers are needed");
     TGR_TRY(tgr_standalone_prepare(&moe->inside, mode, x, tokens));
-    tgr_moe_layer_forward(moe->inside.layer, mode, &(tgr_layer_input){.x = x, .tokens = tokens}, y);
+    tgr_moe_layer_forward(moe->inside.layer, mode, tokens, &moe->inside.input, y);
     return TGR_OK;
 }
 
@@ -63,7 +59,7 @@ tgr_status tgr_moe_backward(tgr_moe *moe, const float *y_gradient, float *x_grad
     TGR_REQUIRE_ARGUMENT(moe);
     TGR_REQUIRE_ARGUMENT(y_gradient);
     TGR_TRY(tgr_standalone_check_backward(&moe->inside));
-    tgr_moe_layer_backward(moe->inside.layer, y_gradient, x_gradient);
+    tgr_moe_layer_backward(moe->inside.layer, &moe->inside.input, y_gradient, x_gradient);
     tgr_standalone_finish_backward(&moe->inside);
     return TGR_OK;
 }

@@ -3,10 +3,6 @@
 #include "base/status.h"
 #include "routing/handles/standalone.h"
 
-struct tgr_router {
-    tgr_standalone inside;
-};
-
 tgr_status tgr_router_create(tgr_router **out, tgr_context *context, const tgr_config *config, int64_t dim) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
@@ -37,7 +33,7 @@ tgr_status tgr_router_forward(tgr_router *router, tgr_mode mode, const float *x,
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_TRY(tgr_standalone_prepare(&router->inside, mode, x, tokens));
-    tgr_moe_layer_forward(router->inside.layer, mode, &(tgr_layer_input){.x = x, .tokens = tokens}, NULL);
+    tgr_moe_layer_forward(router->inside.layer, mode, tokens, &router->inside.input, NULL);
     return TGR_OK;
 }
 
@@ -52,7 +48,7 @@ tgr_status tgr_router_backward(tgr_router *router, const float *gates_gradient, 
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE_ARGUMENT(gates_gradient);
     TGR_TRY(tgr_standalone_check_backward(&router->inside));
-    tgr_moe_layer_backward_from_gates(router->inside.layer, gates_gradient, x_gradient);
+    tgr_moe_layer_backward_from_gates(router->inside.layer, &router->inside.input, gates_gradient, x_gradient);
     tgr_standalone_finish_backward(&router->inside);
     return TGR_OK;
 }

@@ -14,24 +14,24 @@ tgr_status tgr_routing_shape(const tgr_routing *routing, int64_t *tokens, int64_
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(routing);
     if (tokens != NULL) *tokens = routing->tokens;
-    if (experts != NULL) *experts = routing->options.experts;
-    if (top_k != NULL) *top_k = routing->options.top_k;
+    if (experts != NULL) *experts = routing->experts;
+    if (top_k != NULL) *top_k = routing->top_k;
     return TGR_OK;
 }
 
 tgr_status tgr_routing_probabilities(const tgr_routing *routing, const float **logits, const float **probabilities) {
     TGR_ENTER;
     REQUIRE_BATCH(routing);
-    if (logits != NULL) *logits = routing->logits;
-    if (probabilities != NULL) *probabilities = routing->probabilities;
+    if (logits != NULL) *logits = routing->scores.logits;
+    if (probabilities != NULL) *probabilities = routing->scores.probabilities;
     return TGR_OK;
 }
 
 tgr_status tgr_routing_choices(const tgr_routing *routing, const int32_t **experts, const float **gates) {
     TGR_ENTER;
     REQUIRE_BATCH(routing);
-    if (experts != NULL) *experts = routing->choices;
-    if (gates != NULL) *gates = routing->gates;
+    if (experts != NULL) *experts = routing->choices.experts;
+    if (gates != NULL) *gates = routing->choices.gates;
     return TGR_OK;
 }
 
@@ -39,7 +39,7 @@ tgr_status tgr_routing_kept(const tgr_routing *routing, const uint8_t **kept) {
     TGR_ENTER;
     REQUIRE_BATCH(routing);
     TGR_REQUIRE_ARGUMENT(kept);
-    *kept = routing->kept;
+    *kept = routing->slots.kept;
     return TGR_OK;
 }
 
@@ -47,7 +47,7 @@ tgr_status tgr_routing_load(const tgr_routing *routing, const int64_t **load) {
     TGR_ENTER;
     REQUIRE_BATCH(routing);
     TGR_REQUIRE_ARGUMENT(load);
-    *load = routing->load;
+    *load = routing->slots.load;
     return TGR_OK;
 }
 
@@ -55,17 +55,17 @@ tgr_status tgr_routing_terms(const tgr_routing *routing, int64_t *count) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(routing);
     TGR_REQUIRE_ARGUMENT(count);
-    *count = routing->term_count;
+    *count = routing->losses.term_count;
     return TGR_OK;
 }
 
 tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, const char **name, double *value) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(routing);
-    TGR_REQUIRE(index >= 0 && index < routing->term_count, TGR_ERROR_RANGE,
+    TGR_REQUIRE(index >= 0 && index < routing->losses.term_count, TGR_ERROR_RANGE,
                 "argument 'index' is %lld; the last batch has %lld terms", (long long)index,
-                (long long)routing->term_count);
-    if (name != NULL) *name = routing->terms[index].name;
-    if (value != NULL) *value = routing->terms[index].value;
+                (long long)routing->losses.term_count);
+    if (name != NULL) *name = routing->losses.terms[index].name;
+    if (value != NULL) *value = routing->losses.terms[index].value;
     return TGR_OK;
 }

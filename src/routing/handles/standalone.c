@@ -94,6 +94,7 @@ tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, con
                         (long long)tokens, (long long)standalone->sequence);
     if (tokens > standalone->tokens || standalone->sequence != standalone->planned_sequence)
         TGR_TRY(grow(standalone, tokens > standalone->tokens ? tokens : standalone->tokens));
+    standalone->input = (tgr_layer_input){.x = x};
     standalone->can_backward = mode == TGR_TRAIN;
     return TGR_OK;
 }
@@ -115,6 +116,7 @@ tgr_status tgr_standalone_guide(tgr_standalone *standalone, const float *teacher
     if (!standalone->can_be_guided)
         return tgr_fail(TGR_ERROR_UNSUPPORTED, "a method without a softmax router cannot be guided");
     TGR_TRY(tgr_standalone_check_backward(standalone));
-    tgr_routing_guide(tgr_moe_layer_routing(standalone->layer), teacher, weight, divergence);
+    if (divergence != NULL) *divergence = tgr_moe_layer_divergence(standalone->layer, teacher);
+    tgr_moe_layer_guide(standalone->layer, teacher, weight);
     return TGR_OK;
 }

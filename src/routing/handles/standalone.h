@@ -9,6 +9,7 @@ typedef struct tgr_standalone {
     tgr_context *context;
     tgr_parameters *parameters; /* retained */
     tgr_moe_layer *layer;
+    tgr_layer_input input; /* the host's, of the last batch */
     int64_t dim;
     void *memory; /* the layer's buffers, for batches up to `tokens` */
     int64_t memory_bytes, tokens;
@@ -17,6 +18,14 @@ typedef struct tgr_standalone {
     int can_backward;                   /* a forward in TGR_TRAIN is waiting for its backward */
 } tgr_standalone;
 
+struct tgr_router {
+    tgr_standalone inside;
+};
+
+struct tgr_moe {
+    tgr_standalone inside;
+};
+
 /* These check what the host gave. A standalone whose opening failed is
  * closed; closing does not give up the context, from which the standalone itself has its memory. */
 tgr_status tgr_standalone_open(tgr_standalone *standalone, tgr_context *context, const tgr_config *config, int64_t dim,
@@ -24,7 +33,8 @@ tgr_status tgr_standalone_open(tgr_standalone *standalone, tgr_context *context,
 void tgr_standalone_close(tgr_standalone *standalone);
 /* Takes effect with the next batch. */
 tgr_status tgr_standalone_set_sequence(tgr_standalone *standalone, int64_t tokens_per_sequence);
-/* Checks mode, x and tokens, and makes the memory large enough. When it fails, the last batch is still there. */
+/* Checks mode, x and tokens, makes the memory large enough and remembers x. When it fails, the last batch is still
+ * there. */
 tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, const float *x, int64_t tokens);
 tgr_status tgr_standalone_check_backward(const tgr_standalone *standalone);
 /* Counts the backward pass that was made. */

@@ -1,58 +1,81 @@
 /* SPDX-License-Identifier: MIT */
-/* Default MoE in the order of a pass. The sum over the experts that a token was not sent to is one product of a
- * [T, E] matrix that is zero where it was, with Ê [E, dim]; on the way back, one with Êᵀ. */
-#include "routing/methods/default.h"
-
+/* Default MoE (Panda et al., NeurIPS 2025, arXiv 2504.12463): the router gets a dense gradient from sparse experts. An
+ * expert that a token was not sent to is stood in for by its default output Ê_i, a running mean of what it gave:
+ *
+ *     y_t = Σ_i p_{t,i} · (E_i(x_t) if i ∈ TopK(p_t), else Ê_i),     p = softmax(l), not renormalised
+ *
+ * One forward pass in training runs the selected experts, then updates
+ *
+ *     Ê_i ← β · Ê_i + (1 - β) · m_i,     m_i = mean of E_i(x_t) over the tokens that chose i,
+ *
+ * and uses the updated Ê. The mean is weighted by p_{t,i} with default_weighted, the paper's final variant. Ê starts at
+ * zero; experts that nobody chose keep theirs. In backward dp_i is ⟨dy, E_i(x)⟩ or ⟨dy, Ê_i⟩, so every logit of every
+ * token has a gradient; Ê itself is a constant. Evaluation uses Ê and leaves it alone.
+ *
+ * Micro-batches: the update belongs to the optimizer step, not to the pass. m_i is the mean over all micro-batches of
+ * the step so far, and Ê_i the blend of it with Ê_i as of the start of the step. A batch that is not cut is the paper's
+ * case; for one that is, Ê after the last micro-batch is what the whole batch would have given, whatever the number of
+ * cuts, so that β keeps its meaning (updating once per micro-batch instead would forget β^micro-batches a step).
+ * Earlier micro-batches can only use what has been seen by then. A pass in training when no gradient is held begins a
+ * step.
+ *
+ * A mean that is not finite is not blended in: gradients of a failed step can be thrown away, Ê could not. Every choice
+ * is computed; top-1 is the largest p. A router without experts has no use for Ê: it learns from its chosen gates.
+ *
+ * The sum over the experts that a token was not sent to is one product of a [T, E] matrix that is zero where it was,
+ * with Ê [E, dim]; in backward, one with Êᵀ. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "kernels/linear_products.h"
-#include "routing/gates/linear_router.h"
-#include "routing/gates/softmax_gate.h"
-#include "routing/slots/dispatch.h"
-#include "routing/slots/token_sum.h"
+#include "routing/each.h"
+#include "routing/methods/parts.h"
 
 /* Columns of a mean that one task sums up. */
 #define MEAN_COLUMNS 64
 
-typedef struct default_state {
-    int64_t value, mean, weight; /* tensors [E, dim], [E, dim], [E] */
+typedef struct default_own {
+    int64_t value, mean,
+        weight; /* state tensors: Ê [E, dim]; of the step under way m [E, dim] and what is behind it [E] */
     double beta;
     int weighted;
-    float *rest;          /* [T, E]: forward, p or 0 where selected; on the way back, ∂L/∂p */
+} default_own;
+
+typedef struct default_work {
+    float *by_expert;     /* [T, E]: in forward p, 0 where selected; in backward dp */
     double *batch_mean;   /* [E, dim], of this pass */
     double *batch_weight; /* [E]; 0 where nobody chose the expert */
-} default_state;
+} default_work;
 
-tgr_status tgr_default_declare(tgr_routing *routing, const tgr_config *config, const char *prefix) {
-    int64_t experts = routing->options.experts;
-    const int64_t dims[] = {experts, routing->shape.dim};
+static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
+    default_own *own = router->own;
+    int64_t experts = router->options.experts;
+    const int64_t dims[] = {experts, router->shape.dim};
     const unsigned flag = TGR_TENSOR_STATE;
-    TGR_TRY(tgr_linear_router_declare(routing, config, prefix));
-    TGR_TRY(tgr_routing_keep(routing, sizeof(default_state)));
-    default_state *state = routing->method_state;
-    state->beta = tgr_option_f64(config, TGR_OPTION_DEFAULT_BETA);
-    state->weighted = (int)tgr_option_i64(config, TGR_OPTION_DEFAULT_WEIGHTED);
-    TGR_TRY(tgr_routing_declare(routing, &state->value, prefix, "router.default", flag, 2, dims));
-    TGR_TRY(tgr_routing_declare(routing, &state->mean, prefix, "router.default_mean", flag, 2, dims));
-    return tgr_routing_declare(routing, &state->weight, prefix, "router.default_weight", flag, 1, dims);
+    own->beta = tgr_option_f64(config, TGR_OPTION_DEFAULT_BETA);
+    own->weighted = (int)tgr_option_i64(config, TGR_OPTION_DEFAULT_WEIGHTED);
+    TGR_TRY(tgr_linear_router_declare(router, config, prefix));
+    TGR_TRY(tgr_layer_router_add(router, &own->value, prefix, "router.default", flag, 2, dims));
+    TGR_TRY(tgr_layer_router_add(router, &own->mean, prefix, "router.default_mean", flag, 2, dims));
+    return tgr_layer_router_add(router, &own->weight, prefix, "router.default_weight", flag, 1, dims);
 }
 
-void tgr_default_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens) {
-    default_state *state = routing->method_state;
-    int64_t experts = routing->options.experts;
-    state->rest = tgr_arena_floats(arena, tokens, experts);
-    state->batch_mean = tgr_arena_take(arena, experts, routing->shape.dim, sizeof *state->batch_mean);
-    state->batch_weight = tgr_arena_take(arena, experts, 1, sizeof *state->batch_weight);
+static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
+    default_work *mine = work->own;
+    int64_t experts = router->options.experts;
+    mine->by_expert = tgr_arena_floats(arena, tokens, experts);
+    mine->batch_mean = tgr_arena_take(arena, experts, router->shape.dim, sizeof *mine->batch_mean);
+    mine->batch_weight = tgr_arena_take(arena, experts, 1, sizeof *mine->batch_weight);
 }
 
-void tgr_default_route(tgr_routing *routing, const tgr_random *random) {
-    const default_state *state = routing->method_state;
-    tgr_softmax_gate(routing, random);
-    /* For a router without experts, which never gets to combine. */
-    memset(state->rest, 0, (size_t)(routing->tokens * routing->options.experts) * sizeof *state->rest);
+/* Without experts there is no combine_backward, and so nothing but the gates has a gradient. */
+static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                  tgr_routing_work *work, tgr_choices *choices) {
+    default_work *mine = work->own;
+    tgr_softmax_gate(router, pass, scores, work, choices);
+    memset(mine->by_expert, 0, (size_t)(pass->tokens * router->options.experts) * sizeof *mine->by_expert);
 }
 
 static int64_t column_pieces(int64_t dim) {
@@ -60,28 +83,32 @@ static int64_t column_pieces(int64_t dim) {
 }
 
 typedef struct mean_job {
-    const tgr_routing *routing;
-    const float *output; /* [slots, dim] */
+    const tgr_layer_router *router;
+    const tgr_scores *scores;
+    const tgr_slots *slots;
+    const float *output;  /* [S, dim] */
+    double *batch_mean;   /* [E, dim] */
+    double *batch_weight; /* [E] */
 } mean_job;
 
 /* Some columns of one expert's mean, slots ascending. */
 static void mean_task(void *data, int64_t task, int worker) {
     const mean_job *job = data;
-    const tgr_routing *routing = job->routing;
-    const default_state *state = routing->method_state;
-    int64_t dim = routing->shape.dim, experts = routing->options.experts;
+    const default_own *own = job->router->own;
+    int64_t dim = job->router->shape.dim, experts = job->router->options.experts;
     int64_t expert = task / column_pieces(dim), first = task % column_pieces(dim) * MEAN_COLUMNS;
     int64_t columns = dim - first < MEAN_COLUMNS ? dim - first : MEAN_COLUMNS;
     double sum[MEAN_COLUMNS] = {0}, total = 0;
     (void)worker;
-    for (int64_t slot = routing->first_slot[expert]; slot < routing->first_slot[expert + 1]; slot++) {
+    for (int64_t slot = job->slots->first_slot[expert]; slot < job->slots->first_slot[expert + 1]; slot++) {
         const float *row = job->output + slot * dim + first;
-        double weight = state->weighted ? routing->probabilities[routing->token_of_slot[slot] * experts + expert] : 1;
+        int64_t token = job->slots->token_of_slot[slot];
+        double weight = own->weighted ? job->scores->probabilities[token * experts + expert] : 1;
         for (int64_t i = 0; i < columns; i++) sum[i] += weight * row[i];
         total += weight;
     }
-    for (int64_t i = 0; i < columns; i++) state->batch_mean[expert * dim + first + i] = sum[i] / total;
-    if (first == 0) state->batch_weight[expert] = total;
+    for (int64_t i = 0; i < columns; i++) job->batch_mean[expert * dim + first + i] = sum[i] / total;
+    if (first == 0) job->batch_weight[expert] = total;
 }
 
 static int all_fit(const double *values, int64_t count) {
@@ -90,80 +117,132 @@ static int all_fit(const double *values, int64_t count) {
     return 1;
 }
 
+typedef struct blend_job {
+    int64_t dim;
+    double beta;
+    const double *batch_mean, *batch_weight; /* [E, dim], [E] */
+    float *value, *mean, *weight;            /* [E, dim], [E, dim], [E] */
+} blend_job;
+
 /* One expert's Ê, moved by what this pass adds to the mean of the step. */
 static void blend_task(void *data, int64_t expert, int worker) {
-    const tgr_routing *routing = ((const mean_job *)data)->routing;
-    const default_state *state = routing->method_state;
-    int64_t dim = routing->shape.dim;
-    const double *batch_mean = state->batch_mean + expert * dim;
-    float *value = tgr_value(routing->parameters, state->value) + expert * dim;
-    float *mean = tgr_value(routing->parameters, state->mean) + expert * dim;
-    float *weight = tgr_value(routing->parameters, state->weight) + expert;
-    double added = state->batch_weight[expert], before = *weight > 0 ? *weight : 0, share = added / (before + added);
+    const blend_job *job = data;
+    const double *batch_mean = job->batch_mean + expert * job->dim;
+    float *value = job->value + expert * job->dim, *mean = job->mean + expert * job->dim;
+    float *weight = job->weight + expert;
+    double added = job->batch_weight[expert], before = *weight > 0 ? *weight : 0, share = added / (before + added);
     (void)worker;
-    if (!(added > 0) || !all_fit(batch_mean, dim)) return;
-    for (int64_t i = 0; i < dim; i++) {
+    if (!(added > 0) || !all_fit(batch_mean, job->dim)) return;
+    for (int64_t i = 0; i < job->dim; i++) {
         double old = before > 0 ? mean[i] : value[i]; /* Ê holds β·Ê_start + (1 - β)·mean, or Ê_start */
         double change = share * (batch_mean[i] - old);
-        value[i] = (float)(value[i] + (1 - state->beta) * change);
+        value[i] = (float)(value[i] + (1 - job->beta) * change);
         mean[i] = (float)(old + change);
     }
     *weight = (float)(before + added);
 }
 
-static void update(const tgr_routing *routing, const float *output) {
-    const default_state *state = routing->method_state;
-    int64_t experts = routing->options.experts;
-    mean_job job = {.routing = routing, .output = output};
-    if (routing->parameters->micro == 0)
-        memset(tgr_value(routing->parameters, state->weight), 0, (size_t)experts * sizeof(float));
-    tgr_parallel(routing->compute, experts * column_pieces(routing->shape.dim), mean_task, &job);
-    tgr_parallel(routing->compute, experts, blend_task, &job);
+static void observe(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                    const tgr_slots *slots, const float *output, tgr_routing_work *work) {
+    const default_own *own = router->own;
+    const default_work *mine = work->own;
+    int64_t experts = router->options.experts, dim = router->shape.dim;
+    mean_job means = {.router = router,
+                      .scores = scores,
+                      .slots = slots,
+                      .output = output,
+                      .batch_mean = mine->batch_mean,
+                      .batch_weight = mine->batch_weight};
+    blend_job blend = {.dim = dim,
+                       .beta = own->beta,
+                       .batch_mean = mine->batch_mean,
+                       .batch_weight = mine->batch_weight,
+                       .value = tgr_value(router->parameters, own->value),
+                       .mean = tgr_value(router->parameters, own->mean),
+                       .weight = tgr_value(router->parameters, own->weight)};
+    if (pass->micro == 0) memset(blend.weight, 0, (size_t)experts * sizeof *blend.weight);
+    tgr_parallel(router->compute, experts * column_pieces(dim), mean_task, &means);
+    tgr_parallel(router->compute, experts, blend_task, &blend);
 }
 
-static void leave_out_chosen(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const default_state *state = routing->method_state;
-    int64_t experts = routing->options.experts, top_k = routing->options.top_k;
-    float *rest = state->rest + token * experts;
-    (void)user, (void)sum;
-    memcpy(rest, routing->gate_probabilities + token * experts, (size_t)experts * sizeof *rest);
-    for (int64_t k = 0; k < top_k; k++) rest[routing->choices[token * top_k + k]] = 0;
+typedef struct token_job {
+    int64_t experts, top_k;
+    const tgr_choices *choices;
+    const float *dgates; /* [T, K] */
+    float *by_expert;    /* [T, E] */
+    float *dlogits;      /* [T, E] */
+} token_job;
+
+static void leave_out_chosen(const void *data, int64_t token) {
+    const token_job *job = data;
+    float *rest = job->by_expert + token * job->experts;
+    memcpy(rest, job->choices->gate_probabilities + token * job->experts, (size_t)job->experts * sizeof *rest);
+    for (int64_t k = 0; k < job->top_k; k++) rest[job->choices->experts[token * job->top_k + k]] = 0;
 }
 
-void tgr_default_combine(const tgr_routing *routing, int64_t dim, const float *output, float *y) {
-    const default_state *state = routing->method_state;
-    int64_t experts = routing->options.experts;
-    const float *value = tgr_value(routing->parameters, state->value);
-    if (routing->mode == TGR_TRAIN && !routing->again) update(routing, output);
-    tgr_combine_tokens(routing, dim, output, y);
-    tgr_each_token(routing, leave_out_chosen, NULL, 0, NULL);
-    tgr_gemm defaults = tgr_linear_input_gradient(routing->tokens, dim, experts, state->rest, value, y, 1);
-    tgr_gemm_run(routing->compute, &defaults, 1); /* y += rest · Ê */
+/* y = Σ over the selected, then y += rest · Ê */
+static void combine(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                    const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y) {
+    const default_own *own = router->own;
+    const default_work *mine = work->own;
+    int64_t experts = router->options.experts;
+    token_job job = {
+        .experts = experts, .top_k = router->options.top_k, .choices = choices, .by_expert = mine->by_expert};
+    tgr_combine_tokens(router, pass, choices, slots, output, work, y);
+    tgr_each(router->compute, pass->tokens, leave_out_chosen, &job);
+    tgr_gemm defaults = tgr_linear_input_gradient(pass->tokens, router->shape.dim, experts, mine->by_expert,
+                                                  tgr_value(router->parameters, own->value), y, 1);
+    tgr_gemm_run(router->compute, &defaults, 1);
 }
 
-void tgr_default_combine_backward(tgr_routing *routing, int64_t dim, const float *y_gradient, float *output) {
-    const default_state *state = routing->method_state;
-    int64_t experts = routing->options.experts;
-    const float *value = tgr_value(routing->parameters, state->value);
-    tgr_gemm defaults = tgr_linear_output(routing->tokens, dim, experts, y_gradient, value, NULL, state->rest);
-    tgr_gemm_run(routing->compute, &defaults, 1); /* ⟨∂L/∂y, Ê_i⟩ */
-    tgr_combine_tokens_backward(routing, dim, y_gradient, output);
+/* dp = dy · Êᵀ for all experts; those selected have dgates instead. */
+static void combine_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                             const tgr_slots *slots, const float *dy, const float *output, tgr_routing_work *work,
+                             float *dgates, float *doutput) {
+    const default_own *own = router->own;
+    const default_work *mine = work->own;
+    tgr_gemm defaults = tgr_linear_output(pass->tokens, router->shape.dim, router->options.experts, dy,
+                                          tgr_value(router->parameters, own->value), NULL, mine->by_expert);
+    tgr_gemm_run(router->compute, &defaults, 1);
+    tgr_combine_tokens_backward(router, pass, choices, slots, dy, output, work, dgates, doutput);
 }
 
-/* ∂L/∂l = p ⊙ (∂L/∂p - Σ_e p_e · ∂L/∂p_e), where ∂L/∂p_i = ⟨∂L/∂y, E_i(x)⟩ if i was selected, else ⟨∂L/∂y, Ê_i⟩. */
-static void backward_token(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const default_state *state = routing->method_state;
-    int64_t experts = routing->options.experts, top_k = routing->options.top_k;
-    const float *p = routing->gate_probabilities + token * experts;
-    float *gradient = state->rest + token * experts, *logits_gradient = routing->logits_gradient + token * experts;
+/* dl = p ⊙ (dp - Σ_e p_e · dp_e) */
+static void backward_token(const void *data, int64_t token) {
+    const token_job *job = data;
+    int64_t experts = job->experts;
+    const float *p = job->choices->gate_probabilities + token * experts;
+    float *dp = job->by_expert + token * experts, *dlogits = job->dlogits + token * experts;
     double average = 0;
-    (void)user, (void)sum;
-    for (int64_t choice = token * top_k; choice < (token + 1) * top_k; choice++)
-        gradient[routing->choices[choice]] = routing->gates_gradient[choice];
-    for (int64_t e = 0; e < experts; e++) average += (double)p[e] * gradient[e];
-    for (int64_t e = 0; e < experts; e++) logits_gradient[e] += (float)(p[e] * (gradient[e] - average));
+    for (int64_t choice = token * job->top_k; choice < (token + 1) * job->top_k; choice++)
+        dp[job->choices->experts[choice]] = job->dgates[choice];
+    for (int64_t e = 0; e < experts; e++) average += (double)p[e] * dp[e];
+    for (int64_t e = 0; e < experts; e++) dlogits[e] += (float)(p[e] * (dp[e] - average));
 }
 
-void tgr_default_backward(tgr_routing *routing) {
-    tgr_each_token(routing, backward_token, NULL, 0, NULL);
+static void route_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                           const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits) {
+    const default_work *mine = work->own;
+    token_job job = {.experts = router->options.experts,
+                     .top_k = router->options.top_k,
+                     .choices = choices,
+                     .dgates = dgates,
+                     .by_expert = mine->by_expert,
+                     .dlogits = dlogits};
+    (void)slots;
+    tgr_each(router->compute, pass->tokens, backward_token, &job);
 }
+
+const tgr_method tgr_method_default = {TGR_LINEAR_SCORES,
+                                       TGR_TOKEN_SLOTS,
+                                       .own_bytes = sizeof(default_own),
+                                       .work_bytes = sizeof(default_work),
+                                       .declare = declare,
+                                       .initialise = tgr_linear_router_initialise,
+                                       .plan = plan,
+                                       .route = route,
+                                       .losses = tgr_balance_losses,
+                                       .observe = observe,
+                                       .combine = combine,
+                                       .combine_backward = combine_backward,
+                                       .route_backward = route_backward};

@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* A gate whose temperature falls. */
-#include "routing/methods/evomoe.h"
-
+/* The dense-to-sparse gate of EvoMoE (Nie et al., arXiv 2112.14397): softmax with a temperature τ that falls during
+ * training, so that a token goes to nearly all experts at first and to few at last.
+ *
+ *     q = softmax(l / τ),    τ from evo_temperature_start to evo_temperature_end, linear in the step, over the first
+ *                            evo_dense_share of total_steps, then constant
+ *     falling:     a token takes the experts with q > evo_threshold, K of them at least, and
+ *                  y_t = Σ q_{t,e} · expert_e(x_t) over those
+ *     afterwards:  the K best alone
+ *     evaluation:  the K best alone, with τ = evo_temperature_end: the model that training ends with, at any step
+ *
+ * Choices where the paper leaves them or differs: no Gumbel noise on the logits; weights are not renormalised unless
+ * the option asks for it; K is fixed once τ has fallen; experts start apart, not as copies of one (see `upcycle` for
+ * that). Losses, guidance and measures read p = softmax(l), with temperature 1. The temperature is a function of the
+ * step, so there is no state. Top-1 is the expert of the largest gate. */
 #include <math.h>
 
 #include "base/status.h"
 #include "base/step_share.h"
 #include "kernels/parallel_rows.h"
-#include "routing/gates/dense_gate.h"
-#include "routing/gates/linear_router.h"
-#include "routing/gates/softmax_gate.h"
+#include "routing/methods/parts.h"
 
-typedef struct evomoe_state {
+typedef struct evomoe_own {
     double start, end, threshold;
     uint64_t dense_steps; /* steps over which the temperature falls */
-    float *q;             /* [T, E], softmax(l / τ) */
-} evomoe_state;
+} evomoe_own;
 
-tgr_status tgr_evomoe_declare(tgr_routing *routing, const tgr_config *config, const char *prefix) {
+typedef struct evomoe_work {
+    float *q; /* [T, E], softmax(l / τ) */
+} evomoe_work;
+
+static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
     int64_t total = tgr_option_i64(config, TGR_OPTION_TOTAL_STEPS);
     double share = tgr_option_f64(config, TGR_OPTION_EVO_DENSE_SHARE);
     double start = tgr_option_f64(config, TGR_OPTION_EVO_TEMPERATURE_START);
@@ -26,49 +38,64 @@ tgr_status tgr_evomoe_declare(tgr_routing *routing, const tgr_config *config, co
                 "option 'evo_dense_share' is %g of 'total_steps', which is 0; method 'evomoe' needs to know it", share);
     TGR_REQUIRE(start >= end, TGR_ERROR_RANGE,
                 "option 'evo_temperature_start' is %g; at least 'evo_temperature_end', %g, is needed", start, end);
-    TGR_TRY(tgr_routing_keep(routing, sizeof(evomoe_state)));
-    *(evomoe_state *)routing->method_state =
-        (evomoe_state){.start = start,
-                       .end = end,
-                       .threshold = tgr_option_f64(config, TGR_OPTION_EVO_THRESHOLD),
-                       .dense_steps = tgr_step_of_share(share, total)};
-    return tgr_linear_router_declare(routing, config, prefix);
+    *(evomoe_own *)router->own = (evomoe_own){.start = start,
+                                              .end = end,
+                                              .threshold = tgr_option_f64(config, TGR_OPTION_EVO_THRESHOLD),
+                                              .dense_steps = tgr_step_of_share(share, total)};
+    return tgr_linear_router_declare(router, config, prefix);
 }
 
-void tgr_evomoe_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens) {
-    evomoe_state *state = routing->method_state;
-    state->q = tgr_arena_floats(arena, tokens, routing->options.experts);
+static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
+    evomoe_work *mine = work->own;
+    mine->q = tgr_arena_floats(arena, tokens, router->options.experts);
 }
 
-static int is_dense(const tgr_routing *routing) {
-    const evomoe_state *state = routing->method_state;
-    return routing->mode == TGR_TRAIN && routing->parameters->step < state->dense_steps;
+static int is_falling(const evomoe_own *own, const tgr_routing_pass *pass) {
+    return pass->mode == TGR_TRAIN && pass->step < own->dense_steps;
 }
 
-static double temperature(const tgr_routing *routing) {
-    const evomoe_state *state = routing->method_state;
-    if (!is_dense(routing)) return state->end;
-    double done = (double)routing->parameters->step / (double)state->dense_steps;
-    return state->start + (state->end - state->start) * done;
+static double temperature(const evomoe_own *own, const tgr_routing_pass *pass) {
+    if (!is_falling(own, pass)) return own->end;
+    return own->start + (own->end - own->start) * ((double)pass->step / (double)own->dense_steps);
 }
 
-void tgr_evomoe_route(tgr_routing *routing, const tgr_random *random) {
-    const evomoe_state *state = routing->method_state;
-    (void)random;
-    tgr_softmax_rows(routing->compute, routing->tokens, routing->options.experts, (float)(1 / temperature(routing)),
-                     routing->logits, state->q, NULL);
-    routing->gate_logits = routing->logits;
-    routing->gate_probabilities = state->q;
-    if (routing->mode == TGR_EVAL && routing->override != NULL) routing->gate_probabilities = routing->override;
-    tgr_choose_experts(routing);
+/* Above which q an expert runs, besides the K best. */
+static double threshold(const evomoe_own *own, const tgr_routing_pass *pass) {
+    return is_falling(own, pass) ? own->threshold : INFINITY;
 }
 
-void tgr_evomoe_assign(tgr_routing *routing) {
-    const evomoe_state *state = routing->method_state;
-    tgr_take_experts(routing, is_dense(routing) ? state->threshold : INFINITY);
+static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                  tgr_routing_work *work, tgr_choices *choices) {
+    const evomoe_work *mine = work->own;
+    tgr_softmax_rows(router->compute, pass->tokens, router->options.experts,
+                     (float)(1 / temperature(router->own, pass)), scores->logits, mine->q, NULL);
+    if (pass->override == NULL) choices->gate_probabilities = mine->q;
+    tgr_dense_route(router, pass, threshold(router->own, pass), choices);
 }
 
-/* The step is still that of the forward pass. */
-void tgr_evomoe_backward(tgr_routing *routing) {
-    tgr_dense_gate_backward(routing, temperature(routing));
+static void assign(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                   tgr_routing_work *work, tgr_slots *slots) {
+    (void)work;
+    tgr_dense_assign(router, pass, threshold(router->own, pass), choices, slots);
 }
+
+static void route_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                           const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits) {
+    const evomoe_own *own = router->own;
+    (void)work;
+    tgr_dense_route_backward(router, pass, threshold(own, pass), temperature(own, pass), choices, slots, dgates,
+                             dlogits);
+}
+
+const tgr_method tgr_method_evomoe = {TGR_LINEAR_SCORES,
+                                      TGR_SLOT_GATES,
+                                      .own_bytes = sizeof(evomoe_own),
+                                      .work_bytes = sizeof(evomoe_work),
+                                      .declare = declare,
+                                      .initialise = tgr_linear_router_initialise,
+                                      .most_slots = tgr_dense_most_slots,
+                                      .plan = plan,
+                                      .route = route,
+                                      .assign = assign,
+                                      .losses = tgr_balance_losses,
+                                      .route_backward = route_backward};

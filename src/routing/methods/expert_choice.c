@@ -1,32 +1,47 @@
 /* SPDX-License-Identifier: MIT */
-/* Experts that choose their tokens. */
-#include "routing/methods/expert_choice.h"
-
+/* Expert Choice (Zhou et al., NeurIPS 2022, arXiv 2202.09368): experts choose tokens, so that loads are equal by
+ * construction and a token has as many experts as want it, from none to all.
+ *
+ *     p = softmax(W x)                             [T, E], over the experts
+ *     C = ceil(T · capacity_factor / E), at most T
+ *     S_e = the C tokens with the largest p_{·,e}, ties to the lower token
+ *     y_t = Σ_{e: t ∈ S_e} p_{t,e} · expert_e(x_t)
+ *
+ * The tokens compete within the whole batch, in evaluation too: a token's outcome depends on its batch. Without a limit
+ * there would be nothing to choose, hence no capacity factor of 0. There is no K; each token has one choice on record
+ * (top-1): of the experts that took it the one with the largest p, or, where none did, the router's first, not kept. */
 #include "base/status.h"
-#include "routing/gates/linear_router.h"
+#include "routing/each.h"
 #include "routing/gates/topk.h"
-#include "routing/slots/capacity.h"
+#include "routing/methods/parts.h"
 #include "routing/slots/falling_key.h"
-#include "routing/slots/slot_dispatch.h"
-#include "routing/slots/token_sum.h"
 
-tgr_status tgr_expert_choice_declare(tgr_routing *routing, const tgr_config *config, const char *prefix) {
+typedef struct expert_choice_work {
+    int32_t *taken; /* [E, C], S_e ascending: the token of each slot */
+} expert_choice_work;
+
+static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
     const char *keys[] = {[TGR_TRAIN] = "capacity_factor", [TGR_EVAL] = "eval_capacity_factor"};
     for (int mode = 0; mode < 2; mode++)
-        TGR_REQUIRE(routing->options.capacity_factor[mode] > 0, TGR_ERROR_RANGE,
+        TGR_REQUIRE(router->options.capacity_factor[mode] > 0, TGR_ERROR_RANGE,
                     "option '%s' is 0; method 'expert-choice' needs a number above 0: an expert takes tokens*%s/E "
                     "tokens",
                     keys[mode], keys[mode]);
-    return tgr_linear_router_declare(routing, config, prefix);
+    return tgr_linear_router_declare(router, config, prefix);
 }
 
-int64_t tgr_expert_choice_most_slots(const tgr_routing *routing, tgr_mode mode, int64_t tokens) {
-    int64_t capacity = tgr_capacity_of(routing, tokens, TGR_EVAL), slots;
+static int64_t most_slots(const tgr_layer_router *router, tgr_mode mode, int64_t tokens) {
+    int64_t capacity = tgr_capacity(&router->options, TGR_EVAL, tokens), slots;
     if (mode == TGR_TRAIN) {
-        int64_t train = tgr_capacity_of(routing, tokens, TGR_TRAIN);
+        int64_t train = tgr_capacity(&router->options, TGR_TRAIN, tokens);
         capacity = train > capacity ? train : capacity;
     }
-    return tgr_multiply(capacity, routing->options.experts, &slots) ? slots : -1;
+    return tgr_multiply(capacity, router->options.experts, &slots) ? slots : -1;
+}
+
+static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
+    expert_choice_work *mine = work->own;
+    mine->taken = tgr_arena_take(arena, most_slots(router, TGR_TRAIN, tokens), 1, sizeof *mine->taken);
 }
 
 /* The column of one expert: p of token t at column[t · stride]. */
@@ -54,80 +69,121 @@ static uint32_t key_of_rank(const column *tokens, int64_t rank, int64_t *below) 
     return found;
 }
 
-/* One expert takes its C best tokens into slots from e · C on, ascending: all that are better than the worst one taken,
- * and of its equals the first. */
+typedef struct choice_job {
+    int64_t tokens, experts, capacity;
+    const float *p;         /* [T, E] */
+    int32_t *taken;         /* [E, C] */
+    tgr_choices *choices;   /* while they are made */
+    const tgr_slots *slots; /* once they are there */
+    const float *dgates;    /* [S] */
+    float *dlogits;         /* [T, E] */
+} choice_job;
+
+static choice_job job_of(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices) {
+    return (choice_job){.tokens = pass->tokens,
+                        .experts = router->options.experts,
+                        .capacity = tgr_capacity(&router->options, pass->mode, pass->tokens),
+                        .p = choices->gate_probabilities};
+}
+
+/* One expert takes its C best tokens, ascending: all that are better than the worst one taken, and of its equals the
+ * first. */
 static void take_tokens(void *data, int64_t expert, int worker) {
-    const tgr_routing *routing = data;
-    int64_t capacity = tgr_capacity(routing), slot = expert * capacity, better;
-    column tokens = {
-        .p = routing->gate_probabilities + expert, .count = routing->tokens, .stride = routing->options.experts};
-    uint32_t worst = key_of_rank(&tokens, capacity - 1, &better);
-    int64_t equals = capacity - better;
+    const choice_job *job = data;
+    int64_t better;
+    int32_t *taken = job->taken + expert * job->capacity;
+    column tokens = {.p = job->p + expert, .count = job->tokens, .stride = job->experts};
+    uint32_t worst = key_of_rank(&tokens, job->capacity - 1, &better);
+    int64_t equals = job->capacity - better;
     (void)worker;
     for (int64_t t = 0; t < tokens.count; t++) {
-        float p = tokens.p[t * tokens.stride];
-        uint32_t key = tgr_falling_key(p);
-        if (key > worst || (key == worst && equals-- <= 0)) continue;
-        routing->token_of_slot[slot] = (int32_t)t;
-        routing->gate_of_slot[slot++] = p;
+        uint32_t key = tgr_falling_key(tokens.p[t * tokens.stride]);
+        if (key < worst || (key == worst && equals-- > 0)) *taken++ = (int32_t)t;
     }
 }
 
-void tgr_expert_choice_route(tgr_routing *routing, const tgr_random *random) {
-    (void)random;
-    routing->gate_logits = routing->logits;
-    routing->gate_probabilities = routing->probabilities;
-    if (routing->mode == TGR_EVAL && routing->override != NULL) routing->gate_probabilities = routing->override;
-    tgr_parallel(routing->compute, routing->options.experts, take_tokens, routing);
-}
-
-/* Slots of a token ascend with the expert, so that ties go to the lower one. */
-static void find_top1(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    int64_t experts = routing->options.experts, capacity = tgr_capacity(routing), best = -1;
-    const float *p = routing->gate_probabilities + token * experts;
-    (void)user, (void)sum;
-    for (int64_t i = routing->first_slot_of_token[token]; i < routing->first_slot_of_token[token + 1]; i++) {
-        int64_t slot = routing->slots_of_token[i];
-        if (best < 0 || tgr_falling_key(routing->gate_of_slot[slot]) < tgr_falling_key(routing->gate_of_slot[best]))
-            best = slot;
+/* Of the experts that took a token the one with the largest p, ties to the lower; -1 where none did. */
+static void find_best_taker(const choice_job *job, int32_t *best) {
+    for (int64_t t = 0; t < job->tokens; t++) best[t] = -1;
+    for (int64_t e = 0; e < job->experts; e++) {
+        for (int64_t i = e * job->capacity; i < (e + 1) * job->capacity; i++) {
+            int64_t t = job->taken[i];
+            const float *p = job->p + t * job->experts;
+            if (best[t] < 0 || tgr_falling_key(p[e]) < tgr_falling_key(p[best[t]])) best[t] = (int32_t)e;
+        }
     }
-    routing->slot_of_choice[token] = (int32_t)best;
-    routing->kept[token] = best >= 0;
-    if (best >= 0)
-        routing->choices[token] = (int32_t)(best / capacity);
-    else
-        tgr_top_k(p, experts, 1, &routing->choices[token]);
-    routing->gates[token] = p[routing->choices[token]];
 }
 
-void tgr_expert_choice_assign(tgr_routing *routing) {
-    int64_t experts = routing->options.experts, capacity = tgr_capacity(routing);
-    for (int64_t e = 0; e < experts; e++) {
-        routing->load[e] = capacity;
-        routing->first_slot[e] = e * capacity;
+static void record_choice(const void *data, int64_t token) {
+    const choice_job *job = data;
+    const float *p = job->p + token * job->experts;
+    int32_t *expert = &job->choices->experts[token];
+    if (*expert < 0) tgr_top_k(p, job->experts, 1, expert);
+    job->choices->gates[token] = p[*expert];
+}
+
+static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                  tgr_routing_work *work, tgr_choices *choices) {
+    choice_job job = job_of(router, pass, choices);
+    (void)scores;
+    job.taken = ((expert_choice_work *)work->own)->taken;
+    job.choices = choices;
+    tgr_parallel(router->compute, job.experts, take_tokens, &job);
+    find_best_taker(&job, choices->experts);
+    tgr_each(router->compute, pass->tokens, record_choice, &job);
+}
+
+static void assign(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                   tgr_routing_work *work, tgr_slots *slots) {
+    const choice_job job = job_of(router, pass, choices);
+    const expert_choice_work *mine = work->own;
+    tgr_assign_equally(job.experts, job.capacity, slots);
+    for (int64_t t = 0; t < pass->tokens; t++) slots->slot_of_choice[t] = -1;
+    for (int64_t e = 0; e < job.experts; e++) {
+        for (int64_t slot = slots->first_slot[e]; slot < slots->first_slot[e + 1]; slot++) {
+            int32_t token = mine->taken[slot];
+            slots->token_of_slot[slot] = token;
+            slots->gate_of_slot[slot] = job.p[token * job.experts + e];
+            if (choices->experts[token] == e) slots->slot_of_choice[token] = (int32_t)slot;
+        }
     }
-    routing->slots = routing->first_slot[experts] = experts * capacity;
-    tgr_index_slots(routing);
-    tgr_each_token(routing, find_top1, NULL, 0, NULL);
+    for (int64_t t = 0; t < pass->tokens; t++) slots->kept[t] = slots->slot_of_choice[t] >= 0;
+    tgr_index_slots(pass->tokens, slots);
 }
 
-/* With g_e = ∂L/∂p_{t,e}, zero but for the experts that took t: ∂L/∂l = p ⊙ (g - Σ_e p_e · g_e). */
-static void backward_token(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    int64_t experts = routing->options.experts, capacity = tgr_capacity(routing);
-    const float *p = routing->gate_probabilities + token * experts;
-    const int32_t *slots = routing->slots_of_token + routing->first_slot_of_token[token];
-    int64_t count = routing->first_slot_of_token[token + 1] - routing->first_slot_of_token[token];
-    float *logits_gradient = routing->logits_gradient + token * experts;
+/* With g_e = dp_{t,e}, zero but for the experts that took t: dl = p ⊙ (g - Σ_e p_e · g_e). */
+static void backward_token(const void *data, int64_t token) {
+    const choice_job *job = data;
+    const float *p = job->p + token * job->experts;
+    const int32_t *slots = job->slots->slots_of_token + job->slots->first_slot_of_token[token];
+    int64_t count = job->slots->first_slot_of_token[token + 1] - job->slots->first_slot_of_token[token];
+    float *dlogits = job->dlogits + token * job->experts;
     double average = 0;
-    (void)user, (void)sum;
     if (count == 0) return;
+    for (int64_t i = 0; i < count; i++) average += (double)job->dgates[slots[i]] * p[slots[i] / job->capacity];
+    for (int64_t e = 0; e < job->experts; e++) dlogits[e] -= (float)(p[e] * average);
     for (int64_t i = 0; i < count; i++)
-        average += (double)routing->slot_gates_gradient[slots[i]] * p[slots[i] / capacity];
-    for (int64_t e = 0; e < experts; e++) logits_gradient[e] -= (float)(p[e] * average);
-    for (int64_t i = 0; i < count; i++)
-        logits_gradient[slots[i] / capacity] += p[slots[i] / capacity] * routing->slot_gates_gradient[slots[i]];
+        dlogits[slots[i] / job->capacity] += p[slots[i] / job->capacity] * job->dgates[slots[i]];
 }
 
-void tgr_expert_choice_backward(tgr_routing *routing) {
-    tgr_each_token(routing, backward_token, NULL, 0, NULL);
+static void route_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                           const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits) {
+    choice_job job = job_of(router, pass, choices);
+    (void)work;
+    job.slots = slots;
+    job.dgates = dgates;
+    job.dlogits = dlogits;
+    tgr_each(router->compute, pass->tokens, backward_token, &job);
 }
+
+const tgr_method tgr_method_expert_choice = {TGR_LINEAR_SCORES,
+                                             TGR_SLOT_GATES,
+                                             .work_bytes = sizeof(expert_choice_work),
+                                             .declare = declare,
+                                             .initialise = tgr_linear_router_initialise,
+                                             .most_slots = most_slots,
+                                             .plan = plan,
+                                             .route = route,
+                                             .assign = assign,
+                                             .losses = tgr_balance_losses,
+                                             .route_backward = route_backward};

@@ -1,39 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* Routing by position. */
-#include "routing/methods/hash.h"
-
+/* Hash layers (Roller et al., NeurIPS 2021, arXiv 2106.04426): the expert of a token follows from what the token is,
+ * and is never learnt. The identity of an image's token is its position:
+ *
+ *     h(t) = table[t mod sequence],     y_t = expert_{h(t)}(x_t)     without a gate
+ *
+ * The table is drawn once, balanced: a random order of positions, dealt to the experts in turn. There are no logits:
+ * they are 0, and the probabilities 1 for the expert of the table. Top-1 is that expert. In a layer on its own tokens
+ * have no positions. */
 #include <string.h>
 
 #include "base/initialise.h"
 #include "base/status.h"
-#include "routing/slots/token_sum.h"
+#include "routing/each.h"
+#include "routing/methods/parts.h"
 
-typedef struct hash_state {
-    int64_t table; /* tensor [sequence], experts */
-} hash_state;
+typedef struct hash_own {
+    int64_t table; /* state tensor [sequence], experts */
+} hash_own;
 
-static float *table_of(const tgr_routing *routing) {
-    const hash_state *state = routing->method_state;
-    return tgr_value(routing->parameters, state->table);
+static float *table_of(const tgr_layer_router *router) {
+    const hash_own *own = router->own;
+    return tgr_value(router->parameters, own->table);
 }
 
-tgr_status tgr_hash_declare(tgr_routing *routing, const tgr_config *config, const char *prefix) {
-    int64_t sequence = routing->shape.sequence;
+static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
+    hash_own *own = router->own;
     (void)config;
-    TGR_REQUIRE(sequence > 0, TGR_ERROR_UNSUPPORTED,
+    TGR_REQUIRE(router->shape.sequence > 0, TGR_ERROR_UNSUPPORTED,
                 "method 'hash' routes by a token's place in its image; it works within a model only");
-    TGR_TRY(tgr_routing_keep(routing, sizeof(hash_state)));
-    hash_state *state = routing->method_state;
-    return tgr_routing_declare(routing, &state->table, prefix, "router.hash", TGR_TENSOR_STATE, 1, &sequence);
+    return tgr_layer_router_add(router, &own->table, prefix, "router.hash", TGR_TENSOR_STATE, 1,
+                                &router->shape.sequence);
 }
 
 /* Dealing in turn and then shuffling the positions (Fisher and Yates) is the same as dealing to shuffled positions. */
-void tgr_hash_initialise(tgr_routing *routing) {
-    const hash_state *state = routing->method_state;
-    const tgr_random random = tgr_initialise_stream(routing->parameters, state->table);
-    float *table = table_of(routing);
-    for (int64_t i = 0; i < routing->shape.sequence; i++) table[i] = (float)(i % routing->options.experts);
-    for (int64_t i = routing->shape.sequence - 1; i > 0; i--) {
+static void initialise(tgr_layer_router *router) {
+    const hash_own *own = router->own;
+    const tgr_random random = tgr_initialise_stream(router->parameters, own->table);
+    float *table = table_of(router);
+    for (int64_t i = 0; i < router->shape.sequence; i++) table[i] = (float)(i % router->options.experts);
+    for (int64_t i = router->shape.sequence - 1; i > 0; i--) {
         int64_t other = (int64_t)(tgr_random_uniform(&random, (uint64_t)i) * (double)(i + 1));
         float swapped = table[i];
         table[i] = table[other];
@@ -41,36 +46,62 @@ void tgr_hash_initialise(tgr_routing *routing) {
     }
 }
 
-/* The expert of a token. A table from elsewhere may hold anything: what is no expert counts as the first. */
-static int64_t expert_of(const tgr_routing *routing, int64_t token) {
-    float expert = table_of(routing)[token % routing->sequence];
-    return expert >= 0 && expert < (float)routing->options.experts ? (int64_t)expert : 0;
+typedef struct hash_job {
+    int64_t sequence, experts;
+    const float *table; /* [sequence] */
+    tgr_scores *scores;
+    tgr_choices *choices;
+} hash_job;
+
+static hash_job job_of(const tgr_layer_router *router, const tgr_routing_pass *pass) {
+    return (hash_job){.sequence = pass->sequence, .experts = router->options.experts, .table = table_of(router)};
 }
 
-static void score_token(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    int64_t experts = routing->options.experts;
-    float *probabilities = routing->probabilities + token * experts;
-    (void)user, (void)sum;
-    memset(routing->logits + token * experts, 0, (size_t)experts * sizeof(float));
-    memset(probabilities, 0, (size_t)experts * sizeof(float));
-    probabilities[expert_of(routing, token)] = 1;
+/* h(t). A table from elsewhere may hold anything: what is no expert counts as the first. */
+static int64_t expert_of(const hash_job *job, int64_t token) {
+    float expert = job->table[token % job->sequence];
+    return expert >= 0 && expert < (float)job->experts ? (int64_t)expert : 0;
 }
 
-void tgr_hash_score(tgr_routing *routing) {
-    tgr_each_token(routing, score_token, NULL, 0, NULL);
+static void score_token(const void *data, int64_t token) {
+    const hash_job *job = data;
+    float *probabilities = job->scores->probabilities + token * job->experts;
+    memset(job->scores->logits + token * job->experts, 0, (size_t)job->experts * sizeof(float));
+    memset(probabilities, 0, (size_t)job->experts * sizeof(float));
+    probabilities[expert_of(job, token)] = 1;
 }
 
-void tgr_hash_route(tgr_routing *routing, const tgr_random *random) {
-    (void)random;
-    routing->gate_logits = routing->logits;
-    routing->gate_probabilities = routing->probabilities;
-    for (int64_t t = 0; t < routing->tokens; t++) { /* K is 1 */
-        routing->choices[t] = (int32_t)expert_of(routing, t);
-        routing->gates[t] = 1;
-    }
+static void score(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                  tgr_routing_work *work, tgr_scores *scores) {
+    hash_job job = job_of(router, pass);
+    (void)input, (void)work;
+    job.scores = scores;
+    tgr_each(router->compute, pass->tokens, score_token, &job);
 }
 
-void tgr_hash_score_backward(tgr_routing *routing, float *x_gradient, int accumulate) {
-    if (x_gradient == NULL || accumulate) return;
-    memset(x_gradient, 0, (size_t)(routing->tokens * routing->shape.dim) * sizeof(float));
+/* K is 1 */
+static void choose(const void *data, int64_t token) {
+    const hash_job *job = data;
+    job->choices->experts[token] = (int32_t)expert_of(job, token);
+    job->choices->gates[token] = 1;
 }
+
+static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                  tgr_routing_work *work, tgr_choices *choices) {
+    hash_job job = job_of(router, pass);
+    (void)scores, (void)work;
+    job.choices = choices;
+    tgr_each(router->compute, pass->tokens, choose, &job);
+}
+
+/* Nothing to learn: x gets no part. */
+static void score_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                           const float *dlogits, int accumulate, tgr_routing_work *work, float *dx) {
+    (void)input, (void)dlogits, (void)work;
+    if (dx == NULL || accumulate) return;
+    memset(dx, 0, (size_t)(pass->tokens * router->shape.dim) * sizeof(float));
+}
+
+const tgr_method tgr_method_hash = {
+    TGR_TOKEN_CHOICE, .own_bytes = sizeof(hash_own),   .declare = declare, .initialise = initialise, .score = score,
+    .route = route,   .score_backward = score_backward};

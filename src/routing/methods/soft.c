@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Slots as mixtures of tokens. */
-#include "routing/methods/soft.h"
-
+/* Soft MoE (Puigcerver et al., ICLR 2024, arXiv 2308.00951): no token is assigned anywhere. An expert computes S slots
+ * of each image, a slot being a mixture of the image's tokens, and a token gets a mixture of all slots' outputs;
+ * everything is differentiable, and no image sees another. For an image X [N, dim], with unit vectors by rows
+ * (similarity.h):
+ *
+ *     L = scale · unit(X) · unit(Φ)ᵀ               [N, E·S]
+ *     D = softmax of L by columns: over the tokens (dispatch)
+ *     C = softmax of L by rows: over all slots     (combine)
+ *     X̃ = Dᵀ·X                                     [E·S, dim], rows e·S … e·S + S - 1 for expert e
+ *     Y = C·Ỹ,  Ỹ = experts(X̃)                     [N, dim]
+ *
+ *     dC = dY·Ỹᵀ,  dỸ = Cᵀ·dY,  dDᵀ = dX̃·Xᵀ,  dX = D·dX̃ + the part of dL, which is the sum of what both softmaxes give
+ *
+ * Φ [E·S, dim] and the one scale learn. S is soft_slots, or ceil(N / E), as many as make the cost that of one expert
+ * for each token. Slots of an expert stand image by image, so that first_slot[e] = e · images · S.
+ *
+ * There is no choice to record, but what comes closest to it: p_{t,e} = Σ_s C_{t,eS+s}, the share of expert e in what
+ * token t gets; logits are log Σ_s exp L_{t,eS+s}, whose softmax p is; top-1 is the expert with the largest p, always
+ * kept. The load is the slots that an expert computed, the same for all. slot_of_choice and token_of_slot have no
+ * meaning. A teacher has no router here to guide. */
 #include <math.h>
 #include <string.h>
 
@@ -9,178 +26,181 @@
 #include "base/status.h"
 #include "kernels/kernels.h"
 #include "kernels/parallel_rows.h"
+#include "routing/each.h"
 #include "routing/gates/similarity.h"
-#include "routing/gates/topk.h"
-#include "routing/slots/token_sum.h"
+#include "routing/methods/parts.h"
 
-typedef struct soft_state {
+typedef struct soft_own {
     int64_t scale;             /* tensor [1] */
     int64_t slots;             /* S */
-    tgr_similarity similarity; /* of tokens with Φ */
-    float *combine;            /* [T, E·S] */
-    float *dispatch;           /* [images, E·S, N]: Dᵀ */
-    float *combine_gradient;   /* as combine */
-    float *dispatch_gradient;  /* as dispatch */
-    float *lse;                /* [T], log Σ exp of each row of L */
-    float *mixed;              /* [images, E·S, dim]: slots image by image; after a forward their outputs */
-    tgr_gemm *products;        /* [images] */
-} soft_state;
+    tgr_similarity similarity; /* of tokens with Φ; its count is E·S */
+} soft_own;
 
-static int64_t images_of(const tgr_routing *routing) {
-    return routing->tokens / routing->sequence;
-}
+typedef struct soft_work {
+    tgr_similarity_work similarity; /* cosines [T, E·S]: L / scale */
+    float *combine, *dcombine;      /* [T, E·S], C */
+    float *dispatch, *ddispatch;    /* [images, E·S, N], Dᵀ */
+    float *lse;                     /* [T], log Σ exp of each row of L */
+    float *by_image;                /* [images, E·S, dim], rows of slots in another order than the experts' */
+    tgr_gemm *products;             /* [images] */
+} soft_work;
 
 /* E·S, slots of an image */
-static int64_t image_slots(const tgr_routing *routing) {
-    return ((const soft_state *)routing->method_state)->similarity.count;
+static int64_t image_slots(const tgr_layer_router *router) {
+    return ((const soft_own *)router->own)->similarity.count;
 }
 
-tgr_status tgr_soft_declare(tgr_routing *routing, const tgr_config *config, const char *prefix) {
-    int64_t experts = routing->options.experts, sequence = routing->shape.sequence, one = 1;
+static int64_t images_of(const tgr_routing_pass *pass) {
+    return pass->tokens / pass->sequence;
+}
+
+static float scale_of(const tgr_layer_router *router) {
+    return *tgr_value(router->parameters, ((const soft_own *)router->own)->scale);
+}
+
+/* A layer on its own, where N is not known, needs soft_slots. */
+static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
+    soft_own *own = router->own;
+    int64_t experts = router->options.experts, sequence = router->shape.sequence, one = 1;
     int64_t slots = tgr_option_i64(config, TGR_OPTION_SOFT_SLOTS);
     TGR_REQUIRE(slots > 0 || sequence > 0, TGR_ERROR_RANGE,
                 "option 'soft_slots' is 0; without a model, whose images have a known number of tokens, method 'soft' "
                 "needs a number above 0");
     if (slots == 0) slots = (sequence + experts - 1) / experts;
-    TGR_TRY(tgr_routing_keep(routing, sizeof(soft_state)));
-    soft_state *state = routing->method_state;
-    state->slots = slots;
-    state->similarity.count = experts * slots;
+    own->slots = slots;
+    own->similarity.count = experts * slots;
     /* Only the direction of a row of Φ matters: decay would do nothing but make it turn faster. */
-    TGR_TRY(tgr_routing_declare(routing, &state->similarity.tensor, prefix, "router.phi", TGR_TENSOR_NO_DECAY, 2,
-                                (const int64_t[]){experts * slots, routing->shape.dim}));
-    return tgr_routing_declare(routing, &state->scale, prefix, "router.scale", TGR_TENSOR_NO_DECAY, 1, &one);
+    TGR_TRY(tgr_layer_router_add(router, &own->similarity.vectors, prefix, "router.phi", TGR_TENSOR_NO_DECAY, 2,
+                                 (const int64_t[]){experts * slots, router->shape.dim}));
+    return tgr_layer_router_add(router, &own->scale, prefix, "router.scale", TGR_TENSOR_NO_DECAY, 1, &one);
 }
 
-void tgr_soft_initialise(tgr_routing *routing) {
-    const soft_state *state = routing->method_state;
-    tgr_initialise_truncated(routing->parameters, state->similarity.tensor, 1 / sqrt((double)routing->shape.dim));
-    tgr_initialise_constant(routing->parameters, state->scale, 1);
+static void initialise(tgr_layer_router *router) {
+    const soft_own *own = router->own;
+    tgr_initialise_truncated(router->parameters, own->similarity.vectors, 1 / sqrt((double)router->shape.dim));
+    tgr_initialise_constant(router->parameters, own->scale, 1);
 }
 
-int64_t tgr_soft_most_slots(const tgr_routing *routing, tgr_mode mode, int64_t tokens) {
-    int64_t sequence = routing->shape.sequence, slots;
+static int64_t most_slots(const tgr_layer_router *router, tgr_mode mode, int64_t tokens) {
+    int64_t sequence = router->shape.sequence, slots;
     int64_t images = sequence > 0 ? tokens / sequence + (tokens % sequence != 0) : 1;
     (void)mode;
-    return tgr_multiply(images, image_slots(routing), &slots) ? slots : -1;
+    return tgr_multiply(images, image_slots(router), &slots) ? slots : -1;
 }
 
-void tgr_soft_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens) {
-    soft_state *state = routing->method_state;
-    int64_t count = image_slots(routing), slots = tgr_soft_most_slots(routing, TGR_TRAIN, tokens);
-    tgr_similarity_plan(routing, &state->similarity, arena, tokens);
-    state->combine = tgr_arena_floats(arena, tokens, count);
-    state->dispatch = tgr_arena_floats(arena, tokens, count);
-    state->combine_gradient = tgr_arena_floats(arena, tokens, count);
-    state->dispatch_gradient = tgr_arena_floats(arena, tokens, count);
-    state->lse = tgr_arena_floats(arena, tokens, 1);
-    state->mixed = tgr_arena_floats(arena, slots, routing->shape.dim);
-    state->products = tgr_arena_take(arena, slots / count, 1, sizeof *state->products);
+static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
+    const soft_own *own = router->own;
+    soft_work *mine = work->own;
+    int64_t count = image_slots(router), slots = most_slots(router, TGR_TRAIN, tokens);
+    tgr_similarity_plan(&own->similarity, router->shape.dim, tokens, arena, &mine->similarity);
+    mine->combine = tgr_arena_floats(arena, tokens, count);
+    mine->dcombine = tgr_arena_floats(arena, tokens, count);
+    mine->dispatch = tgr_arena_floats(arena, tokens, count);
+    mine->ddispatch = tgr_arena_floats(arena, tokens, count);
+    mine->lse = tgr_arena_floats(arena, tokens, 1);
+    mine->by_image = tgr_arena_floats(arena, slots, router->shape.dim);
+    mine->products = tgr_arena_take(arena, slots / count, 1, sizeof *mine->products);
 }
 
-static float scale_of(const tgr_routing *routing) {
-    const soft_state *state = routing->method_state;
-    return *tgr_value(routing->parameters, state->scale);
+typedef struct score_job {
+    const tgr_kernels *kernels;
+    int64_t experts, expert_slots, image_tokens, image_slots;
+    float scale;
+    const soft_work *mine;
+    tgr_scores *scores;
+} score_job;
+
+static score_job job_of(const tgr_layer_router *router, const tgr_routing_pass *pass, const soft_work *mine) {
+    return (score_job){.kernels = router->compute->kernels,
+                       .experts = router->options.experts,
+                       .expert_slots = ((const soft_own *)router->own)->slots,
+                       .image_tokens = pass->sequence,
+                       .image_slots = image_slots(router),
+                       .scale = scale_of(router),
+                       .mine = mine};
 }
 
-static void sum_slots(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const soft_state *state = user;
-    const float *combine = state->combine + token * image_slots(routing);
-    (void)sum;
-    for (int64_t i = token * routing->options.experts; i < (token + 1) * routing->options.experts; i++) {
+/* p and logits of one token from its row of C. */
+static void sum_shares(const void *data, int64_t token) {
+    const score_job *job = data;
+    const float *combine = job->mine->combine + token * job->image_slots;
+    for (int64_t i = token * job->experts; i < (token + 1) * job->experts; i++) {
         double share = *combine++;
-        for (int64_t s = 1; s < state->slots; s++) share += *combine++;
-        routing->probabilities[i] = (float)share;
-        routing->logits[i] = (float)(state->lse[token] + log(share));
+        for (int64_t s = 1; s < job->expert_slots; s++) share += *combine++;
+        job->scores->probabilities[i] = (float)share;
+        job->scores->logits[i] = (float)(job->mine->lse[token] + log(share));
     }
 }
 
-void tgr_soft_score(tgr_routing *routing) {
-    const soft_state *state = routing->method_state;
-    tgr_similarity_forward(routing, &state->similarity);
-    tgr_softmax_rows(routing->compute, routing->tokens, image_slots(routing), scale_of(routing),
-                     state->similarity.cosines, state->combine, state->lse);
-    tgr_each_token(routing, sum_slots, state, 0, NULL);
-}
-
-static void find_top1(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const float *p = routing->probabilities + token * routing->options.experts;
-    (void)user, (void)sum;
-    tgr_top_k(p, routing->options.experts, 1, &routing->choices[token]);
-    routing->gates[token] = p[routing->choices[token]];
-    routing->kept[token] = 1;
-}
-
-void tgr_soft_route(tgr_routing *routing, const tgr_random *random) {
-    (void)random;
-    routing->gate_logits = routing->logits;
-    routing->gate_probabilities = routing->probabilities;
-    tgr_each_token(routing, find_top1, NULL, 0, NULL);
-}
-
-/* Between a matrix [N, E·S] of an image and one [E·S, N]. */
-static void dispatch_scores_task(void *data, int64_t image, int worker) {
-    const tgr_routing *routing = data;
-    const soft_state *state = routing->method_state;
-    int64_t tokens = routing->sequence, slots = image_slots(routing), first = image * tokens * slots;
+/* Cosines of one image [N, E·S] into dispatch [E·S, N]. */
+static void transpose_task(void *data, int64_t image, int worker) {
+    const score_job *job = data;
+    int64_t tokens = job->image_tokens, slots = job->image_slots, first = image * tokens * slots;
     (void)worker;
     for (int64_t s = 0; s < slots; s++)
         for (int64_t t = 0; t < tokens; t++)
-            state->dispatch[first + s * tokens + t] = state->similarity.cosines[first + t * slots + s];
+            job->mine->dispatch[first + s * tokens + t] = job->mine->similarity.cosines[first + t * slots + s];
 }
 
-static void add_dispatch_gradient_task(void *data, int64_t image, int worker) {
-    const tgr_routing *routing = data;
-    const soft_state *state = routing->method_state;
-    int64_t tokens = routing->sequence, slots = image_slots(routing), first = image * tokens * slots;
-    (void)worker;
-    for (int64_t t = 0; t < tokens; t++)
-        for (int64_t s = 0; s < slots; s++)
-            state->combine_gradient[first + t * slots + s] += state->dispatch_gradient[first + s * tokens + t];
+/* L, C and D; logits and p */
+static void score(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                  tgr_routing_work *work, tgr_scores *scores) {
+    const soft_own *own = router->own;
+    soft_work *mine = work->own;
+    score_job job = job_of(router, pass, mine);
+    int64_t images = images_of(pass);
+    job.scores = scores;
+    tgr_similarity_forward(&own->similarity, router, pass->tokens, input->x, &mine->similarity);
+    tgr_softmax_rows(router->compute, pass->tokens, job.image_slots, job.scale, mine->similarity.cosines, mine->combine,
+                     mine->lse);
+    tgr_parallel(router->compute, images, transpose_task, &job);
+    tgr_softmax_rows(router->compute, images * job.image_slots, pass->sequence, job.scale, mine->dispatch,
+                     mine->dispatch, NULL);
+    tgr_each(router->compute, pass->tokens, sum_shares, &job);
 }
 
-void tgr_soft_assign(tgr_routing *routing) {
-    const soft_state *state = routing->method_state;
-    int64_t images = images_of(routing), experts = routing->options.experts;
-    for (int64_t e = 0; e < experts; e++) {
-        routing->load[e] = images * state->slots;
-        routing->first_slot[e] = e * images * state->slots;
-    }
-    routing->slots = routing->first_slot[experts] = experts * images * state->slots;
-    tgr_parallel(routing->compute, images, dispatch_scores_task, routing);
-    tgr_softmax_rows(routing->compute, images * image_slots(routing), routing->sequence, scale_of(routing),
-                     state->dispatch, state->dispatch, NULL);
+static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                  tgr_routing_work *work, tgr_choices *choices) {
+    (void)scores, (void)work;
+    tgr_choose_experts(router, pass, choices);
 }
 
-typedef struct copy_job {
-    const tgr_routing *routing;
-    int64_t dim;
+static void assign(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                   tgr_routing_work *work, tgr_slots *slots) {
+    const soft_own *own = router->own;
+    (void)choices, (void)work;
+    memset(slots->kept, 1, (size_t)pass->tokens);
+    tgr_assign_equally(router->options.experts, images_of(pass) * own->slots, slots);
+}
+
+typedef struct order_job {
+    int64_t experts, images, piece; /* piece: floats of one expert's slots of one image */
     const float *from;
     float *to;
     int to_experts;
-} copy_job;
+} order_job;
 
 /* One image's rows between [images, E, S, dim] and [E, images, S, dim]. */
-static void copy_task(void *data, int64_t image, int worker) {
-    const copy_job *job = data;
-    const soft_state *state = job->routing->method_state;
-    int64_t experts = job->routing->options.experts, images = images_of(job->routing), piece = state->slots * job->dim;
+static void order_task(void *data, int64_t image, int worker) {
+    const order_job *job = data;
     (void)worker;
-    for (int64_t e = 0; e < experts; e++) {
-        int64_t by_image = (image * experts + e) * piece, by_expert = (e * images + image) * piece;
+    for (int64_t e = 0; e < job->experts; e++) {
+        int64_t by_image = (image * job->experts + e) * job->piece, by_expert = (e * job->images + image) * job->piece;
         memcpy(job->to + (job->to_experts ? by_expert : by_image), job->from + (job->to_experts ? by_image : by_expert),
-               (size_t)piece * sizeof(float));
+               (size_t)job->piece * sizeof(float));
     }
 }
 
-static void copy_to_experts(const tgr_routing *routing, int64_t dim, const float *mixed, float *slots) {
-    copy_job job = {.routing = routing, .dim = dim, .from = mixed, .to = slots, .to_experts = 1};
-    tgr_parallel(routing->compute, images_of(routing), copy_task, &job);
-}
-
-static void copy_from_experts(const tgr_routing *routing, int64_t dim, const float *slots, float *mixed) {
-    copy_job job = {.routing = routing, .dim = dim, .from = slots, .to = mixed};
-    tgr_parallel(routing->compute, images_of(routing), copy_task, &job);
+static void order(const tgr_layer_router *router, const tgr_routing_pass *pass, int to_experts, const float *from,
+                  float *to) {
+    const soft_own *own = router->own;
+    order_job job = {.experts = router->options.experts,
+                     .images = images_of(pass),
+                     .piece = own->slots * router->shape.dim,
+                     .from = from,
+                     .to = to,
+                     .to_experts = to_experts};
+    tgr_parallel(router->compute, job.images, order_task, &job);
 }
 
 /* A matrix for each image, one after the other, or the transpose of what is stored. */
@@ -190,98 +210,125 @@ typedef struct matrices {
 } matrices;
 
 /* c [m, n] = a [m, k] · b [k, n] for every image */
-static void multiply(const tgr_routing *routing, int64_t m, int64_t n, int64_t k, matrices a, matrices b, float *c) {
-    const soft_state *state = routing->method_state;
-    int64_t images = images_of(routing);
+static void multiply(const tgr_layer_router *router, const tgr_routing_pass *pass, int64_t m, int64_t n, int64_t k,
+                     matrices a, matrices b, soft_work *mine, float *c) {
+    int64_t images = images_of(pass);
     for (int64_t image = 0; image < images; image++)
-        state->products[image] = (tgr_gemm){.m = m,
-                                            .n = n,
-                                            .k = k,
-                                            .a = a.values + image * m * k,
-                                            .a_row = a.transposed ? 1 : k,
-                                            .a_col = a.transposed ? m : 1,
-                                            .b = b.values + image * k * n,
-                                            .b_row = b.transposed ? 1 : n,
-                                            .b_col = b.transposed ? k : 1,
-                                            .c = c + image * m * n,
-                                            .c_row = n};
-    tgr_gemm_run(routing->compute, state->products, images);
+        mine->products[image] = (tgr_gemm){.m = m,
+                                           .n = n,
+                                           .k = k,
+                                           .a = a.values + image * m * k,
+                                           .a_row = a.transposed ? 1 : k,
+                                           .a_col = a.transposed ? m : 1,
+                                           .b = b.values + image * k * n,
+                                           .b_row = b.transposed ? 1 : n,
+                                           .b_col = b.transposed ? k : 1,
+                                           .c = c + image * m * n,
+                                           .c_row = n};
+    tgr_gemm_run(router->compute, mine->products, images);
 }
 
 /* X̃ = Dᵀ·X */
-void tgr_soft_gather(const tgr_routing *routing, int64_t dim, const float *x, float *input) {
-    const soft_state *state = routing->method_state;
-    int64_t tokens = routing->sequence, slots = image_slots(routing);
-    multiply(routing, slots, dim, tokens, (matrices){state->dispatch, 0}, (matrices){x, 0}, state->mixed);
-    copy_to_experts(routing, dim, state->mixed, input);
+static void gather(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots, const float *x,
+                   tgr_routing_work *work, float *input) {
+    soft_work *mine = work->own;
+    (void)slots;
+    multiply(router, pass, image_slots(router), router->shape.dim, pass->sequence, (matrices){mine->dispatch, 0},
+             (matrices){x, 0}, mine, mine->by_image);
+    order(router, pass, 1, mine->by_image, input);
 }
 
-/* Y = C·Ỹ, Ỹ the experts' output */
-void tgr_soft_combine(const tgr_routing *routing, int64_t dim, const float *output, float *y) {
-    const soft_state *state = routing->method_state;
-    int64_t tokens = routing->sequence, slots = image_slots(routing);
-    copy_from_experts(routing, dim, output, state->mixed);
-    multiply(routing, tokens, dim, slots, (matrices){state->combine, 0}, (matrices){state->mixed, 0}, y);
+/* Y = C·Ỹ */
+static void combine(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                    const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y) {
+    soft_work *mine = work->own;
+    (void)choices, (void)slots;
+    order(router, pass, 0, output, mine->by_image);
+    multiply(router, pass, pass->sequence, router->shape.dim, image_slots(router), (matrices){mine->combine, 0},
+             (matrices){mine->by_image, 0}, mine, y);
 }
 
 /* dC = dY·Ỹᵀ, dỸ = Cᵀ·dY */
-void tgr_soft_combine_backward(tgr_routing *routing, int64_t dim, const float *y_gradient, float *output) {
-    const soft_state *state = routing->method_state;
-    int64_t tokens = routing->sequence, slots = image_slots(routing);
-    multiply(routing, tokens, slots, dim, (matrices){y_gradient, 0}, (matrices){state->mixed, 1},
-             state->combine_gradient);
-    multiply(routing, slots, dim, tokens, (matrices){state->combine, 1}, (matrices){y_gradient, 0}, state->mixed);
-    copy_to_experts(routing, dim, state->mixed, output);
+static void combine_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                             const tgr_slots *slots, const float *dy, const float *output, tgr_routing_work *work,
+                             float *dgates, float *doutput) {
+    soft_work *mine = work->own;
+    int64_t tokens = pass->sequence, dim = router->shape.dim, all = image_slots(router);
+    (void)choices, (void)slots, (void)dgates;
+    order(router, pass, 0, output, mine->by_image);
+    multiply(router, pass, tokens, all, dim, (matrices){dy, 0}, (matrices){mine->by_image, 1}, mine, mine->dcombine);
+    multiply(router, pass, all, dim, tokens, (matrices){mine->combine, 1}, (matrices){dy, 0}, mine, mine->by_image);
+    order(router, pass, 1, mine->by_image, doutput);
 }
 
 /* dDᵀ = dX̃·Xᵀ, dX = D·dX̃ */
-void tgr_soft_gather_backward(const tgr_routing *routing, int64_t dim, const float *input_gradient, float *x_gradient) {
-    const soft_state *state = routing->method_state;
-    int64_t tokens = routing->sequence, slots = image_slots(routing);
-    copy_from_experts(routing, dim, input_gradient, state->mixed);
-    multiply(routing, slots, tokens, dim, (matrices){state->mixed, 0}, (matrices){routing->input.x, 1},
-             state->dispatch_gradient);
-    if (x_gradient == NULL) return;
-    multiply(routing, tokens, dim, slots, (matrices){state->dispatch, 1}, (matrices){state->mixed, 0}, x_gradient);
+static void gather_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots,
+                            const float *x, const float *dinput, tgr_routing_work *work, float *dx) {
+    soft_work *mine = work->own;
+    int64_t tokens = pass->sequence, dim = router->shape.dim, all = image_slots(router);
+    (void)slots;
+    order(router, pass, 0, dinput, mine->by_image);
+    multiply(router, pass, all, tokens, dim, (matrices){mine->by_image, 0}, (matrices){x, 1}, mine, mine->ddispatch);
+    if (dx == NULL) return;
+    multiply(router, pass, tokens, dim, all, (matrices){mine->dispatch, 1}, (matrices){mine->by_image, 0}, mine, dx);
 }
 
-static void combine_backward_token(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const soft_state *state = user;
-    int64_t slots = image_slots(routing), first = token * slots;
-    (void)sum;
-    routing->compute->kernels->softmax_backward(1, slots, 1.0f, state->combine + first, state->combine_gradient + first,
-                                                state->combine_gradient + first);
+static void combine_softmax_backward(const void *data, int64_t token) {
+    const score_job *job = data;
+    float *dcombine = job->mine->dcombine + token * job->image_slots;
+    job->kernels->softmax_backward(1, job->image_slots, 1.0f, job->mine->combine + token * job->image_slots, dcombine,
+                                   dcombine);
 }
 
-static void dispatch_backward_task(void *data, int64_t image, int worker) {
-    const tgr_routing *routing = data;
-    const soft_state *state = routing->method_state;
-    int64_t tokens = routing->sequence, slots = image_slots(routing), first = image * slots * tokens;
+static void dispatch_softmax_backward(void *data, int64_t image, int worker) {
+    const score_job *job = data;
+    int64_t tokens = job->image_tokens, slots = job->image_slots, first = image * slots * tokens;
+    float *ddispatch = job->mine->ddispatch + first, *dcombine = job->mine->dcombine + first;
     (void)worker;
-    routing->compute->kernels->softmax_backward(slots, tokens, 1.0f, state->dispatch + first,
-                                                state->dispatch_gradient + first, state->dispatch_gradient + first);
+    job->kernels->softmax_backward(slots, tokens, 1.0f, job->mine->dispatch + first, ddispatch, ddispatch);
+    for (int64_t t = 0; t < tokens; t++)
+        for (int64_t s = 0; s < slots; s++) dcombine[t * slots + s] += ddispatch[s * tokens + t];
 }
 
 /* From dL to the gradient of the cosines, L / scale; and to that of the scale. */
-static void scale_backward_token(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const soft_state *state = user;
-    int64_t slots = image_slots(routing);
-    const float *cosines = state->similarity.cosines + token * slots;
-    float *gradient = state->combine_gradient + token * slots, scale = scale_of(routing);
-    for (int64_t s = 0; s < slots; s++) {
-        *sum += (double)gradient[s] * cosines[s];
-        gradient[s] *= scale;
+static void scale_backward(const void *data, int64_t token, double *sum) {
+    const score_job *job = data;
+    const float *cosines = job->mine->similarity.cosines + token * job->image_slots;
+    float *dscores = job->mine->dcombine + token * job->image_slots;
+    for (int64_t s = 0; s < job->image_slots; s++) {
+        *sum += (double)dscores[s] * cosines[s];
+        dscores[s] *= job->scale;
     }
 }
 
-/* dL is the sum of the ways back through both softmaxes; it replaces combine_gradient. */
-void tgr_soft_score_backward(tgr_routing *routing, float *x_gradient, int accumulate) {
-    const soft_state *state = routing->method_state;
-    double scale_gradient;
-    tgr_each_token(routing, combine_backward_token, state, 0, NULL);
-    tgr_parallel(routing->compute, images_of(routing), dispatch_backward_task, routing);
-    tgr_parallel(routing->compute, images_of(routing), add_dispatch_gradient_task, routing);
-    tgr_each_token(routing, scale_backward_token, state, 1, &scale_gradient);
-    *tgr_gradient(routing->parameters, state->scale) += (float)scale_gradient;
-    tgr_similarity_backward(routing, &state->similarity, state->combine_gradient, x_gradient, accumulate);
+/* dL, which dcombine becomes, is the sum of what both softmaxes give. */
+static void score_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                           const float *dlogits, int accumulate, tgr_routing_work *work, float *dx) {
+    const soft_own *own = router->own;
+    soft_work *mine = work->own;
+    score_job job = job_of(router, pass, mine);
+    double dscale;
+    (void)dlogits;
+    tgr_each(router->compute, pass->tokens, combine_softmax_backward, &job);
+    tgr_parallel(router->compute, images_of(pass), dispatch_softmax_backward, &job);
+    tgr_sum_each(router->compute, pass->tokens, scale_backward, &job, 1, work->partial, &dscale);
+    *tgr_gradient(router->parameters, own->scale) += (float)dscale;
+    tgr_similarity_backward(&own->similarity, router, pass->tokens, input->x, mine->dcombine, accumulate,
+                            &mine->similarity, dx);
 }
+
+const tgr_method tgr_method_soft = {.mixes_tokens = 1,
+                                    .own_bytes = sizeof(soft_own),
+                                    .work_bytes = sizeof(soft_work),
+                                    .declare = declare,
+                                    .initialise = initialise,
+                                    .most_slots = most_slots,
+                                    .plan = plan,
+                                    .score = score,
+                                    .route = route,
+                                    .assign = assign,
+                                    .gather = gather,
+                                    .combine = combine,
+                                    .combine_backward = combine_backward,
+                                    .gather_backward = gather_backward,
+                                    .score_backward = score_backward};

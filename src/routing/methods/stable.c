@@ -1,26 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* StableMoE's two stages. */
-#include "routing/methods/stable.h"
-
-#include <math.h>
-
+/* StableMoE (Dai et al., ACL 2022, arXiv 2204.08396): learn where tokens go, then let the routing stand still. K is 1.
+ *
+ * With the learned scores s_{t,i} = E_i · x_t, E the experts' centroids, and the distilled scores ŝ_t = Ê · D(X_t) of
+ * distilled_router.h, a token's expert is
+ *
+ *     a_t = argmax_i s_{t,i}     in training during stage 1
+ *     a_t = argmax_i ŝ_{t,i}     in training during stage 2, and in evaluation always
+ *
+ * and the layer's output σ(s_{t,a}) · FFN_a(x_t), in both stages with the learned s. Two losses belong to training in
+ * stage 1, and no other does, so that evaluation and stage 2 have the task's alone. With A_i the tokens of expert i in
+ * this batch and n = T / E, both are means per token:
+ *
+ *     balance  stable_balance_weight / T · Σ_i (|A_i| - n) / n · Σ_{t in A_i} σ(s_{t,i})     the counts are constants
+ *     distill  stable_distill_weight / T · Σ_t CE(ŝ_t, a_t)                                  a_t is a constant
+ *
+ * Stage 2 begins at the first step that is not before stable_stage1 · total_steps. Without total_steps it never does,
+ * unless stable_stage1 is 0. From then on D and Ê are frozen (tgr_tensor.frozen_from), hence the routing of an image
+ * never changes again; E learns on through the gate. The stage depends on the step alone: there is no state to save.
+ *
+ * The record's logits are the scores that chose, s or ŝ, and its probabilities their softmax; dlogits is that of s in
+ * any case. */
 #include "base/initialise.h"
 #include "base/status.h"
 #include "base/step_share.h"
-#include "kernels/linear_products.h"
 #include "kernels/parallel_rows.h"
-#include "routing/gates/linear_router.h"
-#include "routing/gates/topk.h"
-#include "routing/methods/stable_router.h"
-#include "routing/slots/token_sum.h"
+#include "routing/each.h"
+#include "routing/gates/sigmoid_gate.h"
+#include "routing/losses/parts.h"
+#include "routing/methods/distilled_router.h"
+#include "routing/methods/parts.h"
 
-typedef struct stable_state {
+typedef struct stable_own {
     tgr_distilled_router distilled;
     double balance_weight, distill_weight;
-    uint64_t stage2;     /* its first step */
-    int learning;        /* whether the last batch was one of training in stage 1 */
-    float *other_scores; /* [T, E]: ŝ while learning, else s; routing->logits has those that choose */
-} stable_state;
+    uint64_t stage2; /* its first step */
+} stable_own;
+
+typedef struct stable_work {
+    tgr_distilled_work distilled;
+    float *other_scores; /* [T, E]: ŝ in training during stage 1, else s; the record's logits are those that choose */
+} stable_work;
 
 static uint64_t first_step_of_stage2(const tgr_config *config) {
     double share = tgr_option_f64(config, TGR_OPTION_STABLE_STAGE1);
@@ -29,123 +48,136 @@ static uint64_t first_step_of_stage2(const tgr_config *config) {
     return total == 0 ? TGR_NEVER_FROZEN : tgr_step_of_share(share, total);
 }
 
-tgr_status tgr_stable_declare(tgr_routing *routing, const tgr_config *config, const char *prefix) {
-    TGR_TRY(tgr_routing_keep(routing, sizeof(stable_state)));
-    stable_state *state = routing->method_state;
-    state->balance_weight = tgr_option_f64(config, TGR_OPTION_STABLE_BALANCE_WEIGHT);
-    state->distill_weight = tgr_option_f64(config, TGR_OPTION_STABLE_DISTILL_WEIGHT);
-    state->stage2 = first_step_of_stage2(config);
-    TGR_TRY(tgr_routing_declare(routing, &routing->router_weight, prefix, "router.centroids", 0, 2,
-                                (const int64_t[]){routing->options.experts, routing->shape.dim}));
-    return tgr_distilled_router_declare(&state->distilled, routing, prefix,
-                                        tgr_option_i64(config, TGR_OPTION_STABLE_WIDTH), state->stage2);
+static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
+    stable_own *own = router->own;
+    own->balance_weight = tgr_option_f64(config, TGR_OPTION_STABLE_BALANCE_WEIGHT);
+    own->distill_weight = tgr_option_f64(config, TGR_OPTION_STABLE_DISTILL_WEIGHT);
+    own->stage2 = first_step_of_stage2(config);
+    TGR_TRY(tgr_layer_router_add(router, &router->weight, prefix, "router.centroids", 0, 2,
+                                 (const int64_t[]){router->options.experts, router->shape.dim}));
+    return tgr_distilled_router_declare(&own->distilled, router, prefix,
+                                        tgr_option_i64(config, TGR_OPTION_STABLE_WIDTH), own->stage2);
 }
 
-void tgr_stable_initialise(tgr_routing *routing) {
-    const stable_state *state = routing->method_state;
-    tgr_initialise_orthogonal(routing->parameters, routing->router_weight, TGR_STABLE_GAIN);
-    tgr_distilled_router_initialise(&state->distilled, routing);
+static void initialise(tgr_layer_router *router) {
+    const stable_own *own = router->own;
+    tgr_initialise_orthogonal(router->parameters, router->weight, TGR_STABLE_GAIN);
+    tgr_distilled_router_initialise(&own->distilled, router);
 }
 
-void tgr_stable_plan(tgr_routing *routing, tgr_arena *arena, int64_t tokens) {
-    stable_state *state = routing->method_state;
-    state->other_scores = tgr_arena_floats(arena, tokens, routing->options.experts);
-    tgr_distilled_router_plan(&state->distilled, routing, arena, tokens);
+static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
+    const stable_own *own = router->own;
+    stable_work *mine = work->own;
+    mine->other_scores = tgr_arena_floats(arena, tokens, router->options.experts);
+    tgr_distilled_router_plan(&own->distilled, router, tokens, arena, &mine->distilled);
 }
 
-/* s [T, E] of the last batch. */
-static float *learned_scores(const tgr_routing *routing) {
-    const stable_state *state = routing->method_state;
-    return state->learning ? routing->logits : state->other_scores;
+/* Whether the pass is one of training in stage 1. */
+static int is_learning(const tgr_layer_router *router, const tgr_routing_pass *pass) {
+    return pass->mode == TGR_TRAIN && pass->step < ((const stable_own *)router->own)->stage2;
 }
 
-/* ŝ [T, E] of the last batch. */
-static float *distilled_scores(const tgr_routing *routing) {
-    const stable_state *state = routing->method_state;
-    return state->learning ? state->other_scores : routing->logits;
+static void score(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                  tgr_routing_work *work, tgr_scores *scores) {
+    const stable_own *own = router->own;
+    stable_work *mine = work->own;
+    int learning = is_learning(router, pass);
+    tgr_linear_logits(router, pass, input, learning ? scores->logits : mine->other_scores);
+    tgr_distilled_router_score(&own->distilled, router, pass, input->patches, &mine->distilled,
+                               learning ? mine->other_scores : scores->logits);
+    tgr_softmax_rows(router->compute, pass->tokens, router->options.experts, 1.0f, scores->logits,
+                     scores->probabilities, NULL);
 }
 
-void tgr_stable_score(tgr_routing *routing) {
-    stable_state *state = routing->method_state;
-    int64_t tokens = routing->tokens, experts = routing->options.experts;
-    state->learning = routing->mode == TGR_TRAIN && routing->parameters->step < state->stage2;
-    tgr_gemm learned =
-        tgr_linear_output(tokens, routing->shape.dim, experts, routing->input.x,
-                          tgr_value(routing->parameters, routing->router_weight), NULL, learned_scores(routing));
-    tgr_gemm_run(routing->compute, &learned, 1);
-    tgr_distilled_router_score(&state->distilled, routing, distilled_scores(routing));
-    tgr_softmax_rows(routing->compute, tokens, experts, 1.0f, routing->logits, routing->probabilities, NULL);
+static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                  tgr_routing_work *work, tgr_choices *choices) {
+    const stable_work *mine = work->own;
+    tgr_choose_best(router, pass, scores->logits, choices);
+    tgr_sigmoid_gate(router, pass, is_learning(router, pass) ? scores->logits : mine->other_scores, choices);
 }
 
-static void choose(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    int64_t experts = routing->options.experts;
-    (void)user, (void)sum;
-    tgr_top_k(routing->logits + token * experts, experts, 1, &routing->choices[token]);
-    double score = learned_scores(routing)[token * experts + routing->choices[token]];
-    routing->gates[token] = (float)(1 / (1 + exp(-score)));
+typedef struct gate_job {
+    int64_t experts;
+    const tgr_choices *choices;
+    const double *factors; /* [E], ∂balance by a gate of each expert's tokens */
+    const float *dgates;   /* [T] */
+    float *dlogits;        /* [T, E] */
+} gate_job;
+
+static void add_gate(const void *data, int64_t token, double *sum) {
+    const gate_job *job = data;
+    sum[job->choices->experts[token]] += job->choices->gates[token];
 }
 
-void tgr_stable_route(tgr_routing *routing, const tgr_random *random) {
-    (void)random;
-    routing->gate_logits = routing->logits;
-    routing->gate_probabilities = routing->probabilities;
-    tgr_each_token(routing, choose, NULL, 0, NULL);
+/* The one score that a token's gate comes from += dgate · σ' */
+static void add_through_gate(const gate_job *job, int64_t token, double dgate) {
+    double gate = job->choices->gates[token];
+    job->dlogits[token * job->experts + job->choices->experts[token]] += (float)(dgate * (gate * (1 - gate)));
 }
 
-static void add_gate(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    (void)user;
-    sum[routing->choices[token]] += routing->gates[token];
+static void balance_backward(const void *data, int64_t token) {
+    const gate_job *job = data;
+    add_through_gate(job, token, job->factors[job->choices->experts[token]]);
 }
 
-/* σ' of the score that a token's gate comes from. */
-static double gate_slope(const tgr_routing *routing, int64_t token) {
-    return (double)routing->gates[token] * (1 - (double)routing->gates[token]);
-}
-
-/* `user`: what the loss asks of the gates of each expert's tokens [E]. */
-static void balance_backward(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    const double *factors = user;
-    int64_t choice = routing->choices[token];
-    (void)sum;
-    routing->logits_gradient[token * routing->options.experts + choice] +=
-        (float)(factors[choice] * gate_slope(routing, token));
-}
-
-/* Nothing is dropped, so |A_i| is the load. */
-static void balance_loss(tgr_routing *routing, double weight) {
-    int64_t experts = routing->options.experts;
-    double tokens = (double)routing->tokens, even = tokens / (double)experts, value = 0;
-    tgr_each_token(routing, add_gate, NULL, experts, routing->sums);
+static void balance_loss(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                         double weight, tgr_routing_work *work, tgr_losses *losses) {
+    int64_t experts = router->options.experts;
+    double tokens = (double)pass->tokens, even = tokens / (double)experts, value = 0, *factors = work->factors;
+    gate_job job = {.experts = experts, .choices = choices, .factors = factors, .dlogits = losses->dlogits};
+    tgr_sum_each(router->compute, pass->tokens, add_gate, &job, experts, work->partial, work->sums);
+    tgr_count_choices(router, pass, choices, factors); /* |A_i| */
     for (int64_t e = 0; e < experts; e++) {
-        routing->factors[e] = weight / tokens * ((double)routing->load[e] - even) / even;
-        value += routing->factors[e] * routing->sums[e];
+        factors[e] = weight / tokens * (factors[e] - even) / even;
+        value += factors[e] * work->sums[e];
     }
-    tgr_routing_add_term(routing, "stable_balance", value);
-    tgr_each_token(routing, balance_backward, routing->factors, 0, NULL);
+    tgr_losses_add(losses, "stable_balance", value);
+    tgr_each(router->compute, pass->tokens, balance_backward, &job);
 }
 
-void tgr_stable_losses(tgr_routing *routing) {
-    const stable_state *state = routing->method_state;
-    if (!state->learning) return;
-    if (state->balance_weight > 0) balance_loss(routing, state->balance_weight);
-    if (state->distill_weight > 0)
-        tgr_routing_add_term(
-            routing, "stable_distill",
-            tgr_distilled_router_imitate(&state->distilled, routing, distilled_scores(routing), state->distill_weight));
+static void losses(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                   const tgr_choices *choices, tgr_routing_work *work, tgr_losses *terms) {
+    const stable_own *own = router->own;
+    stable_work *mine = work->own;
+    (void)scores;
+    if (!is_learning(router, pass)) return;
+    if (own->balance_weight > 0) balance_loss(router, pass, choices, own->balance_weight, work, terms);
+    if (own->distill_weight > 0)
+        tgr_losses_add(terms, "stable_distill",
+                       tgr_distilled_router_imitate(router, pass, mine->other_scores, choices, own->distill_weight,
+                                                    work, &mine->distilled));
 }
 
-static void gate_backward(const tgr_routing *routing, int64_t token, const void *user, double *sum) {
-    (void)user, (void)sum;
-    routing->logits_gradient[token * routing->options.experts + routing->choices[token]] +=
-        (float)(routing->gates_gradient[token] * gate_slope(routing, token));
+static void gate_backward(const void *data, int64_t token) {
+    const gate_job *job = data;
+    add_through_gate(job, token, job->dgates[token]);
 }
 
-void tgr_stable_gate_backward(tgr_routing *routing) {
-    tgr_each_token(routing, gate_backward, NULL, 0, NULL);
+static void route_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                           const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits) {
+    gate_job job = {.experts = router->options.experts, .choices = choices, .dgates = dgates, .dlogits = dlogits};
+    (void)slots, (void)work;
+    tgr_each(router->compute, pass->tokens, gate_backward, &job);
 }
 
-void tgr_stable_score_backward(tgr_routing *routing, float *x_gradient, int accumulate) {
-    const stable_state *state = routing->method_state;
-    tgr_linear_router_backward(routing, x_gradient, accumulate);
-    if (state->learning && state->distill_weight > 0) tgr_distilled_router_backward(&state->distilled, routing);
+static void score_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
+                           const float *dlogits, int accumulate, tgr_routing_work *work, float *dx) {
+    const stable_own *own = router->own;
+    stable_work *mine = work->own;
+    tgr_linear_router_backward(router, pass, input, dlogits, accumulate, work, dx);
+    if (is_learning(router, pass) && own->distill_weight > 0)
+        tgr_distilled_router_backward(&own->distilled, router, pass, input->patches, &mine->distilled);
 }
+
+const tgr_method tgr_method_stable = {TGR_TOKEN_CHOICE,
+                                      .reads_patches = 1,
+                                      .own_bytes = sizeof(stable_own),
+                                      .work_bytes = sizeof(stable_work),
+                                      .declare = declare,
+                                      .initialise = initialise,
+                                      .plan = plan,
+                                      .score = score,
+                                      .route = route,
+                                      .losses = losses,
+                                      .route_backward = route_backward,
+                                      .score_backward = score_backward};

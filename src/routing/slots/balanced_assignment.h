@@ -11,8 +11,8 @@
  * Bound: each path brings the surplus down by one, so there are at most T paths, each of O(E²) for the search and at
  * most E moves of O(B + T/B · E), B the tokens of a block: it ends whatever the scores are. Most paths are saved by
  * first prices: those of an assignment of every fourth token, which starts from one of every 16th, and so on. */
-#ifndef TGR_ROUTING_BALANCED_ASSIGNMENT_H
-#define TGR_ROUTING_BALANCED_ASSIGNMENT_H
+#ifndef TGR_ROUTING_SLOTS_BALANCED_ASSIGNMENT_H
+#define TGR_ROUTING_SLOTS_BALANCED_ASSIGNMENT_H
 
 #include <stdint.h>
 

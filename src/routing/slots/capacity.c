@@ -8,16 +8,11 @@
 
 #include "routing/slots/falling_key.h"
 
-int64_t tgr_capacity_of(const tgr_routing *routing, int64_t tokens, tgr_mode mode) {
-    const tgr_router_options *options = &routing->options;
+int64_t tgr_capacity(const tgr_router_options *options, tgr_mode mode, int64_t tokens) {
     double factor = options->capacity_factor[mode];
     if (factor == 0) return tokens;
     double capacity = ceil((double)tokens * (double)options->top_k * factor / (double)options->experts);
     return capacity < (double)tokens ? (int64_t)capacity : tokens;
-}
-
-int64_t tgr_capacity(const tgr_routing *routing) {
-    return tgr_capacity_of(routing, routing->tokens, routing->mode);
 }
 
 /* One stable pass of a radix sort, by the byte at `shift`. */
@@ -28,48 +23,58 @@ static void sort_by_byte(int64_t count, const uint32_t *keys, int shift, const i
     for (int64_t i = 0; i < count; i++) to[place[(keys[from[i]] >> shift) & 255]++] = from[i];
 }
 
-/* order = tokens by their first gate, largest first, ties by token. */
-static void order_by_gate(tgr_routing *routing) {
-    int64_t tokens = routing->tokens;
+/* work->order = tokens by their first gate in gates [T, K], largest first, ties by token. */
+static void order_by_gate(int64_t tokens, int64_t top_k, const float *gates, tgr_routing_work *work) {
     for (int64_t t = 0; t < tokens; t++) {
-        routing->priority[t] = tgr_falling_key(routing->gates[t * routing->options.top_k]);
-        routing->order[t] = (int32_t)t;
+        work->priority[t] = tgr_falling_key(gates[t * top_k]);
+        work->order[t] = (int32_t)t;
     }
     for (int shift = 0; shift < 32; shift += 16) {
-        sort_by_byte(tokens, routing->priority, shift, routing->order, routing->order_before);
-        sort_by_byte(tokens, routing->priority, shift + 8, routing->order_before, routing->order);
+        sort_by_byte(tokens, work->priority, shift, work->order, work->order_before);
+        sort_by_byte(tokens, work->priority, shift + 8, work->order_before, work->order);
     }
 }
 
-static void keep_within_capacity(tgr_routing *routing) {
-    int64_t top_k = routing->options.top_k, capacity = tgr_capacity(routing);
-    int by_gate = routing->options.batch_prioritized && capacity < routing->tokens;
-    if (by_gate) order_by_gate(routing);
-    memset(routing->load, 0, (size_t)routing->options.experts * sizeof *routing->load);
+/* kept and load */
+static void keep_within_capacity(const tgr_router_options *options, const tgr_routing_pass *pass,
+                                 const tgr_choices *choices, tgr_routing_work *work, tgr_slots *slots) {
+    int64_t top_k = options->top_k, capacity = tgr_capacity(options, pass->mode, pass->tokens);
+    int by_gate = options->batch_prioritized && capacity < pass->tokens;
+    if (by_gate) order_by_gate(pass->tokens, top_k, choices->gates, work);
+    memset(slots->load, 0, (size_t)options->experts * sizeof *slots->load);
     for (int64_t k = 0; k < top_k; k++) {
-        for (int64_t i = 0; i < routing->tokens; i++) {
-            int64_t choice = (by_gate ? routing->order[i] : i) * top_k + k;
-            int64_t *load = &routing->load[routing->choices[choice]];
-            routing->kept[choice] = *load < capacity;
-            *load += routing->kept[choice];
+        for (int64_t i = 0; i < pass->tokens; i++) {
+            int64_t choice = (by_gate ? work->order[i] : i) * top_k + k;
+            int64_t *load = &slots->load[choices->experts[choice]];
+            slots->kept[choice] = *load < capacity;
+            *load += slots->kept[choice];
         }
     }
 }
 
-void tgr_assign_slots(tgr_routing *routing) {
-    int64_t top_k = routing->options.top_k, experts = routing->options.experts;
-    keep_within_capacity(routing);
-    routing->first_slot[0] = 0;
+void tgr_assign_slots(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                      tgr_routing_work *work, tgr_slots *slots) {
+    int64_t top_k = router->options.top_k, experts = router->options.experts;
+    keep_within_capacity(&router->options, pass, choices, work, slots);
+    slots->first_slot[0] = 0;
     for (int64_t e = 0; e < experts; e++) {
-        routing->first_slot[e + 1] = routing->first_slot[e] + routing->load[e];
-        routing->cursor[e] = routing->first_slot[e];
+        slots->first_slot[e + 1] = slots->first_slot[e] + slots->load[e];
+        work->cursor[e] = slots->first_slot[e];
     }
-    routing->slots = routing->first_slot[experts];
-    for (int64_t choice = 0; choice < routing->tokens * top_k; choice++) {
-        routing->slot_of_choice[choice] = -1;
-        if (!routing->kept[choice]) continue;
-        int64_t slot = routing->cursor[routing->choices[choice]]++;
-        routing->slot_of_choice[choice] = (int32_t)slot;
-        routing->token_of_slot[slot] = (int32_t)(choice / top_k);
+    slots->count = slots->first_slot[experts];
+    for (int64_t choice = 0; choice < pass->tokens * top_k; choice++) {
+        slots->slot_of_choice[choice] = -1;
+        if (!slots->kept[choice]) continue;
+        int64_t slot = work->cursor[choices->experts[choice]]++;
+        slots->slot_of_choice[choice] = (int32_t)slot;
+        slots->token_of_slot[slot] = (int32_t)(choice / top_k);
     }
+}
+
+void tgr_assign_equally(int64_t experts, int64_t each, tgr_slots *slots) {
+    for (int64_t e = 0; e < experts; e++) {
+        slots->load[e] = each;
+        slots->first_slot[e] = e * each;
+    }
+    slots->count = slots->first_slot[experts] = experts * each;
 }

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Which choices get a slot within the capacity of their expert, and which slot (V-MoE, arXiv 2106.05974, sections 2.4
- * and 4). */
-#ifndef TGR_ROUTING_CAPACITY_H
-#define TGR_ROUTING_CAPACITY_H
+ * and 4):
+ *
+ *     C = ceil(T · K · capacity_factor / E), at most T; T without a factor
+ *
+ * All first choices come before any second; within a rank by token, or with batch_prioritized by the token's largest
+ * gate. */
+#ifndef TGR_ROUTING_SLOTS_CAPACITY_H
+#define TGR_ROUTING_SLOTS_CAPACITY_H
 
-#include "routing/routing.h"
+#include "routing/work.h"
 
-/* The most tokens that an expert computes of this batch: ceil(T · K · capacity_factor / E), or T where less suffices or
- * there is no limit. */
-int64_t tgr_capacity(const tgr_routing *routing);
-/* The same of a batch of `tokens` tokens. */
-int64_t tgr_capacity_of(const tgr_routing *routing, int64_t tokens, tgr_mode mode);
-/* From choices and gates: kept, load, slot_of_choice, token_of_slot, first_slot, slots. All first choices come before
- * any second; within a rank by token, or with batch_prioritized by the token's largest gate. */
-void tgr_assign_slots(tgr_routing *routing);
+/* C: the most tokens that an expert computes of a batch of `tokens` tokens. */
+int64_t tgr_capacity(const tgr_router_options *options, tgr_mode mode, int64_t tokens);
+/* A tgr_method's assign for token choice. */
+void tgr_assign_slots(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                      tgr_routing_work *work, tgr_slots *slots);
+/* Where every expert has `each` slots: load, first_slot, count. */
+void tgr_assign_equally(int64_t experts, int64_t each, tgr_slots *slots);
 
 #endif

@@ -1,77 +1,149 @@
 /* SPDX-License-Identifier: MIT */
-/* Gather and combine for token choice. */
+/* Gather and combine, by choices and by slots. */
 #include "routing/slots/dispatch.h"
 
 #include <string.h>
 
 #include "kernels/kernels.h"
-#include "routing/slots/token_sum.h"
+#include "routing/each.h"
 
 typedef struct dispatch_job {
-    const tgr_routing *routing;
-    int64_t dim;
-    const float *from, *gates; /* gates NULL is one */
-    float *to;
+    const tgr_kernels *kernels;
+    int64_t dim, top_k;
+    const tgr_slots *slots;
+    const float *gates;  /* [T, K] or [S]; NULL is one */
+    const float *from;   /* [T or S, dim] */
+    const float *output; /* [S, dim] */
+    float *to;           /* [S or T, dim] */
+    float *dgates;       /* as gates */
 } dispatch_job;
 
-static void gather_task(void *data, int64_t block, int worker) {
-    const dispatch_job *job = data;
-    int64_t dim = job->dim, end = tgr_token_block_end(block, job->routing->slots);
-    (void)worker;
-    for (int64_t slot = block * TGR_TOKEN_BLOCK; slot < end; slot++)
-        memcpy(job->to + slot * dim, job->from + job->routing->token_of_slot[slot] * dim, (size_t)dim * sizeof(float));
+static dispatch_job job_of(const tgr_layer_router *router, const tgr_slots *slots, const float *gates,
+                           const float *from, float *to) {
+    return (dispatch_job){.kernels = router->compute->kernels,
+                          .dim = router->shape.dim,
+                          .top_k = router->options.top_k,
+                          .slots = slots,
+                          .gates = gates,
+                          .from = from,
+                          .to = to};
 }
 
-void tgr_gather_tokens(const tgr_routing *routing, int64_t dim, const float *x, float *input) {
-    dispatch_job job = {.routing = routing, .dim = dim, .from = x, .to = input};
-    tgr_parallel(routing->compute, tgr_token_blocks(routing->slots), gather_task, &job);
+static void gather(const void *data, int64_t slot) {
+    const dispatch_job *job = data;
+    int64_t dim = job->dim, token = job->slots->token_of_slot[slot];
+    memcpy(job->to + slot * dim, job->from + token * dim, (size_t)dim * sizeof(float));
 }
 
-/* to[t] = Σ_k gates(t, k) · from[slot of (t, k)] */
-static void sum_task(void *data, int64_t block, int worker) {
+void tgr_gather_tokens(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots,
+                       const float *x, tgr_routing_work *work, float *input) {
+    dispatch_job job = job_of(router, slots, NULL, x, input);
+    (void)pass, (void)work;
+    tgr_each(router->compute, slots->count, gather, &job);
+}
+
+/* to[t] += gates[g] · from[slot] */
+static void add_slot(const dispatch_job *job, int64_t slot, int64_t gate, int64_t token) {
+    job->kernels->axpy(job->dim, job->gates ? job->gates[gate] : 1.0f, job->from + slot * job->dim,
+                       job->to + token * job->dim);
+}
+
+/* dgates[g] = ⟨dy[t], output[slot]⟩; doutput[slot] = gates[g] · dy[t] */
+static void weigh_slot_backward(const dispatch_job *job, int64_t slot, int64_t gate, int64_t token) {
+    const float *dy = job->from + token * job->dim;
+    float *doutput = job->to + slot * job->dim, weight = job->gates[gate];
+    job->dgates[gate] = job->kernels->dot(job->dim, dy, job->output + slot * job->dim);
+    for (int64_t i = 0; i < job->dim; i++) doutput[i] = weight * dy[i];
+}
+
+static void sum_choices(const void *data, int64_t token) {
     const dispatch_job *job = data;
-    const tgr_kernels *kernels = job->routing->compute->kernels;
-    int64_t dim = job->dim, top_k = job->routing->options.top_k;
-    int64_t end = tgr_token_block_end(block, job->routing->tokens);
-    (void)worker;
-    for (int64_t t = block * TGR_TOKEN_BLOCK; t < end; t++) {
-        memset(job->to + t * dim, 0, (size_t)dim * sizeof(float));
-        for (int64_t choice = t * top_k; choice < (t + 1) * top_k; choice++) {
-            int64_t slot = job->routing->slot_of_choice[choice];
-            if (slot < 0) continue;
-            kernels->axpy(dim, job->gates ? job->gates[choice] : 1.0f, job->from + slot * dim, job->to + t * dim);
-        }
+    memset(job->to + token * job->dim, 0, (size_t)job->dim * sizeof(float));
+    for (int64_t choice = token * job->top_k; choice < (token + 1) * job->top_k; choice++) {
+        int64_t slot = job->slots->slot_of_choice[choice];
+        if (slot >= 0) add_slot(job, slot, choice, token);
     }
 }
 
-void tgr_combine_tokens(const tgr_routing *routing, int64_t dim, const float *output, float *y) {
-    dispatch_job job = {.routing = routing, .dim = dim, .from = output, .gates = routing->gates, .to = y};
-    tgr_parallel(routing->compute, tgr_token_blocks(routing->tokens), sum_task, &job);
+void tgr_combine_tokens(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                        const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y) {
+    dispatch_job job = job_of(router, slots, choices->gates, output, y);
+    (void)work;
+    tgr_each(router->compute, pass->tokens, sum_choices, &job);
 }
 
-void tgr_gather_tokens_backward(const tgr_routing *routing, int64_t dim, const float *input_gradient,
-                                float *x_gradient) {
-    dispatch_job job = {.routing = routing, .dim = dim, .from = input_gradient, .to = x_gradient};
-    tgr_parallel(routing->compute, tgr_token_blocks(routing->tokens), sum_task, &job);
+void tgr_gather_tokens_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots,
+                                const float *x, const float *dinput, tgr_routing_work *work, float *dx) {
+    dispatch_job job = job_of(router, slots, NULL, dinput, dx);
+    (void)x, (void)work;
+    tgr_each(router->compute, pass->tokens, sum_choices, &job);
 }
 
-static void combine_backward_task(void *data, int64_t block, int worker) {
+static void weigh_choices_backward(const void *data, int64_t token) {
     const dispatch_job *job = data;
-    const tgr_routing *routing = job->routing;
-    int64_t dim = job->dim, top_k = routing->options.top_k, end = tgr_token_block_end(block, routing->tokens);
-    (void)worker;
-    for (int64_t choice = block * TGR_TOKEN_BLOCK * top_k; choice < end * top_k; choice++) {
-        int64_t slot = routing->slot_of_choice[choice];
-        routing->gates_gradient[choice] = 0;
-        if (slot < 0) continue;
-        const float *y_gradient = job->from + choice / top_k * dim;
-        float *output = job->to + slot * dim, gate = routing->gates[choice];
-        routing->gates_gradient[choice] = routing->compute->kernels->dot(dim, y_gradient, output);
-        for (int64_t i = 0; i < dim; i++) output[i] = gate * y_gradient[i];
+    for (int64_t choice = token * job->top_k; choice < (token + 1) * job->top_k; choice++) {
+        int64_t slot = job->slots->slot_of_choice[choice];
+        job->dgates[choice] = 0;
+        if (slot >= 0) weigh_slot_backward(job, slot, choice, token);
     }
 }
 
-void tgr_combine_tokens_backward(tgr_routing *routing, int64_t dim, const float *y_gradient, float *output) {
-    dispatch_job job = {.routing = routing, .dim = dim, .from = y_gradient, .to = output};
-    tgr_parallel(routing->compute, tgr_token_blocks(routing->tokens), combine_backward_task, &job);
+void tgr_combine_tokens_backward(const tgr_layer_router *router, const tgr_routing_pass *pass,
+                                 const tgr_choices *choices, const tgr_slots *slots, const float *dy,
+                                 const float *output, tgr_routing_work *work, float *dgates, float *doutput) {
+    dispatch_job job = job_of(router, slots, choices->gates, dy, doutput);
+    (void)work;
+    job.output = output;
+    job.dgates = dgates;
+    tgr_each(router->compute, pass->tokens, weigh_choices_backward, &job);
+}
+
+void tgr_index_slots(int64_t tokens, tgr_slots *slots) {
+    int64_t *first = slots->first_slot_of_token;
+    memset(first, 0, (size_t)(tokens + 1) * sizeof *first);
+    for (int64_t slot = 0; slot < slots->count; slot++) first[slots->token_of_slot[slot] + 1]++;
+    for (int64_t t = 0; t < tokens; t++) first[t + 1] += first[t];
+    for (int64_t slot = 0; slot < slots->count; slot++)
+        slots->slots_of_token[first[slots->token_of_slot[slot]]++] = (int32_t)slot;
+    for (int64_t t = tokens; t > 0; t--) first[t] = first[t - 1]; /* filling moved each start to the next one */
+    first[0] = 0;
+}
+
+static void sum_slots(const void *data, int64_t token) {
+    const dispatch_job *job = data;
+    const int64_t *first = job->slots->first_slot_of_token;
+    memset(job->to + token * job->dim, 0, (size_t)job->dim * sizeof(float));
+    for (int64_t i = first[token]; i < first[token + 1]; i++) {
+        int64_t slot = job->slots->slots_of_token[i];
+        add_slot(job, slot, slot, token);
+    }
+}
+
+void tgr_combine_slots(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                       const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y) {
+    dispatch_job job = job_of(router, slots, slots->gate_of_slot, output, y);
+    (void)choices, (void)work;
+    tgr_each(router->compute, pass->tokens, sum_slots, &job);
+}
+
+void tgr_gather_slots_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots,
+                               const float *x, const float *dinput, tgr_routing_work *work, float *dx) {
+    dispatch_job job = job_of(router, slots, NULL, dinput, dx);
+    (void)x, (void)work;
+    tgr_each(router->compute, pass->tokens, sum_slots, &job);
+}
+
+static void weigh_backward(const void *data, int64_t slot) {
+    const dispatch_job *job = data;
+    weigh_slot_backward(job, slot, slot, job->slots->token_of_slot[slot]);
+}
+
+void tgr_combine_slots_backward(const tgr_layer_router *router, const tgr_routing_pass *pass,
+                                const tgr_choices *choices, const tgr_slots *slots, const float *dy,
+                                const float *output, tgr_routing_work *work, float *dgates, float *doutput) {
+    dispatch_job job = job_of(router, slots, slots->gate_of_slot, dy, doutput);
+    (void)pass, (void)choices, (void)work;
+    job.output = output;
+    job.dgates = dgates;
+    tgr_each(router->compute, slots->count, weigh_backward, &job);
 }

@@ -1,19 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* Tokens to slots and back: x [T, dim] to the experts' input [slots, dim], their output [slots, dim] to y [T, dim].
- * Every task writes rows of its own, so there is nothing to lock and nothing whose order could change. */
-#ifndef TGR_ROUTING_DISPATCH_H
-#define TGR_ROUTING_DISPATCH_H
+/* Tokens to slots and back: x [T, dim] to the experts' input [S, dim], their output [S, dim] to y [T, dim]. These are
+ * steps of a tgr_method. Every task writes rows of its own, so there is nothing to lock and nothing whose order could
+ * change.
+ *
+ *     input[s] = x[token of s]                              dx[t] = Σ_s dinput[s] over the slots of t
+ *     y[t] = Σ_s g_s · output[s] over the slots of t        dg_s = ⟨dy[t], output[s]⟩,  doutput[s] = g_s · dy[t]
+ *
+ * Where a token chooses, its slots are those of its K choices that were kept, and a gate belongs to a choice. Else
+ * (weighs_slots) a token has any number of slots, in ascending order, and a gate belongs to a slot. */
+#ifndef TGR_ROUTING_SLOTS_DISPATCH_H
+#define TGR_ROUTING_SLOTS_DISPATCH_H
 
-#include "routing/routing.h"
+#include "routing/work.h"
 
-/* input[s] = x[token of s] */
-void tgr_gather_tokens(const tgr_routing *routing, int64_t dim, const float *x, float *input);
-/* y[t] = Σ_k gate(t, k) · output[slot of (t, k)] over the choices kept */
-void tgr_combine_tokens(const tgr_routing *routing, int64_t dim, const float *output, float *y);
-/* gates_gradient(t, k) = ⟨y_gradient[t], output[slot]⟩, 0 where dropped; output[slot] = gate · y_gradient[t]. */
-void tgr_combine_tokens_backward(tgr_routing *routing, int64_t dim, const float *y_gradient, float *output);
-/* x_gradient[t] = Σ_k input_gradient[slot of (t, k)] */
-void tgr_gather_tokens_backward(const tgr_routing *routing, int64_t dim, const float *input_gradient,
-                                float *x_gradient);
+void tgr_gather_tokens(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots,
+                       const float *x, tgr_routing_work *work, float *input);
+
+/* Gates of choices. */
+void tgr_combine_tokens(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                        const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y);
+void tgr_combine_tokens_backward(const tgr_layer_router *router, const tgr_routing_pass *pass,
+                                 const tgr_choices *choices, const tgr_slots *slots, const float *dy,
+                                 const float *output, tgr_routing_work *work, float *dgates, float *doutput);
+void tgr_gather_tokens_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots,
+                                const float *x, const float *dinput, tgr_routing_work *work, float *dx);
+
+/* Gates of slots. */
+void tgr_combine_slots(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                       const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y);
+void tgr_combine_slots_backward(const tgr_layer_router *router, const tgr_routing_pass *pass,
+                                const tgr_choices *choices, const tgr_slots *slots, const float *dy,
+                                const float *output, tgr_routing_work *work, float *dgates, float *doutput);
+void tgr_gather_slots_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots,
+                               const float *x, const float *dinput, tgr_routing_work *work, float *dx);
+/* From token_of_slot and count: first_slot_of_token and slots_of_token. Such a method's assign ends with it. */
+void tgr_index_slots(int64_t tokens, tgr_slots *slots);
 
 #endif

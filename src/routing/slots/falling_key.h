@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Floats as unsigned numbers, for choosing the largest byte by byte. */
-#ifndef TGR_ROUTING_FALLING_KEY_H
-#define TGR_ROUTING_FALLING_KEY_H
+#ifndef TGR_ROUTING_SLOTS_FALLING_KEY_H
+#define TGR_ROUTING_SLOTS_FALLING_KEY_H
 
 #include <math.h>
 #include <stdint.h>

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* From flags and from files of either kind. */
+#include "commands/exchange.h"
+
+#include <stdio.h>
+
+#include "failure.h"
+#include "models/class_names.h"
+#include "models/saved_preprocessing.h"
+
+int exchange_context(tgr_context **out, const tool_arguments *arguments) {
+    int result = 0;
+    const tgr_context_options options = {
+        .struct_size = sizeof options, .threads = 1, .seed = arguments->seed == UNSET ? 1 : (uint64_t)arguments->seed};
+    LIBRARY(tgr_context_create(out, &options));
+done:
+    return result;
+}
+
+int exchange_preprocessing(preprocessing *out, const char *path, const tool_arguments *arguments, int *known) {
+    int result = 0;
+    const struct {
+        const char *key, *text;
+    } given[] = {{"mean", arguments->mean},
+                 {"std", arguments->deviation},
+                 {"crop_pct", arguments->crop},
+                 {"interpolation", arguments->interpolation}};
+    preprocessing_defaults(out);
+    TRY(model_file_preprocessing(out, path, known));
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        if (!given[i].text) continue;
+        TRY(preprocessing_read(out, given[i].key, given[i].text));
+        *known = 1;
+    }
+    TRY(preprocessing_check(out, path));
+done:
+    return result;
+}
+
+int exchange_names(name_list *out, const char *path, tgr_model *model) {
+    int result = 0;
+    int64_t classes = 0;
+    const tgr_config *config = NULL;
+    TRY(class_names_load(out, path));
+    LIBRARY(tgr_model_config(model, &config));
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
+    if (out->count != classes) name_list_free(out);
+done:
+    return result;
+}
+
+int exchange_summary(const char *path, tgr_model *model) {
+    static const char *const keys[] = {"method", "image_size", "patch_size", "embed_dim", "depth", "heads", "classes"};
+    int result = 0;
+    int64_t total = 0;
+    const tgr_config *config = NULL;
+    LIBRARY(tgr_model_config(model, &config));
+    LIBRARY(tgr_model_parameter_counts(model, &total, NULL));
+    printf("%s: %lld parameters", path, (long long)total);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char value[1024];
+        LIBRARY(tgr_config_get(config, keys[i], value, sizeof value));
+        printf(", %s=%s", keys[i], value);
+    }
+    printf("\n");
+done:
+    return result;
+}

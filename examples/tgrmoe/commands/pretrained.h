@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What a pretrained model says of one that goes on from its weights. */
+#ifndef TOOL_COMMANDS_PRETRAINED_H
+#define TOOL_COMMANDS_PRETRAINED_H
+
+#include "arguments.h"
+
+enum { PRETRAINED_SETTINGS = 96, PRETRAINED_VALUE = 1024 };
+
+typedef struct pretrained {
+    int dense;
+    int64_t depth;
+    char method[64];
+    tool_setting settings[PRETRAINED_SETTINGS]; /* options that a model with these weights must share */
+    char values[PRETRAINED_SETTINGS][PRETRAINED_VALUE];
+    int count;
+} pretrained;
+
+/* The options of the model in a file, a checkpoint or safetensors. */
+int pretrained_read(pretrained *out, const char *path);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* A data set that is a folder of images. */
+#ifndef TOOL_DATA_FOLDER_LOAD_H
+#define TOOL_DATA_FOLDER_LOAD_H
+
+#include "data/dataset.h"
+
+/* How a folder of images is read. */
+typedef struct folder_options {
+    double held_out;  /* without a folder val: the share of each class that is kept from training to test with */
+    int skip_damaged; /* 1: images that cannot be decoded are named and left out; 0: they are an error */
+    int threads;      /* that look at the files */
+    const name_list *classes; /* NULL, or the classes in the order of their labels, which the folders must be among */
+} folder_options;
+
+enum { FOLDER_THREADS = 2 };
+#define FOLDER_HELD_OUT 0.1
+
+/* Images in ROOT/train/CLASS and ROOT/val/CLASS (or validation, or test), or in ROOT/CLASS. */
+int folder_load(dataset *data, const char *root, int train, const folder_options *how);
+/* Whether the folder may be such a one. */
+int folder_detect(const char *root);
+
+#endif

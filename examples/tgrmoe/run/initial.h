@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting from another model's weights (--init). */
+#ifndef TOOL_RUN_INITIAL_H
+#define TOOL_RUN_INITIAL_H
+
+#include "run/run.h"
+
+/* Copies weights of the same name and shape from the model in `path`, and says what was taken; with upcycle=1 makes the
+ * whole model of the dense one there. */
+int run_take_weights(tool_run *run, const char *path);
+
+#endif

@@ -1,8 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-/* Kernels for any processor: matrix products by BLIS, row kernels for the instructions that every such processor has.
- */
-#include "kernels/gemm_variants.h"
-#include "kernels/vector.h"
-
-const tgr_kernels tgr_kernels_blis = {
-    .name = "blis", .usable = tgr_usable_blis, .gemm = tgr_gemm_blis, .gemm_narrow = tgr_gemm_blis, VECTOR_KERNELS};

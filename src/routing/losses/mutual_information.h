@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The mutual information loss of DS-MoE (Pan et al., arXiv 2404.05567): experts used alike, tokens decided.
+ *
+ *     -H(m) + mean_t H(p_t),   m = mean_t p_t,   H(p) = -Σ_e p_e ln p_e
+ *
+ * the negative information that tokens and experts have of one another. Its gradient by p_{t,e} is
+ * (ln m_e - ln p_{t,e}) / T, up to what a softmax does not see. A probability of 0 counts 0. */
+#ifndef TGR_ROUTING_LOSSES_MUTUAL_INFORMATION_H
+#define TGR_ROUTING_LOSSES_MUTUAL_INFORMATION_H
+
+#include "routing/work.h"
+
+void tgr_mutual_information_loss(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+                                 double weight, tgr_routing_work *work, tgr_losses *losses);
+
+#endif

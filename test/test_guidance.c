@@ -296,6 +296,8 @@ static void test_what_the_loss_demands(void **unused) {
     assert_fails(TGR_ERROR_STATE, "TGR_TRAIN", tgr_loss_backward(s.loss));
     assert_int_equal(test_model_parameters(s.student)->micro, 0);
     assert_status(TGR_OK, tgr_teacher_forward(s.teacher, TGR_TRAIN, s.images, BATCH));
+    assert_fails(TGR_ERROR_STATE, "guidance has changed", tgr_loss_backward(s.loss)); /* a pass of other numbers */
+    assert_status(TGR_OK, tgr_loss_compute(s.loss, labels, &total));
     assert_status(TGR_OK, tgr_loss_backward(s.loss));
     assert_status(TGR_OK, tgr_model_forward(s.student, TGR_TRAIN, s.images, BATCH)); /* the teacher's is used up */
     assert_fails(TGR_ERROR_STATE, "tgr_teacher_forward", tgr_loss_compute(s.loss, labels, &total));

@@ -133,6 +133,12 @@ void tgr_parameters_clear_gradients(tgr_parameters *parameters) {
     parameters->micro = 0;
 }
 
+void tgr_parameters_replace(tgr_parameters *parameters) {
+    tgr_parameters_clear_gradients(parameters);
+    parameters->changes++;
+    parameters->replacements++;
+}
+
 static tgr_status check_index(const tgr_parameters *parameters, int64_t index) {
     if (index >= 0 && index < parameters->tensor_count) return TGR_OK;
     return tgr_fail(TGR_ERROR_RANGE, "argument 'index' is %lld; there are %lld tensors", (long long)index,

@@ -45,7 +45,15 @@ struct tgr_parameters {
     uint64_t seed;    /* of every random number drawn for this object */
     uint64_t step;    /* optimizer steps taken */
     uint32_t micro;   /* backward passes since the last step: gradients hold the sum over that many */
+    /* How often the library has changed the values, and how often it has put others in their place. A forward pass from
+     * before the one has no backward any more; what ran before the other ran another model. */
+    uint64_t changes, replacements;
 };
+
+/* Which values a pass used. */
+typedef struct tgr_values_mark {
+    uint64_t changes, replacements;
+} tgr_values_mark;
 
 tgr_status tgr_parameters_create(tgr_parameters **out, tgr_context *context);
 void tgr_parameters_retain(tgr_parameters *parameters);
@@ -61,6 +69,19 @@ void tgr_parameters_borrow(tgr_parameters *parameters, tgr_parameters *lender);
 void tgr_parameters_follow(tgr_parameters *parameters);
 /* Sets every gradient and `micro` to zero. */
 void tgr_parameters_clear_gradients(tgr_parameters *parameters);
+/* For whoever puts other values in place (from a file, from another model): there are no gradients of them yet. */
+void tgr_parameters_replace(tgr_parameters *parameters);
+
+static inline tgr_values_mark tgr_parameters_mark(const tgr_parameters *parameters) {
+    return (tgr_values_mark){parameters->changes, parameters->replacements};
+}
+/* Whether the values have changed, or been replaced, since the mark was taken. */
+static inline int tgr_parameters_changed(const tgr_parameters *parameters, tgr_values_mark mark) {
+    return parameters->changes != mark.changes;
+}
+static inline int tgr_parameters_replaced(const tgr_parameters *parameters, tgr_values_mark mark) {
+    return parameters->replacements != mark.replacements;
+}
 
 /* What computes with these tensors. */
 static inline const tgr_compute *tgr_parameters_compute(const tgr_parameters *parameters) {

@@ -161,7 +161,7 @@ tgr_status tgr_object_check_gradients(const tgr_object *object, const tgr_entry_
 }
 
 void tgr_object_clear(tgr_object *object) {
-    if (object->parameters != NULL) tgr_parameters_clear_gradients(object->parameters);
+    if (object->parameters != NULL) tgr_parameters_replace(object->parameters);
 }
 
 void tgr_object_restore(tgr_object *object) {

@@ -31,11 +31,13 @@ tgr_status tgr_model_run_twin(tgr_model *twin, const float *images, int64_t batc
 void tgr_model_retain(tgr_model *model);
 tgr_context *tgr_model_context(const tgr_model *model);
 const tgr_dimensions *tgr_model_dimensions(const tgr_model *model);
-/* Batch and mode of the last forward pass; 0 before the first. */
+/* Batch and mode of the last forward pass; 0 before the first, and before the first with other weights put in. */
 int64_t tgr_model_batch(const tgr_model *model);
 tgr_mode tgr_model_mode(const tgr_model *model);
-/* True between a forward in TGR_TRAIN and its backward. */
+/* True between a forward in TGR_TRAIN and its backward, while the weights are those of the forward. */
 int tgr_model_can_backward(const tgr_model *model);
+/* Fails, with the reason, unless that is true. */
+tgr_status tgr_model_check_backward(const tgr_model *model);
 /* How many forward passes there were: tells one from the next. */
 uint64_t tgr_model_passes(const tgr_model *model);
 /* For whoever writes weights: gradients summed so far are thrown away, a forward pass before does not count. */

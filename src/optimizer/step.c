@@ -122,6 +122,7 @@ tgr_status tgr_optimizer_step(tgr_optimizer *optimizer) {
     optimizer->steps++;
     parameters->step++;
     parameters->micro = 0;
+    parameters->changes++;
     clear_state_gradients(parameters);
     return TGR_OK;
 }

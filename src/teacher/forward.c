@@ -152,6 +152,7 @@ static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, 
     if (mode == TGR_TRAIN && !tgr_teacher_is_active(teacher)) {
         teacher->batch = 0;
         teacher->can_backward = 0;
+        teacher->passes++;
         return TGR_OK;
     }
     tgr_teacher_buffers buffers = teacher->buffers;
@@ -167,6 +168,8 @@ static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, 
     teacher->batch = batch;
     teacher->mode = mode;
     teacher->can_backward = mode == TGR_TRAIN;
+    teacher->passes++;
+    tgr_teacher_mark(teacher);
     if (teacher->oracle) tgr_oracle_begin(teacher);
     return TGR_OK;
 }

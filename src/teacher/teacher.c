@@ -156,14 +156,29 @@ tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher) {
 uint32_t tgr_teacher_fingerprint(const tgr_teacher *teacher) {
     return teacher->fingerprint;
 }
+static const tgr_parameters *backbone_weights(const tgr_teacher *teacher) {
+    tgr_parameters *weights = NULL;
+    (void)tgr_model_parameters(teacher->backbone, &weights); /* cannot fail: neither is NULL */
+    return weights;
+}
+void tgr_teacher_mark(tgr_teacher *teacher) {
+    teacher->mark = tgr_parameters_mark(teacher->parameters);
+    teacher->backbone_mark = tgr_parameters_mark(backbone_weights(teacher));
+}
 int64_t tgr_teacher_batch(const tgr_teacher *teacher) {
-    return teacher->batch;
+    int replaced = tgr_parameters_replaced(teacher->parameters, teacher->mark) ||
+                   tgr_parameters_replaced(backbone_weights(teacher), teacher->backbone_mark);
+    return replaced ? 0 : teacher->batch;
 }
 tgr_mode tgr_teacher_mode(const tgr_teacher *teacher) {
     return teacher->mode;
 }
 int tgr_teacher_can_backward(const tgr_teacher *teacher) {
-    return teacher->can_backward;
+    return teacher->can_backward && !tgr_parameters_changed(teacher->parameters, teacher->mark) &&
+           !tgr_parameters_changed(backbone_weights(teacher), teacher->backbone_mark);
+}
+uint64_t tgr_teacher_passes(const tgr_teacher *teacher) {
+    return teacher->passes;
 }
 
 tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active) {
@@ -181,7 +196,7 @@ tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, 
     TGR_REQUIRE(index >= 0 && index < teacher->match.layers, TGR_ERROR_RANGE,
                 "argument 'index' is %lld; there are %lld MoE layers", (long long)index,
                 (long long)teacher->match.layers);
-    TGR_REQUIRE(teacher->batch > 0, TGR_ERROR_STATE,
+    TGR_REQUIRE(tgr_teacher_batch(teacher) > 0, TGR_ERROR_STATE,
                 "the teacher has not run; a forward in TGR_TRAIN outside the guidance window does not count");
     *probabilities = tgr_teacher_view(teacher, &teacher->buffers, index, teacher->batch).probabilities;
     return TGR_OK;

@@ -20,8 +20,10 @@ int tgr_teacher_is_active(const tgr_teacher *teacher);
 /* Batch and mode of the last forward; the batch is 0 when it did not run (outside the window). */
 int64_t tgr_teacher_batch(const tgr_teacher *teacher);
 tgr_mode tgr_teacher_mode(const tgr_teacher *teacher);
-/* True between a forward in TGR_TRAIN that ran and its backward. */
+/* True between a forward in TGR_TRAIN that ran and its backward, while the weights are those of the forward. */
 int tgr_teacher_can_backward(const tgr_teacher *teacher);
+/* How many forward passes there were: tells one from the next. */
+uint64_t tgr_teacher_passes(const tgr_teacher *teacher);
 
 /* The three functions below need a forward that ran, on the batch of the student's last forward. */
 

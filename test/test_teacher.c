@@ -281,20 +281,6 @@ static void test_cache_alone(void **unused) {
     tgr_context_free(context);
 }
 
-static void test_fingerprint(void **unused) {
-    (void)unused;
-    test_scene s = test_scene_make(1, "", "");
-    tgr_teacher *again = NULL, *other = NULL;
-    assert_status(TGR_OK, tgr_teacher_create(&again, s.backbone, s.student));
-    test_model_parameters(s.backbone)->values[5] += 1e-3f;
-    assert_status(TGR_OK, tgr_teacher_create(&other, s.backbone, s.student));
-    assert_int_equal(tgr_teacher_fingerprint(again), tgr_teacher_fingerprint(s.teacher));
-    assert_true(tgr_teacher_fingerprint(other) != tgr_teacher_fingerprint(s.teacher));
-    tgr_teacher_free(again);
-    tgr_teacher_free(other);
-    test_scene_free(&s);
-}
-
 static void test_misuse(void **unused) {
     (void)unused;
     test_scene s = test_scene_make(1, "", "teacher_cache_mb=1");
@@ -394,10 +380,13 @@ static void test_allocations_fail(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mismatches),        cmocka_unit_test(test_token_map),
-        cmocka_unit_test(test_probabilities),     cmocka_unit_test(test_oracle),
-        cmocka_unit_test(test_cache_is_no_cache), cmocka_unit_test(test_cache_alone),
-        cmocka_unit_test(test_fingerprint),       cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_mismatches),
+        cmocka_unit_test(test_token_map),
+        cmocka_unit_test(test_probabilities),
+        cmocka_unit_test(test_oracle),
+        cmocka_unit_test(test_cache_is_no_cache),
+        cmocka_unit_test(test_cache_alone),
+        cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_allocations_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

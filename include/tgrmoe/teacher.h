@@ -48,7 +48,8 @@ TGR_API void tgr_teacher_free(tgr_teacher *teacher);
 TGR_API tgr_status tgr_teacher_forward(tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch);
 /** The same, but features of images seen before under the same id come from the cache (option teacher_cache_mb), to the
  *  bit what the backbone gives. Ids are the host's, at least 0; one id must always mean the same pixels. Memory grows
- *  as images come in; when it is used up, further images run through the backbone. @param ids [batch] */
+ *  as images come in; when it is used up, further images run through the backbone. Weights loaded or imported into the
+ *  backbone empty the cache; a host that writes them in place must make a new teacher. @param ids [batch] */
 TGR_API tgr_status tgr_teacher_forward_cached(tgr_teacher *teacher, tgr_mode mode, const float *images,
                                               const int64_t *ids, int64_t batch);
 /** Whether guidance is on at the student's present step. The window's edges are guidance_start and guidance_end times

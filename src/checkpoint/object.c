@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/parameters.h"
 #include "base/status.h"
+#include "checkpoint/backbone.h"
 #include "checkpoint/options_text.h"
 #include "optimizer/optimizer.h"
 #include "teacher/teacher.h"
@@ -83,7 +84,7 @@ static tgr_status collect(tgr_object *object, tgr_entry_list *list, int saving) 
         return tgr_entry_add(list, object->name, "", NULL, TGR_SECTION_U8, 1, &object->byte_count, object->bytes, 0);
     if (object->model != NULL) TGR_TRY(collect_options(object, list, saving));
     if (object->teacher != NULL) {
-        object->fingerprint = tgr_teacher_fingerprint(object->teacher);
+        if (saving) object->fingerprint = tgr_backbone_fingerprint(object->teacher, list);
         TGR_TRY(collect_numbers(object, list, ".backbone", &object->fingerprint, 1));
     }
     if (object->parameters != NULL) TGR_TRY(collect_parameters(object, list, saving));
@@ -137,14 +138,19 @@ static tgr_status check_optimizer(const tgr_object *object, const char *path) {
     return TGR_OK;
 }
 
+static tgr_status check_backbone(const tgr_object *object, const tgr_entry_list *list, const char *path) {
+    const uint32_t here = tgr_backbone_fingerprint(object->teacher, list);
+    if (find_part(object, list, ".backbone") == NULL) return TGR_OK; /* its absence has a message of its own */
+    TGR_REQUIRE(object->fingerprint == here, TGR_ERROR_FILE_MISMATCH,
+                "'%s' of '%s' was trained with a different backbone (fingerprint %08llx; here %08lx)", object->name,
+                path, (unsigned long long)object->fingerprint, (unsigned long)here);
+    return TGR_OK;
+}
+
 tgr_status tgr_object_check(const tgr_object *object, const tgr_entry_list *list, const char *path) {
     const tgr_entry *options = find_part(object, list, ".options");
     if (options != NULL) TGR_TRY(check_options(object, options, list->context, path));
-    if (object->teacher != NULL)
-        TGR_REQUIRE(object->fingerprint == tgr_teacher_fingerprint(object->teacher), TGR_ERROR_FILE_MISMATCH,
-                    "'%s' of '%s' was trained with a different backbone (fingerprint %08llx; here %08lx)", object->name,
-                    path, (unsigned long long)object->fingerprint,
-                    (unsigned long)tgr_teacher_fingerprint(object->teacher));
+    if (object->teacher != NULL) TGR_TRY(check_backbone(object, list, path));
     if (object->optimizer != NULL) TGR_TRY(check_optimizer(object, path));
     return object->parameters != NULL ? check_counts(object, path) : TGR_OK;
 }

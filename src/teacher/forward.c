@@ -78,11 +78,19 @@ static int64_t find_missing(const tgr_teacher *teacher, const int64_t *ids, int6
     return count;
 }
 
+/* Features of weights that the backbone has no more are of no use. */
+static void forget_other_weights(tgr_teacher *teacher) {
+    const tgr_parameters *weights = tgr_teacher_backbone_weights(teacher);
+    if (tgr_parameters_changed(weights, teacher->cache_mark)) tgr_feature_cache_clear(teacher->cache);
+    teacher->cache_mark = tgr_parameters_mark(weights);
+}
+
 /* Runs the backbone on the images that the cache lacks, takes the others from the cache, and adds the new ones to it.
  */
-static tgr_status run_cached(const tgr_teacher *teacher, const tgr_teacher_buffers *buffers, const float *images,
+static tgr_status run_cached(tgr_teacher *teacher, const tgr_teacher_buffers *buffers, const float *images,
                              const int64_t *ids, int64_t batch) {
     const int64_t size = feature_floats(teacher), stride = buffers->capacity * size;
+    forget_other_weights(teacher);
     const int64_t count = find_missing(teacher, ids, batch, buffers->missing);
     TGR_TRY(tgr_feature_cache_reserve(teacher->cache, count));
     for (int64_t m = 0; m < count; m++)
@@ -133,7 +141,7 @@ tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_
         .partial = buffers->partial};
 }
 
-static tgr_status fill(const tgr_teacher *teacher, const tgr_teacher_buffers *buffers, const float *images,
+static tgr_status fill(tgr_teacher *teacher, const tgr_teacher_buffers *buffers, const float *images,
                        const int64_t *ids, int64_t batch) {
     if (ids != NULL && teacher->cache != NULL)
         TGR_TRY(run_cached(teacher, buffers, images, ids, batch));

@@ -31,7 +31,6 @@ struct tgr_teacher {
     tgr_context *context;          /* the student's, retained */
     tgr_model *backbone, *student; /* retained */
     tgr_model *twin;               /* of the backbone, which other teachers may read at the same time */
-    uint32_t fingerprint;
 
     tgr_layer_match match;
     tgr_feature feature;
@@ -44,7 +43,8 @@ struct tgr_teacher {
     int joint;                  /* the teacher routers train */
     tgr_parameters *parameters; /* tensor i is R_i [experts, dim] */
     tgr_optimizer *optimizer;
-    tgr_feature_cache *cache; /* NULL for none */
+    tgr_feature_cache *cache;   /* NULL for none */
+    tgr_values_mark cache_mark; /* of the backbone's weights that its features are of */
     int oracle;
 
     tgr_teacher_buffers buffers;

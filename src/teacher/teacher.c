@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Creating and freeing a teacher, its getters, and the step of its routers. */
 #include <stdio.h>
-#include <zlib.h>
 
 #include "base/context.h"
 #include "base/initialise.h"
@@ -91,12 +90,7 @@ static tgr_status set_up(tgr_teacher *teacher) {
     TGR_TRY(make_token_map(teacher));
     TGR_TRY(make_routers(teacher, config));
     TGR_TRY(make_optimizer(teacher, config));
-    TGR_TRY(make_cache(teacher, config));
-    tgr_parameters *weights = NULL;
-    TGR_TRY(tgr_model_parameters(teacher->backbone, &weights));
-    teacher->fingerprint =
-        (uint32_t)crc32_z(0, (const Bytef *)weights->values, (z_size_t)weights->floats * sizeof(float));
-    return TGR_OK;
+    return make_cache(teacher, config);
 }
 
 tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model *student) {
@@ -153,21 +147,18 @@ tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher) {
 tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher) {
     return teacher->optimizer;
 }
-uint32_t tgr_teacher_fingerprint(const tgr_teacher *teacher) {
-    return teacher->fingerprint;
-}
-static const tgr_parameters *backbone_weights(const tgr_teacher *teacher) {
+const tgr_parameters *tgr_teacher_backbone_weights(const tgr_teacher *teacher) {
     tgr_parameters *weights = NULL;
     (void)tgr_model_parameters(teacher->backbone, &weights); /* cannot fail: neither is NULL */
     return weights;
 }
 void tgr_teacher_mark(tgr_teacher *teacher) {
     teacher->mark = tgr_parameters_mark(teacher->parameters);
-    teacher->backbone_mark = tgr_parameters_mark(backbone_weights(teacher));
+    teacher->backbone_mark = tgr_parameters_mark(tgr_teacher_backbone_weights(teacher));
 }
 int64_t tgr_teacher_batch(const tgr_teacher *teacher) {
     int replaced = tgr_parameters_replaced(teacher->parameters, teacher->mark) ||
-                   tgr_parameters_replaced(backbone_weights(teacher), teacher->backbone_mark);
+                   tgr_parameters_replaced(tgr_teacher_backbone_weights(teacher), teacher->backbone_mark);
     return replaced ? 0 : teacher->batch;
 }
 tgr_mode tgr_teacher_mode(const tgr_teacher *teacher) {
@@ -175,7 +166,7 @@ tgr_mode tgr_teacher_mode(const tgr_teacher *teacher) {
 }
 int tgr_teacher_can_backward(const tgr_teacher *teacher) {
     return teacher->can_backward && !tgr_parameters_changed(teacher->parameters, teacher->mark) &&
-           !tgr_parameters_changed(backbone_weights(teacher), teacher->backbone_mark);
+           !tgr_parameters_changed(tgr_teacher_backbone_weights(teacher), teacher->backbone_mark);
 }
 uint64_t tgr_teacher_passes(const tgr_teacher *teacher) {
     return teacher->passes;

@@ -12,8 +12,8 @@ tgr_model *tgr_teacher_student(const tgr_teacher *teacher);
 /* The teacher routers' weights and their optimizer (for saving); a frozen router has an optimizer that never steps. */
 tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher);
 tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher);
-/* CRC-32 of the backbone's weights, which never change: a checkpoint refuses a different backbone. */
-uint32_t tgr_teacher_fingerprint(const tgr_teacher *teacher);
+/* The backbone's, which no teacher changes. A checkpoint tells by them whether the backbone is a different one. */
+const tgr_parameters *tgr_teacher_backbone_weights(const tgr_teacher *teacher);
 
 /* Whether guidance is on at the student's current step. */
 int tgr_teacher_is_active(const tgr_teacher *teacher);

@@ -6,8 +6,8 @@
 #   make ci                 check and lint: what a change must pass
 #   make check SANITIZE=    under sanitizers: address,undefined or thread
 #   make valgrind           every test program under valgrind
-#   make check-slow         evidence that takes its time, before a release
-#   make fuzz               the readers of files, with made-up ones; FUZZ_SECONDS=
+#   make check-slow         evidence that takes hours, for a release
+#   make fuzz               fuzzes the readers of checkpoints, safetensors and images; FUZZ_SECONDS=
 #   make lint               clang-format, clang-tidy, cppcheck, shellcheck
 #   make format             clang-format, in place
 #   make debug              everything without optimization, into build-debug/; make check DEBUG=1 tests it
@@ -23,7 +23,7 @@
 #   make print-BLIS_LIBS    any variable's value, here where BLIS was found
 #
 # V=1 shows whole command lines. CC, CXX, CFLAGS, CPPFLAGS, LDFLAGS, BLIS_CFLAGS, BLIS_LIBS, BLIS_VERSION may be given;
-# WERROR= keeps warnings from being errors.
+# with WERROR= warnings are not errors.
 
 VERSION_OF = $(shell sed -n 's/^\#define TGRMOE_VERSION_$(1) \([0-9]*\)$$/\1/p' include/tgrmoe/common.h)
 MAJOR   := $(call VERSION_OF,MAJOR)

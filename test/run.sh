@@ -17,8 +17,10 @@ trap 'rm -f "$log"' EXIT
 run() {
     name=$1
     shift
+    started=$(date +%s)
     CMOCKA_MESSAGE_OUTPUT=TAP "$@" >"$log" 2>&1
     status=$?
+    seconds=$(($(date +%s) - started))
     good=$(grep -c '^ok ' "$log")
     skipped=$(grep -c '^not ok [0-9]* # SKIP ' "$log")
     bad=$(($(grep -c '^not ok ' "$log") - skipped))
@@ -30,7 +32,7 @@ run() {
         tail -n 60 "$log"
     else
         [ "$skipped" -eq 0 ] && skipped='' || skipped=", $skipped skipped"
-        printf 'ok   %-28s %4s passed%s\n' "$name" "$good" "$skipped"
+        printf 'ok   %-28s %4s passed %4s s%s\n' "$name" "$good" "$seconds" "$skipped"
     fi
     passed=$((passed + good))
     failed=$((failed + bad))

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "augment/mix.h"
 #include "augment/erase.h"
+#include "augment/mix.h"
 #include "augment/notation.h"
 #include "augment/presets.h"
 #include "batches/reader.h"

@@ -202,7 +202,7 @@ static void test_arena(void **state) {
         assert_int_equal(plan.overflow, 1);
         assert_int_equal(plan.used, 0);
     }
-    plan = (tgr_arena){.used = INT64_MAX - 63};
+    plan = (tgr_arena){.used = INT64_MAX - 63, .peak = INT64_MAX - 63};
     assert_null(tgr_arena_take(&plan, 1, 1, 1));
     assert_int_equal(plan.overflow, 1);
 }

@@ -23,7 +23,7 @@ check $? "the README's host program learns (loss $first to $last)"
 "$BUILD/examples/tgrmoe" options --markdown | cmp -s - docs/options.md
 check $? "docs/options.md is what the option table says"
 
-for page in README.md docs/*.md; do
+for page in README.md CONTRIBUTING.md CHANGELOG.md docs/*.md; do
     grep -o '](\([^)#]*\)' "$page" | sed 's/](//' | grep -v '^http' | while read -r target; do
         [ -e "$(dirname "$page")/$target" ] || echo "# $page: $target" >>"$folder/dead"
     done
@@ -34,7 +34,7 @@ check $? "links in the documents lead somewhere"
 
 # `folder/name.c`: what the tree has ends with it; a star stands for anything.
 find src include examples test scripts -type f >"$folder/files"
-grep -oh '`[A-Za-z0-9_/.*]*[A-Za-z0-9_*]\.\(c\|h\|cpp\|sh\|py\|mk\)`' README.md CHANGELOG.md docs/*.md | tr -d '`' | sort -u |
+grep -oh '`[A-Za-z0-9_/.*]*[A-Za-z0-9_*]\.\(c\|h\|cpp\|sh\|py\|mk\)`' README.md CONTRIBUTING.md CHANGELOG.md docs/*.md | tr -d '`' | sort -u |
     while read -r name; do
         pattern=$(echo "$name" | sed 's/\./\\./g; s/\*/.*/g')
         grep -qE "(^|/)$pattern\$" "$folder/files" || echo "# $name"
@@ -43,7 +43,15 @@ cat "$folder/nowhere"
 [ ! -s "$folder/nowhere" ]
 check $? "files that the documents name are there"
 
-for page in docs/*.md; do
+make -s help >"$folder/targets"
+grep -oh '`make [a-z][a-z_.-]*' README.md CONTRIBUTING.md docs/*.md | tr -d '`' | sort -u | while read -r command; do
+    grep -qE "(^| )$command( |,|$)" "$folder/targets" || echo "# $command"
+done >"$folder/unknown"
+cat "$folder/unknown"
+[ -s "$folder/targets" ] && [ ! -s "$folder/unknown" ]
+check $? "make knows what the documents ask of it"
+
+for page in CONTRIBUTING.md docs/*.md; do
     grep -qF "]($page)" README.md || echo "# $page"
 done >"$folder/unlinked"
 cat "$folder/unlinked"

@@ -54,7 +54,7 @@ static void wrong_creations(void **state) {
         assert_fails(TGR_ERROR_RANGE, "'dim'", tgr_router_create(&router, context, config, wrong[i]));
     }
     assert_status(TGR_OK, tgr_config_set(config, "top_k", "7"));
-    assert_fails(TGR_ERROR_RANGE, "'top_k' is 7; at most 'experts', 6", tgr_moe_create(&moe, context, config, DIM));
+    assert_fails(TGR_ERROR_RANGE, "'top_k' is 7; it must be at most 'experts', 6", tgr_moe_create(&moe, context, config, DIM));
     assert_status(TGR_OK, tgr_config_set(config, "top_k", "1"));
     assert_status(TGR_OK, tgr_config_set(config, "method", "dense"));
     assert_fails(TGR_ERROR_RANGE, "dense", tgr_moe_create(&moe, context, config, DIM));
@@ -96,7 +96,7 @@ static void wrong_calls(void **state) {
     assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_backward(NULL, y, x));
     assert_fails(TGR_ERROR_ARGUMENT, "'y_gradient'", tgr_moe_backward(moe, NULL, x));
     assert_status(TGR_OK, tgr_moe_backward(moe, y, NULL));
-    assert_fails(TGR_ERROR_STATE, "one for each", tgr_moe_backward(moe, y, NULL));
+    assert_fails(TGR_ERROR_STATE, "before each backward", tgr_moe_backward(moe, y, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_routing(NULL, &routing));
     assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_moe_routing(moe, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_parameters(NULL, &parameters));

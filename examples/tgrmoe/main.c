@@ -4,6 +4,7 @@
 #include <string.h>
 #include <tgrmoe/common.h>
 
+#include "arguments.h"
 #include "commands/classify.h"
 #include "commands/compare.h"
 #include "commands/eval.h"

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/number.h"
@@ -29,6 +30,7 @@ struct tgr_config {
 };
 
 static int row_index(const tgr_option_row *row) {
+    TGR_ASSERT(row >= tgr_option_rows && row < tgr_option_rows + TGR_OPTION_ROWS);
     return (int)(row - tgr_option_rows);
 }
 
@@ -120,7 +122,11 @@ static void apply_defaults(tgr_config *config, const char *defaults) {
         char text[64] = "";
         if (key < length && length - key - 1 < sizeof text) memcpy(text, defaults + key + 1, length - key - 1);
         const tgr_option_row *row = tgr_option_find_key(defaults, key);
-        if (row && !config->set[row_index(row)]) (void)parse_value(row, text, &config->values[row_index(row)]);
+        TGR_ASSERT(row != NULL && length - key - 1 < sizeof text);
+        if (row && !config->set[row_index(row)]) {
+            tgr_status parsed = parse_value(row, text, &config->values[row_index(row)]);
+            TGR_ASSERT(parsed == TGR_OK);
+        }
         defaults += length;
         defaults += strspn(defaults, " ");
     }
@@ -128,7 +134,9 @@ static void apply_defaults(tgr_config *config, const char *defaults) {
 
 static void resolve(tgr_config *config) {
     for (int i = 0; i < TGR_OPTION_ROWS; i++) {
-        if (!config->set[i]) (void)parse_value(&tgr_option_rows[i], tgr_option_rows[i].standard, &config->values[i]);
+        if (config->set[i]) continue;
+        tgr_status parsed = parse_value(&tgr_option_rows[i], tgr_option_rows[i].standard, &config->values[i]);
+        TGR_ASSERT(parsed == TGR_OK);
     }
     apply_defaults(config, tgr_preset_defaults(tgr_option_i64(config, TGR_OPTION_PRESET)));
     apply_defaults(config, tgr_method_defaults(tgr_option_i64(config, TGR_OPTION_METHOD)));
@@ -276,7 +284,10 @@ static void append(char *text, size_t size, size_t *used, const char *piece, siz
 }
 
 static void write_choice(const char *choices, int64_t index, char *text, size_t size, size_t *used) {
-    for (; index > 0; index--) choices = strchr(choices, '|') + 1;
+    for (; index > 0; index--) {
+        TGR_ASSERT(strchr(choices, '|') != NULL);
+        choices = strchr(choices, '|') + 1;
+    }
     append(text, size, used, choices, strcspn(choices, "|"));
 }
 
@@ -305,6 +316,7 @@ tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text,
             snprintf(number, sizeof number, "%lld", (long long)value->integer);
         append(whole, sizeof whole, &used, number, strlen(number));
     }
+    TGR_ASSERT(used < sizeof whole);
     TGR_REQUIRE(used < size, TGR_ERROR_RANGE, "size is %zu; the value of %s needs %zu", size, key, used + 1);
     memcpy(text, whole, used + 1);
     return TGR_OK;
@@ -320,16 +332,23 @@ tgr_status tgr_config_is_set(const tgr_config *config, tgr_option option, int *s
     return TGR_OK;
 }
 
+/* The value of an option of one of these types. */
+static const option_value *value_of(const tgr_config *config, tgr_option option, unsigned types) {
+    const tgr_option_row *row = tgr_option_find_row(option);
+    TGR_ASSERT(row != NULL && (types >> row->type & 1u));
+    return &config->values[row_index(row)];
+}
+
 int64_t tgr_option_i64(const tgr_config *config, tgr_option option) {
-    return config->values[row_index(tgr_option_find_row(option))].integer;
+    return value_of(config, option, INTEGER_TYPES)->integer;
 }
 
 double tgr_option_f64(const tgr_config *config, tgr_option option) {
-    return config->values[row_index(tgr_option_find_row(option))].real;
+    return value_of(config, option, REAL_TYPES)->real;
 }
 
 const int64_t *tgr_option_list(const tgr_config *config, tgr_option option, int64_t *count) {
-    const option_value *value = &config->values[row_index(tgr_option_find_row(option))];
+    const option_value *value = value_of(config, option, LIST_TYPES);
     *count = value->list_count;
     return value->list;
 }

@@ -2,9 +2,11 @@
 /* The context: created once, shared and kept alive by everything created from it. */
 #include "base/context.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/status.h"
@@ -34,6 +36,7 @@ static tgr_status set_up(tgr_context *context, const tgr_context_options *option
         TGR_TRY(tgr_pool_create(&compute->pool, options->threads));
     }
     compute->workers = tgr_pool_workers(compute->pool);
+    TGR_ASSERT(compute->workers >= 1);
     void *scratch;
     TGR_TRY(tgr_allocate(context, &scratch, (size_t)compute->workers, sizeof *compute->scratch));
     compute->scratch = scratch;
@@ -59,6 +62,7 @@ static void destroy(tgr_context *context) {
 
 tgr_status tgr_context_build(tgr_context **out, const tgr_context_options *options, const struct tgr_kernels *kernels,
                              int64_t scratch_floats) {
+    TGR_ASSERT(kernels != NULL);
     tgr_context_options copy = {.struct_size = sizeof copy};
     if (options != NULL)
         TGR_TRY(tgr_struct_copy(&copy, sizeof copy, offsetof(tgr_context_options, threads), options, "options"));
@@ -77,17 +81,17 @@ tgr_status tgr_context_build(tgr_context **out, const tgr_context_options *optio
     context->compute.context = context;
     context->compute.kernels = kernels;
 
-    tgr_status status = set_up(context, &copy, scratch_floats);
-    if (status != TGR_OK) {
-        destroy(context);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(set_up(context, &copy, scratch_floats));
     *out = context;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) destroy(context);
+    return status;
 }
 
 void tgr_context_retain(tgr_context *context) {
-    atomic_fetch_add(&context->references, 1);
+    int before = atomic_fetch_add(&context->references, 1);
+    TGR_ASSERT(before > 0);
 }
 
 void tgr_context_free(tgr_context *context) {
@@ -126,6 +130,7 @@ void tgr_parallel(const tgr_compute *compute, int64_t tasks, tgr_task_fn fn, voi
 /* Called with scratch_lock held. */
 static tgr_status grow_scratch(tgr_compute *compute, int64_t floats) {
     int64_t rounded, total;
+    TGR_ASSERT(pthread_mutex_trylock(&compute->context->scratch_lock) == EBUSY);
     if (!tgr_add(floats, 15, &rounded) || !tgr_multiply(rounded / 16 * 16, compute->workers, &total))
         return tgr_fail(TGR_ERROR_OVERFLOW, "%lld floats of scratch for each of %d workers are too many to address",
                         (long long)floats, compute->workers);
@@ -149,6 +154,7 @@ tgr_status tgr_compute_reserve(tgr_compute *compute, int64_t floats) {
     pthread_mutex_t *lock = &compute->context->scratch_lock;
     pthread_mutex_lock(lock);
     tgr_status status = floats <= compute->scratch_floats ? TGR_OK : grow_scratch(compute, floats);
+    TGR_ASSERT(status != TGR_OK || compute->scratch_floats >= floats);
     pthread_mutex_unlock(lock);
     return status;
 }

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "base/assert.h"
+
 /* FNV-1a of the name: the "step" of a tensor's stream. */
 static uint32_t hash_name(const char *name) {
     uint32_t hash = 2166136261u;
@@ -72,6 +74,7 @@ static double strided_dot(int64_t count, int64_t stride, const float *a, const f
 /* Gram-Schmidt, with each vector made orthogonal to those before it twice: the second time removes what rounding left.
  */
 void tgr_initialise_orthogonal(tgr_parameters *parameters, int64_t index, double gain) {
+    TGR_ASSERT(parameters->tensors[index].ndim == 2);
     int64_t rows = parameters->tensors[index].dims[0], columns = parameters->tensors[index].dims[1];
     int by_row = rows <= columns;
     int64_t vectors = by_row ? rows : columns, length = by_row ? columns : rows;
@@ -86,6 +89,7 @@ void tgr_initialise_orthogonal(tgr_parameters *parameters, int64_t index, double
             for (int64_t i = 0; i < length; i++) vector[i * stride] -= (float)(along * other[i * stride]);
         }
         double norm = sqrt(strided_dot(length, stride, vector, vector));
+        TGR_ASSERT(norm > 0);
         for (int64_t i = 0; i < length; i++) vector[i * stride] = (float)(vector[i * stride] / norm);
     }
     for (int64_t i = 0; i < rows * columns; i++) value[i] = (float)(gain * value[i]);

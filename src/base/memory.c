@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #endif
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/status.h"
 
@@ -27,7 +28,8 @@ static void *allocate_pages(size_t bytes) {
 static void *default_allocate(void *user, size_t bytes, size_t alignment) {
     (void)user;
     if (bytes >= 2 * HUGE_PAGE) return allocate_pages(bytes);
-    /* aligned_alloc wants a multiple of the alignment; tgr_allocate_from keeps `bytes` below PTRDIFF_MAX. */
+    /* aligned_alloc wants a multiple of the alignment. */
+    TGR_ASSERT(alignment == TGR_ALIGNMENT && bytes <= PTRDIFF_MAX - TGR_ALIGNMENT);
     return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
 }
 
@@ -44,6 +46,7 @@ tgr_status tgr_allocate_from(const tgr_allocator *allocator, void **out, size_t 
     *out = NULL;
     TGR_REQUIRE(bytes <= PTRDIFF_MAX - TGR_ALIGNMENT, TGR_ERROR_OVERFLOW, "%zu bytes; at most %zu can be allocated",
                 bytes, (size_t)(PTRDIFF_MAX - TGR_ALIGNMENT));
+    TGR_ASSERT(bytes > 0);
     void *memory = allocator->allocate(allocator->user, bytes, TGR_ALIGNMENT);
     TGR_REQUIRE(memory != NULL, TGR_ERROR_MEMORY, "the allocator returned no memory for %zu bytes", bytes);
     if ((uintptr_t)memory % TGR_ALIGNMENT != 0) {
@@ -74,12 +77,14 @@ tgr_status tgr_allocate(tgr_context *context, void **out, size_t count, size_t s
 void tgr_release(tgr_context *context, void *memory, size_t count, size_t size) {
     if (memory == NULL) return;
     size_t bytes = count * size;
+    TGR_ASSERT(count <= SIZE_MAX / size && bytes <= atomic_load(&context->bytes_now));
     context->allocator.release(context->allocator.user, memory, bytes);
     atomic_fetch_sub(&context->bytes_now, bytes);
 }
 
 void *tgr_arena_take(tgr_arena *arena, int64_t rows, int64_t columns, size_t size) {
     int64_t count, bytes, padded, end;
+    TGR_ASSERT(arena->used % TGR_ALIGNMENT == 0 && arena->used <= arena->peak);
     if (rows < 0 || columns < 0 || size > INT64_MAX || !tgr_multiply(rows, columns, &count) ||
         !tgr_multiply(count, (int64_t)size, &bytes) || !tgr_add(bytes, TGR_ALIGNMENT - 1, &padded) ||
         !tgr_add(arena->used, padded / TGR_ALIGNMENT * TGR_ALIGNMENT, &end)) {

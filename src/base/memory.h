@@ -3,6 +3,7 @@
 #ifndef TGR_BASE_MEMORY_H
 #define TGR_BASE_MEMORY_H
 
+#include "base/assert.h"
 #include "tgrmoe/context.h"
 
 #define TGR_ALIGNMENT 64
@@ -20,9 +21,11 @@ tgr_status tgr_allocate_from(const tgr_allocator *allocator, void **out, size_t 
 
 /* *out = a × b or a + b; false when it does not fit. Neither may be negative. */
 static inline int tgr_multiply(int64_t a, int64_t b, int64_t *out) {
+    TGR_ASSERT(a >= 0 && b >= 0);
     return !__builtin_mul_overflow(a, b, out);
 }
 static inline int tgr_add(int64_t a, int64_t b, int64_t *out) {
+    TGR_ASSERT(a >= 0 && b >= 0);
     return !__builtin_add_overflow(a, b, out);
 }
 /* Whether a [rows, a_columns] and b [rows, b_columns] share memory. Sizes that do not fit are for others to catch. */

@@ -3,14 +3,18 @@
  */
 #include "base/number.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/assert.h"
 
 /* What this thread's locale writes between 1 and 5: a byte or a few. Determined by writing a number, since localeconv()
  * is not safe when other threads call it. Returns its length. */
 static size_t decimal_point(char point[TGR_NUMBER_BYTES]) {
     const int length = snprintf(point, TGR_NUMBER_BYTES, "%.1f", 1.5);
+    TGR_ASSERT(length >= 3);
     const size_t size = (size_t)length - 2;
     memmove(point, point + 1, size);
     point[size] = '\0';
@@ -40,6 +44,7 @@ void tgr_number_write(double value, char text[TGR_NUMBER_BYTES]) {
         read = strtod(text, &end);
         if (read >= value && read <= value) break;
     }
+    TGR_ASSERT(!isfinite(value) || (read >= value && read <= value));
     char point[TGR_NUMBER_BYTES];
     const size_t size = decimal_point(point);
     char *found = strstr(text, point);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/status.h"
 
@@ -43,13 +44,16 @@ const tgr_option_row *tgr_option_find_key(const char *key, size_t length) {
 }
 
 const char *tgr_preset_defaults(int64_t preset) {
+    TGR_ASSERT(preset >= 0 && preset < (int64_t)(sizeof preset_defaults / sizeof *preset_defaults));
     return preset_defaults[preset];
 }
 const char *tgr_method_defaults(int64_t method) {
+    TGR_ASSERT(method >= 0 && method < (int64_t)(sizeof methods / sizeof *methods));
     return methods[method].defaults;
 }
 
 const char *tgr_method_name(int64_t method) {
+    TGR_ASSERT(method >= 0 && method < (int64_t)(sizeof methods / sizeof *methods));
     return methods[method].name;
 }
 

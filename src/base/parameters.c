@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -24,12 +25,25 @@ tgr_status tgr_parameters_create(tgr_parameters **out, tgr_context *context) {
 }
 
 void tgr_parameters_retain(tgr_parameters *parameters) {
-    atomic_fetch_add(&parameters->references, 1);
+    int before = atomic_fetch_add(&parameters->references, 1);
+    TGR_ASSERT(before > 0);
+}
+
+/* Between tensors, whatever was written to them. */
+__attribute__((unused)) static int padding_is_zero(const tgr_parameters *parameters, const float *arena) {
+    for (int64_t i = 0; arena != NULL && i < parameters->tensor_count; i++) {
+        const tgr_tensor *tensor = &parameters->tensors[i];
+        for (int64_t at = tensor->offset + tensor->count; at % FLOATS_PER_LINE != 0; at++)
+            if (arena[at] != 0) return 0;
+    }
+    return 1;
 }
 
 void tgr_parameters_release(tgr_parameters *parameters) {
     if (parameters == NULL || atomic_fetch_sub(&parameters->references, 1) != 1) return;
     tgr_context *context = parameters->context;
+    TGR_ASSERT(padding_is_zero(parameters, parameters->lender == NULL ? parameters->values : NULL));
+    TGR_ASSERT(padding_is_zero(parameters, parameters->gradients));
     if (parameters->lender == NULL) {
         tgr_release(context, parameters->gradients, (size_t)parameters->floats, sizeof(float));
         tgr_release(context, parameters->values, (size_t)parameters->floats, sizeof(float));
@@ -58,6 +72,7 @@ static tgr_status lay_out(const tgr_parameters *parameters, tgr_tensor *tensor, 
                     "the elements of '%s' are too many to count", tensor->name);
     }
     tensor->offset = parameters->floats;
+    TGR_ASSERT(tensor->offset % FLOATS_PER_LINE == 0);
     TGR_REQUIRE(tgr_add(tensor->count, FLOATS_PER_LINE - 1, &padded) &&
                     tgr_add(tensor->offset, padded / FLOATS_PER_LINE * FLOATS_PER_LINE, floats) &&
                     tgr_multiply(*floats, (int64_t)sizeof(float), &bytes),
@@ -103,19 +118,20 @@ tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const 
 
 tgr_status tgr_parameters_seal(tgr_parameters *parameters) {
     TGR_REQUIRE(parameters->values == NULL, TGR_ERROR_STATE, "the parameters were sealed already");
-    void *values, *gradients;
-    TGR_TRY(tgr_allocate(parameters->context, &values, (size_t)parameters->floats, sizeof(float)));
-    tgr_status status = tgr_allocate(parameters->context, &gradients, (size_t)parameters->floats, sizeof(float));
-    if (status != TGR_OK) {
-        tgr_release(parameters->context, values, (size_t)parameters->floats, sizeof(float));
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    void *values = NULL, *gradients = NULL;
+    TGR_TRY_DONE(tgr_allocate(parameters->context, &values, (size_t)parameters->floats, sizeof(float)));
+    TGR_TRY_DONE(tgr_allocate(parameters->context, &gradients, (size_t)parameters->floats, sizeof(float)));
     parameters->values = values;
     parameters->gradients = gradients;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_release(parameters->context, values, (size_t)parameters->floats, sizeof(float));
+    return status;
 }
 
 void tgr_parameters_borrow(tgr_parameters *parameters, tgr_parameters *lender) {
+    TGR_ASSERT(parameters->values == NULL && lender->values != NULL);
+    TGR_ASSERT(parameters->tensor_count == lender->tensor_count && parameters->floats == lender->floats);
     tgr_parameters_retain(lender);
     parameters->lender = lender;
     parameters->values = lender->values;
@@ -123,6 +139,7 @@ void tgr_parameters_borrow(tgr_parameters *parameters, tgr_parameters *lender) {
 }
 
 void tgr_parameters_follow(tgr_parameters *parameters) {
+    TGR_ASSERT(parameters->lender != NULL);
     parameters->seed = parameters->lender->seed;
     parameters->step = parameters->lender->step;
     parameters->micro = parameters->lender->micro;
@@ -157,9 +174,10 @@ tgr_status tgr_parameters_total(const tgr_parameters *parameters, int64_t *numbe
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
     TGR_REQUIRE_ARGUMENT(numbers);
-    int64_t total = 0; /* cannot overflow: tgr_parameters_add checked the padded sum */
+    int64_t total = 0;
     for (int64_t i = 0; i < parameters->tensor_count; i++)
         if ((parameters->tensors[i].flags & TGR_TENSOR_STATE) == 0) total += parameters->tensors[i].count;
+    TGR_ASSERT(total >= 0 && total <= parameters->floats); /* which tgr_parameters_add could count */
     *numbers = total;
     return TGR_OK;
 }

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "tgrmoe/parameters.h"
 
@@ -88,9 +89,11 @@ static inline const tgr_compute *tgr_parameters_compute(const tgr_parameters *pa
     return &parameters->context->compute;
 }
 static inline float *tgr_value(const tgr_parameters *parameters, int64_t index) {
+    TGR_ASSERT(parameters->values != NULL && index >= 0 && index < parameters->tensor_count);
     return parameters->values + parameters->tensors[index].offset;
 }
 static inline float *tgr_gradient(const tgr_parameters *parameters, int64_t index) {
+    TGR_ASSERT(parameters->gradients != NULL && index >= 0 && index < parameters->tensor_count);
     return parameters->gradients + parameters->tensors[index].offset;
 }
 

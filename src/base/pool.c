@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/float_mode.h"
 #include "base/status.h"
 #include "base/struct.h"
@@ -133,6 +134,7 @@ static void *worker_main(void *argument) {
 
 /* Starts thread `index`, with all signals blocked: they are for the host's threads. */
 static tgr_status start_worker(tgr_pool *pool, int index) {
+    TGR_ASSERT(index >= 1 && index < pool->workers);
     own_thread *self = &pool->threads[index - 1];
     *self = (own_thread){.pool = pool, .index = index};
     sigset_t all, before;
@@ -157,6 +159,7 @@ static void destroy(tgr_pool *pool, int started) {
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < started; i++) pthread_join(pool->threads[i].thread, NULL);
+    TGR_ASSERT(atomic_load(&pool->joined) == 0 && pool->sleeping == 0);
     pthread_cond_destroy(&pool->done);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);
@@ -191,17 +194,15 @@ tgr_status tgr_pool_create(tgr_pool **out, int threads) {
     TGR_REQUIRE(threads >= 0 && threads <= TGR_MAX_WORKERS, TGR_ERROR_RANGE,
                 "argument 'threads' is %d; it must be 1 to %d, or 0 for all processors", threads, TGR_MAX_WORKERS);
     if (threads == 0) threads = available_processors();
+    tgr_status status = TGR_OK;
     tgr_pool *pool;
+    int started = 0;
     TGR_TRY(allocate(&pool, threads, threads - 1));
-    for (int index = 1; index < threads; index++) {
-        tgr_status status = start_worker(pool, index);
-        if (status != TGR_OK) {
-            destroy(pool, index - 1);
-            return status;
-        }
-    }
+    for (; started < threads - 1; started++) TGR_TRY_DONE(start_worker(pool, started + 1));
     *out = pool;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) destroy(pool, started);
+    return status;
 }
 
 tgr_status tgr_pool_create_from_executor(tgr_pool **out, const tgr_executor *executor) {
@@ -221,7 +222,8 @@ tgr_status tgr_pool_create_from_executor(tgr_pool **out, const tgr_executor *exe
 }
 
 void tgr_pool_retain(tgr_pool *pool) {
-    atomic_fetch_add(&pool->references, 1);
+    int before = atomic_fetch_add(&pool->references, 1);
+    TGR_ASSERT(before > 0);
 }
 
 void tgr_pool_free(tgr_pool *pool) {
@@ -259,6 +261,7 @@ void tgr_pool_unlock(tgr_pool *pool) {
 
 static void run_on_own_threads(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, void *job) {
     pthread_mutex_lock(&pool->lock);
+    TGR_ASSERT(!pool->open && atomic_load(&pool->joined) == 0);
     pool->fn = fn;
     pool->job = job;
     pool->tasks = tasks;

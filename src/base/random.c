@@ -100,6 +100,7 @@ enum { BATCH_PAIRS = 16, BATCH = 2 * BATCH_PAIRS };
 
 /* Normals in an even number of pairs, starting with block number `block`. */
 static void draw_pairs(const tgr_random *random, uint64_t block, int pairs, double *even, double *odd) {
+    TGR_ASSERT(pairs % 2 == 0 && pairs <= BATCH_PAIRS);
     for (int pair = 0; pair < pairs; pair += 2) {
         uint32_t words[4];
         block_of(random, 4 * (block + (uint64_t)pair / 2), words);

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "base/assert.h"
+
 typedef struct tgr_random {
     uint64_t seed;
     uint32_t step;  /* training step; micro-batches of a step differ in `place` */
@@ -26,6 +28,7 @@ enum {
 
 /* place = kind | layer << 4 | micro << 16: 16 kinds, 4096 layers, 65536 micro-batches. */
 static inline uint32_t tgr_random_place(uint32_t kind, uint32_t layer, uint32_t micro) {
+    TGR_ASSERT(kind < 16 && layer < 4096);
     return kind | layer << 4 | micro << 16;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/float_mode.h"
 
 #define TGR_ERROR_BYTES 512
@@ -74,6 +75,7 @@ void tgr_leave(const char **before) {
 }
 
 tgr_status tgr_fail_at(const char *inner, tgr_status status, const char *format, ...) {
+    TGR_ASSERT(status != TGR_OK);
     /* Written to a buffer first: an argument may be tgr_last_error() itself. */
     char message[TGR_ERROR_BYTES];
     int used = snprintf(message, sizeof message, "%s: ", entered != NULL ? entered : inner);

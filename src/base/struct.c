@@ -4,9 +4,11 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 
 tgr_status tgr_struct_copy(void *into, size_t size, size_t minimum, const void *from, const char *name) {
+    TGR_ASSERT(minimum <= size && size <= TGR_STRUCT_LIMIT && size % sizeof(size_t) == 0);
     size_t given;
     memcpy(&given, from, sizeof given);
     /* A whole struct is a multiple of its alignment; anything else would cut a pointer in two. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 
 static const char experts_part[] = ".moe.experts.", sparse_part[] = ".moe.", dense_part[] = ".mlp.";
@@ -29,7 +30,8 @@ static int64_t find(const tgr_parameters *parameters, const char *name) {
 int64_t tgr_upcycle_source(const tgr_parameters *sparse, int64_t index, const tgr_parameters *dense) {
     char name[TGR_NAME_BYTES];
     source_name(sparse->tensors[index].name, name);
-    return find(dense, name); /* no tensor is called "" */
+    TGR_ASSERT(find(dense, "") < 0);
+    return find(dense, name);
 }
 
 /* "8 x 256 x 64" */
@@ -37,6 +39,7 @@ static void write_shape(const tgr_tensor *tensor, char *text, size_t size) {
     size_t used = 0;
     for (int i = 0; i < tensor->ndim; i++)
         used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? " x " : "", (long long)tensor->dims[i]);
+    TGR_ASSERT(used < size);
 }
 
 static int fits(const tgr_tensor *sparse, const tgr_tensor *dense) {
@@ -83,6 +86,7 @@ void tgr_upcycle_copy(const tgr_parameters *sparse, float *to, const tgr_paramet
         int64_t source = tgr_upcycle_source(sparse, i, dense);
         if (source < 0) continue;
         int64_t count = dense->tensors[source].count;
+        TGR_ASSERT(tensor->count % count == 0);
         for (int64_t first = 0; first < tensor->count; first += count)
             memcpy(to + tensor->offset + first, from + dense->tensors[source].offset, (size_t)count * sizeof *to);
     }

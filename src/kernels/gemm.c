@@ -4,6 +4,7 @@
  */
 #include "kernels/gemm.h"
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "kernels/kernels.h"
 
@@ -75,6 +76,7 @@ typedef void (*gemm_variant)(const tgr_gemm *product, float *scratch);
 /* Decided for the whole product, so that an element has the same bits however C is cut, and never by m, so that a row
  * does not depend on the others. */
 static gemm_variant variant_for(const tgr_kernels *kernels, const tgr_gemm *product) {
+    TGR_ASSERT(product->precision == TGR_FLOAT32 || kernels->gemm_bfloat16 != NULL);
     if (product->precision == TGR_BFLOAT16) return kernels->gemm_bfloat16;
     const int narrow = product->n <= 16 || (product->n <= 64 && product->k <= 64);
     return narrow ? kernels->gemm_narrow : kernels->gemm;
@@ -87,6 +89,7 @@ void tgr_gemm_serial(const tgr_kernels *kernels, const tgr_gemm *product, float 
 void tgr_gemm_finish(const tgr_gemm *product, int64_t row, int64_t rows, int64_t column, int64_t columns) {
     const tgr_kernels *kernels = product->kernels;
     if (product->epilogue == TGR_EPILOGUE_NONE) return;
+    TGR_ASSERT(column % 16 == 0 && product->after != NULL);
     for (int64_t i = row; i < row + rows; i++) {
         int64_t at = i * product->c_row + column;
         float *c = product->c + at;

@@ -7,8 +7,8 @@
 #include "kernels/gemm.h"
 
 /* y = x·Wᵀ + bias [outputs] (NULL for none) */
-static inline tgr_gemm tgr_linear_output(int64_t rows, int64_t inputs, int64_t outputs, const float *x,
-                                         const float *weight, const float *bias, float *y) {
+static inline tgr_gemm tgr_product_y(int64_t rows, int64_t inputs, int64_t outputs, const float *x, const float *weight,
+                                     const float *bias, float *y) {
     tgr_gemm product = {.m = rows, .n = outputs, .k = inputs, .a = x, .b = weight, .c = y, .bias = bias};
     product.a_row = inputs, product.a_col = 1;
     product.b_row = 1, product.b_col = inputs;
@@ -17,8 +17,8 @@ static inline tgr_gemm tgr_linear_output(int64_t rows, int64_t inputs, int64_t o
 }
 
 /* dx = dy·W, or += */
-static inline tgr_gemm tgr_linear_input_gradient(int64_t rows, int64_t inputs, int64_t outputs, const float *dy,
-                                                 const float *weight, float *dx, int accumulate) {
+static inline tgr_gemm tgr_product_dx(int64_t rows, int64_t inputs, int64_t outputs, const float *dy,
+                                      const float *weight, float *dx, int accumulate) {
     tgr_gemm product = {.m = rows, .n = inputs, .k = outputs, .a = dy, .b = weight, .c = dx, .accumulate = accumulate};
     product.a_row = outputs, product.a_col = 1;
     product.b_row = inputs, product.b_col = 1;
@@ -27,8 +27,8 @@ static inline tgr_gemm tgr_linear_input_gradient(int64_t rows, int64_t inputs, i
 }
 
 /* dW += dyᵀ·x */
-static inline tgr_gemm tgr_linear_weight_gradient(int64_t rows, int64_t inputs, int64_t outputs, const float *x,
-                                                  const float *dy, float *dweight) {
+static inline tgr_gemm tgr_product_dweight(int64_t rows, int64_t inputs, int64_t outputs, const float *x,
+                                           const float *dy, float *dweight) {
     tgr_gemm product = {.m = outputs, .n = inputs, .k = rows, .a = dy, .b = x, .c = dweight, .accumulate = 1};
     product.a_row = 1, product.a_col = outputs;
     product.b_row = inputs, product.b_col = 1;

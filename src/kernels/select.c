@@ -44,13 +44,13 @@ tgr_status tgr_kernels_select(const char *name, const tgr_kernels **out) {
                         usable);
     }
     list_usable(usable, sizeof usable);
-    return tgr_fail(TGR_ERROR_ARGUMENT, "there are no kernels '%s'; this machine can run %s", name, usable);
+    return tgr_fail(TGR_ERROR_ARGUMENT, "there are no kernels called '%s'; this machine can run %s", name, usable);
 }
 
 tgr_status tgr_kernels_check_precision(const tgr_kernels *kernels, tgr_precision precision) {
     if (precision == TGR_FLOAT32 || (kernels->gemm_bfloat16 != NULL && kernels->bfloat16_usable())) return TGR_OK;
     return tgr_fail(TGR_ERROR_UNSUPPORTED,
                     "option 'precision' is bfloat16, which needs a processor with AMX or AVX512_BF16; this context "
-                    "runs kernels '%s', which multiply float32 alone (precision=float32 runs anywhere)",
+                    "runs kernels '%s', which multiply only float32 (precision=float32 runs anywhere)",
                     kernels->name);
 }

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 
 tgr_status tgr_ffn_declare(tgr_ffn *ffn, tgr_parameters *parameters, const char *prefix, int64_t groups, int64_t dim,
@@ -46,6 +47,7 @@ void tgr_ffn_backward(const tgr_ffn *ffn, const int64_t *first, const float *x, 
                       int accumulate, float *partial) {
     const tgr_row_groups rows = {.first = first, .products = ffn->products, .partial = partial};
     float *a = ffn->hidden_a, *dh = ffn->hidden_b;
+    TGR_ASSERT(a != dh); /* planned for TGR_TRAIN */
     tgr_groups_gelu_backward(&ffn->fc2, &rows, dy, ffn->hidden_a, a, dh);
     tgr_groups_weight_backward(&ffn->fc2, &rows, a, dy);
     tgr_groups_backward(&ffn->fc1, &rows, x, dh, dx, accumulate);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/initialise.h"
 #include "base/status.h"
 #include "kernels/parallel_rows.h"
@@ -39,6 +40,7 @@ void tgr_norm_forward(const tgr_norm *norm, int64_t rows, const float *x, float 
 void tgr_norm_backward(const tgr_norm *norm, int64_t rows, const float *x, const float *dy, float *dx, int accumulate,
                        float *partial) {
     const tgr_parameters *parameters = norm->parameters;
+    TGR_ASSERT(dx != dy || !accumulate);
     tgr_layer_norm_backward(tgr_parameters_compute(parameters), rows, norm->dim, x, tgr_value(parameters, norm->weight),
                             norm->mean, norm->rstd, dy, accumulate, dx, tgr_gradient(parameters, norm->weight),
                             tgr_gradient(parameters, norm->bias), partial);

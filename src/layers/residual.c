@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/initialise.h"
 #include "base/random.h"
 #include "kernels/copy.h"
@@ -57,7 +58,9 @@ void tgr_residual_forward(const tgr_residual *residual, int64_t batch, uint32_t 
                           const float *x, float *y) {
     const tgr_compute *compute = tgr_parameters_compute(residual->parameters);
     int64_t rows = batch * residual->tokens, count = rows * residual->dim;
+    TGR_ASSERT(residual->kept_branch == NULL || branch == residual->kept_branch);
     if (is_plain(residual)) {
+        TGR_ASSERT(branch != x);
         tgr_add_into(compute, count, branch == y ? x : branch, y);
         return;
     }

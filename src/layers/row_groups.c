@@ -2,6 +2,7 @@
 /* The three kinds of products of a Linear, one for each group that has rows. */
 #include "layers/row_groups.h"
 
+#include "base/assert.h"
 #include "kernels/kernels.h"
 #include "kernels/linear_products.h"
 #include "kernels/parallel_rows.h"
@@ -37,37 +38,36 @@ static void add_epilogue(tgr_gemm *product, const operand_rows *operands, int64_
     product->after = operands->after ? operands->after + offset : NULL;
 }
 
-static tgr_gemm output(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
+static tgr_gemm product_y(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
     const float *weight = tgr_value(linear->parameters, linear->weight) + matrix_offset(linear, group);
     const float *bias = NULL;
     int64_t offset = group->first * linear->outputs;
     if (linear->bias != TGR_NO_BIAS)
         bias = tgr_value(linear->parameters, linear->bias) + group->index * linear->outputs;
-    tgr_gemm product =
-        tgr_linear_output(group->rows, linear->inputs, linear->outputs, operands->x + group->first * linear->x_stride,
-                          weight, bias, operands->y + offset);
+    tgr_gemm product = tgr_product_y(group->rows, linear->inputs, linear->outputs,
+                                     operands->x + group->first * linear->x_stride, weight, bias, operands->y + offset);
     product.a_row = linear->x_stride;
     product.accumulate = operands->accumulate;
     add_epilogue(&product, operands, offset);
     return product;
 }
 
-static tgr_gemm input_gradient(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
+static tgr_gemm product_dx(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
     const float *weight = tgr_value(linear->parameters, linear->weight) + matrix_offset(linear, group);
     int64_t offset = group->first * linear->x_stride;
-    tgr_gemm product = tgr_linear_input_gradient(group->rows, linear->inputs, linear->outputs,
-                                                 operands->dy + group->first * linear->outputs, weight,
-                                                 operands->dx + offset, operands->accumulate);
+    tgr_gemm product =
+        tgr_product_dx(group->rows, linear->inputs, linear->outputs, operands->dy + group->first * linear->outputs,
+                       weight, operands->dx + offset, operands->accumulate);
     product.c_row = linear->x_stride;
     add_epilogue(&product, operands, offset);
     return product;
 }
 
-static tgr_gemm weight_gradient(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
+static tgr_gemm product_dweight(const tgr_linear *linear, const row_group *group, const operand_rows *operands) {
     float *dweight = tgr_gradient(linear->parameters, linear->weight) + matrix_offset(linear, group);
-    tgr_gemm product = tgr_linear_weight_gradient(group->rows, linear->inputs, linear->outputs,
-                                                  operands->x + group->first * linear->x_stride,
-                                                  operands->dy + group->first * linear->outputs, dweight);
+    tgr_gemm product =
+        tgr_product_dweight(group->rows, linear->inputs, linear->outputs, operands->x + group->first * linear->x_stride,
+                            operands->dy + group->first * linear->outputs, dweight);
     product.b_row = linear->x_stride;
     return product;
 }
@@ -77,6 +77,7 @@ static int64_t append(const tgr_linear *linear, const tgr_row_groups *rows, prod
                       const operand_rows *operands, int64_t count) {
     for (int64_t g = 0; g < group_count(linear); g++) {
         const row_group group = {.index = g, .first = rows->first[g], .rows = rows->first[g + 1] - rows->first[g]};
+        TGR_ASSERT(group.rows >= 0);
         if (group.rows == 0) continue;
         rows->products[count] = product_of(linear, &group, operands);
         rows->products[count++].precision = linear->precision;
@@ -112,6 +113,7 @@ static void bias_task(void *data, int64_t group, int worker) {
 static void bias_backward(const tgr_linear *linear, const tgr_row_groups *rows, const float *dy) {
     const tgr_compute *compute = tgr_parameters_compute(linear->parameters);
     if (linear->bias == TGR_NO_BIAS) return;
+    TGR_ASSERT(linear->groups > 0 || rows->partial != NULL);
     float *dbias = tgr_gradient(linear->parameters, linear->bias);
     bias_job job = {
         .kernels = compute->kernels, .first = rows->first, .columns = linear->outputs, .dy = dy, .dbias = dbias};
@@ -123,19 +125,19 @@ static void bias_backward(const tgr_linear *linear, const tgr_row_groups *rows, 
 
 void tgr_groups_forward(const tgr_linear *linear, const tgr_row_groups *rows, const float *x, float *y,
                         int accumulate) {
-    run_one_kind(linear, rows, output, &(operand_rows){.x = x, .y = y, .accumulate = accumulate});
+    run_one_kind(linear, rows, product_y, &(operand_rows){.x = x, .y = y, .accumulate = accumulate});
 }
 
 void tgr_groups_gelu_forward(const tgr_linear *linear, const tgr_row_groups *rows, const float *x, float *y,
                              float *activation) {
-    run_one_kind(linear, rows, output,
+    run_one_kind(linear, rows, product_y,
                  &(operand_rows){.x = x, .y = y, .epilogue = TGR_EPILOGUE_GELU, .after = activation});
 }
 
 void tgr_groups_gelu_backward(const tgr_linear *linear, const tgr_row_groups *rows, const float *dy,
                               const float *before, float *activation, float *dbefore) {
     run_one_kind(
-        linear, rows, input_gradient,
+        linear, rows, product_dx,
         &(operand_rows){
             .dy = dy, .dx = dbefore, .epilogue = TGR_EPILOGUE_GELU_BACKWARD, .before = before, .after = activation});
 }
@@ -147,12 +149,13 @@ void tgr_groups_weight_backward(const tgr_linear *linear, const tgr_row_groups *
 void tgr_groups_backward(const tgr_linear *linear, const tgr_row_groups *rows, const float *x, const float *dy,
                          float *dx, int accumulate) {
     const operand_rows operands = {.x = x, .dy = dy, .dx = dx, .accumulate = accumulate};
-    int64_t count = append(linear, rows, weight_gradient, &operands, 0);
+    TGR_ASSERT(dx != x || !accumulate);
+    int64_t count = append(linear, rows, product_dweight, &operands, 0);
     if (dx == x) {
         run(linear, rows, count);
         count = 0;
     }
-    if (dx != NULL) count = append(linear, rows, input_gradient, &operands, count);
+    if (dx != NULL) count = append(linear, rows, product_dx, &operands, count);
     run(linear, rows, count);
     bias_backward(linear, rows, dy);
 }

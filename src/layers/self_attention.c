@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 
 tgr_status tgr_self_attention_declare(tgr_self_attention *attention, tgr_parameters *parameters, const char *prefix,
@@ -55,7 +56,8 @@ void tgr_self_attention_backward(const tgr_self_attention *attention, int64_t ba
                                  float *dx, float *partial) {
     int64_t rows = batch * attention->tokens;
     tgr_attention heads = heads_of(attention, batch);
-    float *dattended = dx; /* [rows, dim]; dx is written last */
+    TGR_ASSERT(attention->dpacked != NULL); /* planned for TGR_TRAIN */
+    float *dattended = dx;                  /* [rows, dim]; dx is written last */
     tgr_linear_backward(&attention->proj, rows, attention->attended, dy, dattended, 0, partial);
     tgr_attention_backward(tgr_parameters_compute(attention->qkv.parameters), &heads, dattended, attention->dpacked);
     tgr_linear_backward(&attention->qkv, rows, x, attention->dpacked, dx, 0, partial);

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/status.h"
 
@@ -35,6 +36,7 @@ static tgr_status check_targets(const tgr_cross_entropy *task) {
 }
 
 tgr_status tgr_cross_entropy_check(const tgr_cross_entropy *task) {
+    TGR_ASSERT(task->labels != NULL || task->targets != NULL);
     return task->labels != NULL ? check_labels(task) : check_targets(task);
 }
 
@@ -43,10 +45,11 @@ static double log_sum_exp(const float *logits, int64_t classes) {
     for (int64_t c = 0; c < classes; c++)
         if (!(logits[c] <= most)) most = logits[c];
     for (int64_t c = 0; c < classes; c++) sum += exp(logits[c] - most);
+    TGR_ASSERT(!(sum < 1)); /* the largest gives 1, unless there are infinities or NaN */
     return most + log(sum);
 }
 
-/* The target The target q of a class. */
+/* The target q of a class. */
 static double smoothed(const tgr_cross_entropy *task, int64_t row, int64_t c) {
     double target = task->labels ? c == task->labels[row] : task->targets[row * task->classes + c];
     return (1 - task->smoothing) * target + task->smoothing / (double)task->classes;
@@ -73,6 +76,7 @@ static void row_task(void *data, int64_t row, int worker) {
 }
 
 double tgr_cross_entropy_run(const struct tgr_compute *compute, const tgr_cross_entropy *task) {
+    TGR_ASSERT(task->batch >= 1 && task->classes >= 1);
     tgr_parallel(compute, task->batch, row_task, (void *)task);
     double sum = 0;
     for (int64_t i = 0; i < task->batch; i++) sum += task->row_losses[i];

@@ -5,6 +5,7 @@
  * gradients, guidance included, are added by backward. */
 #include "loss/loss.h"
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -50,22 +51,21 @@ void tgr_loss_free(tgr_loss *loss) {
 
 static tgr_status reserve(tgr_loss *loss, int64_t batch) {
     if (batch <= loss->capacity) return TGR_OK;
+    tgr_status status = TGR_OK;
     int64_t numbers;
     void *gradient = NULL, *row_losses = NULL;
     TGR_REQUIRE(tgr_multiply(batch, loss->classes, &numbers), TGR_ERROR_OVERFLOW,
                 "the logits of %lld images are too many to address", (long long)batch);
-    TGR_TRY(tgr_allocate(loss->context, &gradient, (size_t)numbers, sizeof(float)));
-    tgr_status status = tgr_allocate(loss->context, &row_losses, (size_t)batch, sizeof(double));
-    if (status != TGR_OK) {
-        tgr_release(loss->context, gradient, (size_t)numbers, sizeof(float));
-        return status;
-    }
+    TGR_TRY_DONE(tgr_allocate(loss->context, &gradient, (size_t)numbers, sizeof(float)));
+    TGR_TRY_DONE(tgr_allocate(loss->context, &row_losses, (size_t)batch, sizeof(double)));
     release_buffers(loss);
     loss->gradient = gradient;
     loss->row_losses = row_losses;
     loss->capacity = batch;
     loss->ready = 0; /* its gradient is gone */
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_release(loss->context, gradient, (size_t)numbers, sizeof(float));
+    return status;
 }
 
 /* Whether the teacher takes part. In training it must, within the window; in evaluation it does if it has seen the
@@ -120,6 +120,7 @@ static tgr_status compute(tgr_loss *loss, const int32_t *labels, const float *ta
     TGR_TRY(find_guidance(loss, &guided));
     tgr_cross_entropy task = {.labels = labels, .targets = targets, .smoothing = loss->smoothing};
     TGR_TRY(tgr_model_logits(loss->model, &task.logits, &task.batch, &task.classes));
+    TGR_ASSERT(task.classes == loss->classes);
     TGR_TRY(tgr_cross_entropy_check(&task));
     TGR_TRY(reserve(loss, task.batch));
     task.gradient = tgr_model_can_backward(loss->model) ? loss->gradient : NULL;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "loss/loss.h"
 
@@ -12,7 +13,7 @@ void tgr_loss_reset_terms(tgr_loss *loss) {
     loss->term_count = TGR_FIRST_TERMS;
 }
 
-/* The same term of several layers is summed. A model has one method, so there is room for all its names. */
+/* The same term of several layers is summed. */
 static void add_auxiliary(tgr_loss *loss, const tgr_term *term) {
     loss->terms[TGR_TERM_AUX].value += term->value;
     for (int64_t i = TGR_FIRST_TERMS; i < loss->term_count; i++) {
@@ -20,12 +21,14 @@ static void add_auxiliary(tgr_loss *loss, const tgr_term *term) {
         loss->terms[i].value += term->value;
         return;
     }
+    TGR_ASSERT(loss->term_count < TGR_LOSS_TERMS); /* a model has one method: there is room for its names */
     if (loss->term_count < TGR_LOSS_TERMS) loss->terms[loss->term_count++] = *term;
 }
 
 tgr_status tgr_loss_fill_terms(tgr_loss *loss, double task, int guided, double *total) {
     tgr_loss_reset_terms(loss);
     loss->terms[TGR_TERM_TASK].value = task;
+    TGR_ASSERT(!guided || loss->teacher != NULL);
     if (guided) {
         loss->terms[TGR_TERM_DISTILL].value = tgr_teacher_distill(loss->teacher);
         loss->terms[TGR_TERM_TEACHER].value = tgr_teacher_objective(loss->teacher);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A transformer block (Dosovitskiy et al., ICLR 2021), dense or sparse. The outputs of norms are not kept: backward
- * computes them again. */
+ * recomputes them. */
 #include "model/block.h"
 
 #include <stdio.h>
@@ -150,7 +150,7 @@ void tgr_block_forward(const tgr_block *block, const tgr_pass *pass) {
     capture(block, pass, TGR_FEATURE_BLOCK_OUTPUT, block->y);
 }
 
-/* y is not computed again: backward has no use for it. Nor has it for the branch, unless LayerScale keeps that. */
+/* y is not recomputed: backward does not need it. Nor does it need the branch, unless LayerScale keeps that. */
 void tgr_block_recompute(const tgr_block *block, const tgr_pass *pass) {
     float *kept_branch = block->ffn_residual.kept_branch;
     const tgr_layer_input input = moe_input(pass);

@@ -23,24 +23,25 @@ typedef struct tgr_block {
     float *capture[TGR_FEATURES]; /* where to copy each feature, or NULL */
 } tgr_block;
 
-/* Adds "blocks.<index>.…". On failure tgr_block_free is still due. */
+/* Adds "blocks.<index>.…". On failure tgr_block_free must still be called. */
 tgr_status tgr_block_declare(tgr_block *block, tgr_parameters *parameters, const tgr_config *config,
                              const tgr_dimensions *dimensions, int64_t index, int with_experts);
 void tgr_block_free(tgr_block *block);
 void tgr_block_initialise(tgr_block *block, const tgr_config *config);
-/* What is kept from forward to backward: by attention and all else but x and y, which are the caller's to place; and by
- * the FFN or the experts. */
+/* What is kept from forward to backward: by attention and everything else except x and y, which the caller provides;
+ * and by the FFN or the experts. */
 void tgr_block_plan_attention(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
 void tgr_block_plan_ffn(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
-/* After those: what attention needs within a pass, and what the FFN or the experts do. The two may lie over each other,
- * and attention's over what the FFN or the experts keep. */
+/* After those: what attention needs within a pass, and what the FFN or the experts need. The two may share memory with
+ * each other, and attention's with what the FFN or the experts keep. */
 void tgr_block_plan_attention_work(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
 void tgr_block_plan_ffn_work(tgr_block *block, const tgr_pass *pass, tgr_arena *arena);
 /* From x to y. */
 void tgr_block_forward(const tgr_block *block, const tgr_pass *pass);
-/* After a forward in TGR_TRAIN whose buffers others have used since: what pass->recompute says, from x or middle. */
+/* After a forward in TGR_TRAIN whose buffers have been used by others since: recomputes what pass->recompute says, from
+ * x or middle. */
 void tgr_block_recompute(const tgr_block *block, const tgr_pass *pass);
-/* dstream [rows, dim] from the gradient of y to that of x. */
+/* dstream [rows, dim]: in, the gradient of y; out, that of x. */
 void tgr_block_backward(const tgr_block *block, const tgr_pass *pass, float *dstream);
 
 #endif

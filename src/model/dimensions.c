@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The sizes of a model, worked out from its config. Each option is within its range already; here they meet.
- * Nothing can overflow: the ranges keep every size below 2^42. Whole tensors are checked when they are declared. */
+/* The sizes of a model, worked out from its config. Each option is within its range already; what is checked here is
+ * that they go together. Nothing can overflow: the ranges keep every size below 2^42. Whole tensors are checked when
+ * they are declared. */
 #include "model/dimensions.h"
 
 #include "base/status.h"

@@ -5,7 +5,7 @@
 
 #include "model/model.h"
 
-/* Fails with the option, its value and what is allowed. */
+/* On failure the message names the option, its value and what is allowed. */
 tgr_status tgr_dimensions_read(tgr_dimensions *dimensions, const tgr_config *config);
 /* The blocks with experts, counted from 1 and ascending; none when the method is dense. */
 const int64_t *tgr_moe_blocks(const tgr_config *config, int64_t *count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Patch embedding: a convolution of stride = patch size as a product with gathered patches; then tokens in front, and
+/* Patch embedding: a convolution of stride = patch size as a product with gathered patches; then prefix tokens and
  * positions. */
 #include "model/embed.h"
 
@@ -123,7 +123,7 @@ static void split_task(void *data, int64_t image, int worker) {
     memcpy(job->embed->patch_rows + image * d->patches * d->dim, from, (size_t)(d->patches * d->dim) * sizeof(float));
 }
 
-/* Sums the gradient of one token's position and, at the front, of the token itself over the images. */
+/* Sums over the images the gradient of one token's position and, for a prefix token, of the token itself. */
 static void token_sum_task(void *data, int64_t token, int worker) {
     const embed_job *job = data;
     const tgr_embed *embed = job->embed;

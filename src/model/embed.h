@@ -21,7 +21,7 @@ typedef struct tgr_embed {
 tgr_status tgr_embed_declare(tgr_embed *embed, tgr_parameters *parameters, const tgr_config *config,
                              const tgr_dimensions *dimensions);
 void tgr_embed_initialise(const tgr_embed *embed, double deviation);
-/* Buffers that are free for others outside of tgr_embed_forward and tgr_embed_backward. */
+/* Buffers that others may use outside tgr_embed_forward and tgr_embed_backward. */
 void tgr_embed_plan(tgr_embed *embed, tgr_arena *arena, int64_t batch);
 /* x [batch, tokens, dim] from images [batch, channels, image_size, image_size]; and, unless NULL, the raw patches of
  * each token [batch, tokens, patch_dim], zero for prefix tokens. */

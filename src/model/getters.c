@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be read from a model. */
+/* The functions that read a model. */
 #include "base/status.h"
 #include "model/state.h"
 

@@ -5,20 +5,24 @@
 #include "base/status.h"
 #include "kernels/copy.h"
 
+/* A Linear on one token of each image. */
+static tgr_status declare_linear(tgr_linear *linear, tgr_parameters *parameters, const char *name,
+                                 const tgr_config *config, const tgr_dimensions *dimensions) {
+    tgr_precision precision = (tgr_precision)tgr_option_i64(config, TGR_OPTION_PRECISION);
+    TGR_TRY(tgr_linear_declare(linear, parameters, name, 0, dimensions->dim, dimensions->classes, precision));
+    linear->x_stride = dimensions->tokens * dimensions->dim;
+    return TGR_OK;
+}
+
 tgr_status tgr_head_declare(tgr_head *head, tgr_parameters *parameters, const tgr_config *config,
                             const tgr_dimensions *dimensions) {
-    static const char *const names[] = {"head", "head_dist"};
-    tgr_precision precision = (tgr_precision)tgr_option_i64(config, TGR_OPTION_PRECISION);
     TGR_TRY(tgr_norm_declare(&head->norm, parameters, "norm", dimensions->dim,
                              tgr_option_f64(config, TGR_OPTION_NORM_EPSILON)));
     head->classes = dimensions->classes;
     head->tokens = dimensions->tokens;
     head->count = head->classes > 0 ? dimensions->prefix_tokens : 0;
-    for (int64_t i = 0; i < head->count; i++) {
-        tgr_linear *linear = &head->linear[i];
-        TGR_TRY(tgr_linear_declare(linear, parameters, names[i], 0, dimensions->dim, head->classes, precision));
-        linear->x_stride = dimensions->tokens * dimensions->dim; /* one token of each image */
-    }
+    if (head->count > 0) TGR_TRY(declare_linear(&head->linear[0], parameters, "head", config, dimensions));
+    if (head->count > 1) TGR_TRY(declare_linear(&head->linear[1], parameters, "head_dist", config, dimensions));
     return TGR_OK;
 }
 

@@ -11,11 +11,11 @@
 typedef struct tgr_head {
     tgr_norm norm;
     tgr_linear linear[2]; /* on CLS, on the distillation token */
-    int64_t count;        /* of heads: 0 when there are no classes */
+    int64_t count;        /* number of heads: 0 when there are no classes */
     int64_t classes, tokens;
     float *features; /* [batch, tokens, dim], output of the norm */
     float *logits;   /* [batch, classes] */
-    float *dlogits;  /* [batch, classes], of each head's own logits; NULL where it is the same */
+    float *dlogits;  /* [batch, classes], gradient of each head's own logits; NULL where it equals that of the mean */
 } tgr_head;
 
 /* Adds norm.…, head.…, head_dist.…. */
@@ -26,7 +26,7 @@ void tgr_head_plan(tgr_head *head, tgr_mode mode, tgr_arena *arena, int64_t batc
 /* x [batch, tokens, dim] is the residual stream after the last block. */
 void tgr_head_forward(const tgr_head *head, int64_t batch, const float *x);
 /* dx [batch, tokens, dim] from dlogits [batch, classes] and dfeatures [batch, tokens, dim], either of which may be
- * NULL. `partial` holds the most that tgr_norm_backward and tgr_linear_backward ask for. */
+ * NULL. `partial` is as large as tgr_norm_backward and tgr_linear_backward need. */
 void tgr_head_backward(const tgr_head *head, int64_t batch, const float *x, const float *dlogits,
                        const float *dfeatures, float *dx, float *partial);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's life, its forward and its backward pass. */
+/* Creating and freeing a model; its forward and backward pass. */
 #include "model/model.h"
 #include "kernels/kernels.h"
 
@@ -105,7 +105,7 @@ void tgr_model_free(tgr_model *model) {
     tgr_context_free(context);
 }
 
-/* Probabilities to route by come from outside (teacher.h): they must be of as many tokens as this pass. */
+/* Probabilities to route by come from outside (teacher.h): they must be for as many tokens as this pass has. */
 static tgr_status check_override(const tgr_model *model, tgr_mode mode, int64_t batch) {
     int64_t tokens;
     if (mode != TGR_EVAL || !tgr_multiply(batch, model->dimensions.tokens, &tokens)) return TGR_OK;
@@ -146,7 +146,7 @@ tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *image
     return TGR_OK;
 }
 
-/* Whether other blocks have used what the block's backward needs. What the last one left is still there. */
+/* Whether other blocks have overwritten what the block's backward needs. What the last block wrote is intact. */
 static int recomputes(const tgr_model *model, int64_t block) {
     tgr_recompute recompute = model->pass.recompute;
     if (block == model->dimensions.depth - 1 || recompute == TGR_RECOMPUTE_NONE) return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the teacher, the loss and the checkpoint may do with a model beyond its public face. */
+/* What the teacher, the loss and the checkpoint may do with a model beyond its public functions. */
 #ifndef TGR_MODEL_MODEL_H
 #define TGR_MODEL_MODEL_H
 
@@ -38,15 +38,15 @@ tgr_mode tgr_model_mode(const tgr_model *model);
 int tgr_model_can_backward(const tgr_model *model);
 /* Fails, with the reason, unless that is true. */
 tgr_status tgr_model_check_backward(const tgr_model *model);
-/* How many forward passes there were: tells one from the next. */
+/* How many forward passes there have been: tells them apart. */
 uint64_t tgr_model_passes(const tgr_model *model);
-/* For whoever writes weights: gradients summed so far are thrown away, a forward pass before does not count. */
+/* To be called after writing weights: discards gradients summed so far; the last forward pass no longer counts. */
 void tgr_model_forget(tgr_model *model);
 /* MoE layer `index`, below the count of MoE layers. */
 int64_t tgr_model_layer_count(const tgr_model *model);
 tgr_moe_layer *tgr_model_layer(tgr_model *model, int64_t index);
-/* Copies feature `feature` of block `block` (from 0) of every following forward pass to `destination`
- * [batch, tokens, dim]; NULL ends it. Forward passes are the same to the bit with and without. */
+/* Copies feature `feature` of block `block` (from 0) of every following forward pass to `destination` [batch, tokens,
+ * dim]; NULL ends it. Forward passes are the same bit for bit with and without. */
 void tgr_model_capture(tgr_model *model, int64_t block, tgr_feature feature, float *destination);
 
 #endif

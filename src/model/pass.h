@@ -5,9 +5,8 @@
  *
  *                     forward                              backward
  *     normalised      what a branch reads: norm(stream)    the same, recomputed
- *     branch_rows     what a branch gives                  gradient of that
- *     dnormalised                                          gradient of what a branch reads
- */
+ *     branch_rows     output of a branch                   gradient of that
+ *     dnormalised                                          gradient of a branch's input */
 #ifndef TGR_MODEL_PASS_H
 #define TGR_MODEL_PASS_H
 
@@ -15,7 +14,7 @@
 
 #include "tgrmoe/common.h"
 
-/* What backward computes again. Same order as the choices of option recompute. */
+/* What backward recomputes. Same order as the choices of option recompute. */
 typedef enum tgr_recompute {
     TGR_RECOMPUTE_NONE = 0,
     TGR_RECOMPUTE_EXPERTS = 1,

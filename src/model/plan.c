@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Where activations live: one arena, cut anew whenever mode or batch change, grown when it is too small.
+/* Where activations are: one arena, cut again whenever the mode or batch changes, grown when it is too small.
  *
- * In TGR_TRAIN every block has buffers of its own for what its backward needs. In TGR_EVAL all blocks lie over each
- * other, all but the routing of MoE layers, which stays readable. With recompute=blocks it is so in TGR_TRAIN, too, but
- * for each block's input; with recompute=experts, the experts do. */
+ * In TGR_TRAIN every block has buffers of its own for what its backward needs. In TGR_EVAL all blocks share the same
+ * buffers, except for the routing of MoE layers, which stays readable. With recompute=blocks they share them in
+ * TGR_TRAIN, too, except for each block's input; with recompute=experts the experts do. */
 #include "base/status.h"
 #include "kernels/parallel_rows.h"
 #include "model/state.h"
 
 static void widen(int64_t *most, int64_t value) {
-    if (*most >= 0 && (value < 0 || value > *most)) *most = value; /* negative: overflow, and stays */
+    if (*most >= 0 && (value < 0 || value > *most)) *most = value; /* negative, once something has overflowed */
 }
 
 static int64_t partial_floats(const tgr_model *model, const tgr_pass *pass) {
@@ -23,7 +23,7 @@ static int64_t partial_floats(const tgr_model *model, const tgr_pass *pass) {
     return most;
 }
 
-/* What all parts of a block use. */
+/* The buffers that all parts of a block use. */
 static void plan_shared(tgr_pass *pass, tgr_arena *arena, int64_t dim) {
     pass->normalised = tgr_arena_floats(arena, pass->rows, dim);
     pass->branch_rows = tgr_arena_floats(arena, pass->rows, dim);
@@ -48,7 +48,7 @@ static int ffn_overlaps(const tgr_pass *pass, const tgr_block *block) {
     return blocks_overlap(pass) || (block->moe != NULL && pass->recompute == TGR_RECOMPUTE_EXPERTS);
 }
 
-/* What each block has to itself. */
+/* The buffers that belong to one block. */
 static void plan_kept(tgr_model *model, tgr_arena *arena) {
     const tgr_pass *pass = &model->pass;
     for (int64_t i = 0; i < model->dimensions.depth; i++) {
@@ -58,8 +58,8 @@ static void plan_kept(tgr_model *model, tgr_arena *arena) {
     }
 }
 
-/* What blocks use in turn. When attention's backward runs, nothing that the FFN or the experts had is needed any more,
- * so its buffers lie over theirs. In TGR_EVAL theirs lie over all of attention's. */
+/* The buffers that blocks use in turn. When attention's backward runs, nothing of the FFN or the experts is needed any
+ * more, so its buffers share memory with theirs. In TGR_EVAL theirs share memory with all of attention's. */
 static void plan_overlapping(tgr_model *model, tgr_arena *arena) {
     tgr_pass *pass = &model->pass;
     int64_t start = arena->used, attention_end = start;
@@ -111,7 +111,7 @@ static void lay_out(tgr_model *model, tgr_mode mode, int64_t batch, tgr_arena *a
     plan_overlapping(model, arena);
 }
 
-/* Gives every buffer its place in the memory, which counting took away. Batch 0 is no pass, and needs none. */
+/* Sets every buffer's address, which counting has unset. Batch 0 means no pass, and needs none. */
 static void cut_arena(tgr_model *model, tgr_mode mode, int64_t batch) {
     tgr_arena arena = {.base = model->memory, .capacity = model->memory_bytes};
     model->pass.batch = 0;

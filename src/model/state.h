@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The model's inside, for the files of this directory. */
+/* The inside of a model, for the files of this folder. */
 #ifndef TGR_MODEL_STATE_H
 #define TGR_MODEL_STATE_H
 
@@ -25,7 +25,7 @@ struct tgr_model {
 
     void *memory; /* the activations' arena */
     int64_t memory_bytes;
-    tgr_pass pass; /* of the plan that the arena is cut by now; batch 0 before the first */
+    tgr_pass pass; /* the one that the arena is cut for now; batch 0 before the first */
 
     /* Of the last forward pass: */
     int64_t batch; /* 0 before the first; others ask tgr_model_batch */
@@ -38,12 +38,12 @@ struct tgr_model {
 
 /* Makes the context's scratch large enough for the model's attention. */
 tgr_status tgr_model_reserve(tgr_model *model);
-/* Whether there was a forward pass, is a head, is such a MoE layer. */
+/* Fail unless there has been a forward pass, there is a head, there is such a MoE layer. */
 tgr_status tgr_model_check_run(const tgr_model *model);
 tgr_status tgr_model_check_head(const tgr_model *model);
 tgr_status tgr_model_check_layer(const tgr_model *model, int64_t index);
 
-/* Bytes of activations for such a pass. Afterwards no buffer is in its place, until tgr_plan_prepare. */
+/* Bytes of activations for such a pass. Afterwards no buffer has an address, until tgr_plan_prepare. */
 tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes);
 /* Cuts the arena for such a pass, growing it when it is too small. On failure the model is as before. */
 tgr_status tgr_plan_prepare(tgr_model *model, tgr_mode mode, int64_t batch);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sparse upcycling of a model: the weights of base/upcycle.h, noise on the experts, shared experts that say nothing. */
+/* Sparse upcycling of a model: the weights of base/upcycle.h, noise on the experts, shared experts that output 0. */
 #include "base/upcycle.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "model/state.h"
 
-/* What decides a model's function and no tensor's shape. */
+/* What changes a model's function but no tensor's shape. */
 static tgr_status check_heads(const tgr_model *sparse, const tgr_model *dense) {
     if (sparse->dimensions.heads == dense->dimensions.heads) return TGR_OK;
     return tgr_fail(TGR_ERROR_SHAPE, "option 'heads' is %lld; it must be as in the dense model, %lld",

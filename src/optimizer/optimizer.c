@@ -2,6 +2,7 @@
 /* The optimizer's handle: its memory and its getters. The step itself is in step.c. */
 #include "optimizer/optimizer.h"
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -27,6 +28,7 @@ static void cut_into_blocks(tgr_optimizer *optimizer) {
             block->frozen_from = tensor->frozen_from;
         }
     }
+    TGR_ASSERT(block == optimizer->blocks + optimizer->block_count);
 }
 
 /* On failure the caller frees the optimizer. */
@@ -60,17 +62,17 @@ tgr_status tgr_optimizer_create(tgr_optimizer **out, const tgr_config *config, t
     tgr_parameters_retain(parameters);
     optimizer->parameters = parameters;
     optimizer->fixed_rate = -1;
-    tgr_status status = set_up(optimizer, config);
-    if (status != TGR_OK) {
-        tgr_optimizer_free(optimizer);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(set_up(optimizer, config));
     *out = optimizer;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_optimizer_free(optimizer);
+    return status;
 }
 
 void tgr_optimizer_retain(tgr_optimizer *optimizer) {
-    atomic_fetch_add(&optimizer->references, 1);
+    int before = atomic_fetch_add(&optimizer->references, 1);
+    TGR_ASSERT(before > 0);
 }
 
 void tgr_optimizer_free(tgr_optimizer *optimizer) {

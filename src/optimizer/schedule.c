@@ -2,6 +2,7 @@
 /* The learning rate as a function of the step: linear warm-up, then half a cosine. */
 #include <math.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "optimizer/optimizer.h"
 
@@ -13,6 +14,7 @@ double tgr_schedule_cosine(int64_t step, int64_t total, int64_t warmup, double p
     if (step < warmup) return peak * ((double)step + 1) / (double)warmup;
     if (step >= total) return lowest;
     if (warmup < 0) warmup = 0;
+    TGR_ASSERT(total > warmup);
     double done = (double)(step - warmup) / (double)(total - warmup);
     return lowest + (peak - lowest) * (1 + cos(PI * done)) / 2;
 }

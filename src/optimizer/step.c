@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
@@ -56,10 +57,13 @@ static void (*const update_block[])(const step_job *job, const tgr_optimizer_blo
     [TGR_OPTIMIZER_SGD] = sgd_block,
 };
 
+enum { KINDS = sizeof update_block / sizeof *update_block };
+
 static void update_task(void *data, int64_t task, int worker) {
     const step_job *job = data;
     const tgr_optimizer_block *block = &job->optimizer->blocks[task];
     (void)worker;
+    TGR_ASSERT(job->optimizer->kind >= 0 && job->optimizer->kind < KINDS);
     if (!is_frozen(job->optimizer, block)) update_block[job->optimizer->kind](job, block);
     /* Here they are still in the cache. */
     memset(job->optimizer->parameters->gradients + block->offset, 0, (size_t)block->count * sizeof(float));
@@ -88,6 +92,7 @@ static void read_options(step_job *job) {
     /* From the betas as float32, as the kernel uses them, so that the first step's corrected moments are g and g². */
     job->correction1 = (float)(1 / (1 - pow(job->beta1, step)));
     job->correction2 = (float)(1 / (1 - pow(job->beta2, step)));
+    TGR_ASSERT(isfinite(job->correction1) && isfinite(job->correction2)); /* no beta rounds to 1 */
 }
 
 /* The blocks have cleared those of all trained tensors. Nothing reads these, but the host can see them. */

@@ -4,12 +4,14 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "tgrmoe/measure.h"
 
 enum { MEASURES = 3 }; /* entropy, dropped, margin */
 
 tgr_probe_record_view tgr_probe_view(const tgr_probe *probe, int64_t run) {
+    TGR_ASSERT(run >= 0 && run < probe->capacity && probe->record_bytes % 8 == 0);
     char *record = probe->history + run * probe->record_bytes;
     double *measures = (double *)(void *)record;
     int64_t *load = (int64_t *)(void *)(measures + MEASURES * probe->layers);
@@ -23,7 +25,8 @@ tgr_probe_record_view tgr_probe_view(const tgr_probe *probe, int64_t run) {
 /* The size of a record, a multiple of 8. */
 static tgr_status measure_record(tgr_probe *probe) {
     int64_t choices, bytes;
-    const int64_t numbers = probe->layers * (MEASURES + probe->experts); /* at most 1024 · 4099 */
+    const int64_t numbers = probe->layers * (MEASURES + probe->experts);
+    TGR_ASSERT(probe->layers <= 1024 && probe->experts <= 4096); /* so that this cannot overflow */
     const int fits = tgr_multiply(probe->tokens, probe->layers * probe->top_k, &choices) &&
                      tgr_add(choices, 1, &bytes) && tgr_multiply(bytes / 2, 8, &bytes) &&
                      tgr_add(bytes, 8 * numbers, &bytes);
@@ -63,8 +66,10 @@ tgr_status tgr_probe_create(tgr_probe **out, tgr_model *model, const float *imag
     TGR_TRY(tgr_allocate(context, (void **)&probe, 1, sizeof *probe));
     *probe = (tgr_probe){.model = model, .context = context, .count = count, .batch = batch};
     tgr_model_retain(model);
-    tgr_status status = prepare(probe, images);
-    if (status == TGR_OK) *out = probe;
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(prepare(probe, images));
+    *out = probe;
+done:
     if (status != TGR_OK) tgr_probe_free(probe);
     return status;
 }
@@ -102,6 +107,7 @@ static tgr_status record_layer(tgr_probe *probe, int64_t layer, int64_t first, i
     TGR_TRY(tgr_routing_choices(routing, &choices, NULL));
     TGR_TRY(tgr_routing_load(routing, &load));
     TGR_TRY(tgr_measure_routing(routing, &entropy, &dropped, NULL, &margin));
+    TGR_ASSERT(first >= 0 && first + rows <= probe->tokens);
     for (int64_t k = 0; k < probe->top_k; k++) {
         int32_t *row = to.choices + (k * probe->layers + layer) * probe->tokens + first;
         for (int64_t t = 0; t < rows; t++) row[t] = choices[t * probe->top_k + k];
@@ -130,6 +136,7 @@ static tgr_status record_batch(tgr_probe *probe) {
     for (int64_t layer = 0; layer < probe->layers; layer++)
         TGR_TRY(record_layer(probe, layer, probe->recorded * tokens, images * tokens));
     probe->recorded += images;
+    TGR_ASSERT(probe->recorded <= probe->count);
     if (probe->recorded == probe->count) complete(probe);
     return TGR_OK;
 }
@@ -152,14 +159,13 @@ tgr_status tgr_probe_run(tgr_probe *probe) {
     TGR_REQUIRE(probe->images != NULL, TGR_ERROR_STATE, "the probe was made without images; use tgr_probe_record()");
     TGR_TRY(tgr_probe_reserve(probe, probe->runs + 1));
     probe->recorded = 0; /* An incomplete run is discarded. */
+    tgr_status status = TGR_OK;
     for (int64_t at = 0; at < probe->count; at += probe->batch) {
         const int64_t left = probe->count - at, images = left < probe->batch ? left : probe->batch;
-        tgr_status status = tgr_model_forward(probe->model, TGR_EVAL, probe->images + at * probe->image_floats, images);
-        if (status == TGR_OK) status = record_batch(probe);
-        if (status != TGR_OK) {
-            probe->recorded = 0;
-            return status;
-        }
+        TGR_TRY_DONE(tgr_model_forward(probe->model, TGR_EVAL, probe->images + at * probe->image_floats, images));
+        TGR_TRY_DONE(record_batch(probe));
     }
-    return TGR_OK;
+done:
+    if (status != TGR_OK) probe->recorded = 0;
+    return status;
 }

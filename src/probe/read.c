@@ -2,6 +2,7 @@
 /* What can be read from a probe's history. */
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "probe/probe.h"
 #include "tgrmoe/measure.h"
@@ -87,6 +88,7 @@ tgr_status tgr_probe_overlap(const tgr_probe *probe, int64_t layer, int64_t run,
             for (int64_t t = 0; t < tokens; t++) shared += a[t] == b[t];
         }
     }
+    TGR_ASSERT(shared <= tokens * probe->top_k);
     *share = (double)shared / ((double)tokens * (double)probe->top_k);
     return TGR_OK;
 }

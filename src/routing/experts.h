@@ -2,9 +2,8 @@
 /* E experts, a group of FFNs each on its own slots. They know slots, not tokens or gates.
  *
  *                  forward, recompute    backward
- *     slots_in     x                     x again; becomes dx
- *     slots_out    y                     dy
- */
+ *     slots_in     x                     x, gathered again; becomes dx
+ *     slots_out    y                     dy */
 #ifndef TGR_ROUTING_EXPERTS_H
 #define TGR_ROUTING_EXPERTS_H
 
@@ -26,7 +25,7 @@ void tgr_experts_plan_kept(tgr_experts *experts, tgr_arena *arena, int64_t slots
 void tgr_experts_plan_work(tgr_experts *experts, tgr_mode mode, tgr_arena *arena, int64_t slots);
 /* slots_out from slots_in; rows first_slot[e] … first_slot[e + 1] - 1 are expert e's. */
 void tgr_experts_forward(tgr_experts *experts, const int64_t *first_slot);
-/* Adds to the gradients of the weights, those of experts without a row excepted; dx only if it is wanted. Once for each
+/* Adds to the gradients of the weights, except those of experts without a row; dx only if it is wanted. Once for each
  * forward. */
 void tgr_experts_backward(tgr_experts *experts, const int64_t *first_slot, int want_dx);
 

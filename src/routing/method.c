@@ -2,8 +2,6 @@
 /* The methods of TGR_METHOD_MAP by index. */
 #include "routing/method.h"
 
-const tgr_method tgr_method_dense = {0}; /* a method without a router, and so without steps */
-
 static const tgr_method *const methods[] = {
 #define ROW(index, NAME, word, ...) [index] = &tgr_method_##word,
     TGR_METHOD_MAP(ROW)

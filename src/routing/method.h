@@ -5,19 +5,20 @@
  *     backward   combine_backward  gather  (the experts)  gather_backward  route_backward  score_backward  finish
  *
  * The arguments of a step are, in this order, the router and the pass, what it reads (const), the working memory, and
- * what it writes. T = pass->tokens, E = experts, K = top_k, S = slots->count. A step that is "or NULL" is left out by
- * methods that have no use for it; most methods of token choice have only a route of their own and share the rest
+ * what it writes. T = pass->tokens, E = experts, K = top_k, S = slots->count. A step that is "or NULL" is omitted by
+ * methods that do not need it; most methods of token choice have only a route of their own and share the rest
  * (methods/parts.h).
  *
  * A method is a constant. What it keeps as long as the layer lives, such as options of its own and the indices of its
  * tensors, is a struct behind router->own, filled by declare. What it needs from one step to a later one of the same
- * pass is a struct of buffers behind work->own, taken from the arena by plan: they hold to the end of a forward, and
- * from a forward in TGR_TRAIN to the end of its backward.
+ * pass is a struct of buffers behind work->own, taken from the arena by plan: they are valid to the end of a forward,
+ * and after a forward in TGR_TRAIN to the end of its backward.
  *
  * What it remembers from pass to pass is in tensors with the flag TGR_TENSOR_STATE, so that it is saved. Only begin,
- * observe and finish move them, and score_backward alone adds to gradients: these have a router that is not const. With
- * option recompute a backward pass starts with gather, (the experts) and combine once more, and never with observe. The
- * optimizer knows nothing of methods: what is due after its step is done by begin of the next pass in training. */
+ * observe and finish change them, and only score_backward adds to gradients: these have a router that is not const.
+ * With option recompute a backward pass starts by running gather, (the experts) and combine again, but never observe.
+ * The optimizer knows nothing of methods: an update due after its step is done by begin of the next pass in training.
+ */
 #ifndef TGR_ROUTING_METHOD_H
 #define TGR_ROUTING_METHOD_H
 
@@ -25,12 +26,13 @@
 #include "routing/work.h"
 
 typedef struct tgr_method {
-    /* Gates belong to slots, of which a token may have any number: see dispatch.h. No such router without experts. */
+    /* Gates belong to slots, of which a token may have any number: see dispatch.h. There is no such router without
+     * experts. */
     int weighs_slots;
-    /* Slots hold mixtures of tokens, by weights that learn: no such router without experts either, and gather_backward
-     * is always called, with dx NULL when that is not wanted. */
+    /* Slots hold mixtures of tokens, with weights that are learned: there is no such router without experts either, and
+     * gather_backward is always called, with dx NULL if it is not wanted. */
     int mixes_tokens;
-    /* input->patches is wanted: no such layer without images. */
+    /* input->patches is needed: there is no such layer without images. */
     int reads_patches;
     size_t own_bytes, work_bytes; /* of router->own and work->own; zeroed before declare */
 
@@ -44,7 +46,8 @@ typedef struct tgr_method {
     /* Takes the buffers of work->own for up to `tokens` tokens, or NULL. */
     void (*plan)(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work);
 
-    /* In TGR_TRAIN, before all else: moves the state by what is due since the last step. Or NULL. */
+    /* In TGR_TRAIN, before everything else: applies the update of the state that is due since the last step. Or NULL.
+     */
     void (*begin)(tgr_layer_router *router, const tgr_routing_pass *pass);
     /* x [T, dim] → scores: logits, probabilities [T, E] */
     void (*score)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
@@ -53,7 +56,7 @@ typedef struct tgr_method {
      * gate_probabilities, unless the method says otherwise here. */
     void (*route)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                   tgr_routing_work *work, tgr_choices *choices);
-    /* choices → slots: all but what belongs to weighs_slots, or that, too */
+    /* choices → slots: all fields except those for weighs_slots, or with weighs_slots those as well */
     void (*assign)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                    tgr_routing_work *work, tgr_slots *slots);
     /* scores, choices → terms; in TGR_TRAIN also dlogits [T, E] += theirs. Or NULL. */
@@ -63,7 +66,7 @@ typedef struct tgr_method {
     /* x [T, dim] → input [S, dim], the experts' */
     void (*gather)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots, const float *x,
                    tgr_routing_work *work, float *input);
-    /* In TGR_TRAIN: moves the state by output [S, dim], the experts'. Or NULL. */
+    /* In TGR_TRAIN: updates the state from output [S, dim], the experts'. Or NULL. */
     void (*observe)(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                     const tgr_slots *slots, const float *output, tgr_routing_work *work);
     /* output [S, dim] → y [T, dim], overwritten */
@@ -84,8 +87,7 @@ typedef struct tgr_method {
     /* dlogits [T, E] → gradients of the method's tensors, and dx [T, dim] = or, to accumulate, +=; dx may be NULL */
     void (*score_backward)(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                            const float *dlogits, int accumulate, tgr_routing_work *work, float *dx);
-    /* In the end: what this batch adds to the state. Gradients held so far are those of pass->micro batches. Or NULL.
-     */
+    /* At the end: adds this batch to the state. The gradients so far are those of pass->micro batches. Or NULL. */
     void (*finish)(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices);
 } tgr_method;
 

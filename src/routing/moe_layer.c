@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A MoE layer put together: router, experts, shared experts. */
+/* A MoE layer: router, experts, shared experts. */
 #include "routing/moe_layer.h"
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/options.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
@@ -25,11 +26,11 @@ static tgr_status declare_experts(tgr_moe_layer *layer, const tgr_config *config
     return tgr_shared_experts_declare(&layer->shared, parameters, prefix, dim, shared * hidden, precision);
 }
 
-/* Whether such a layer can be without images, or without experts. */
+/* Fails if the method needs images or experts that the layer does not have. */
 static tgr_status check_use(const tgr_router_options *options, const tgr_layer_shape *shape, int with_experts) {
     const tgr_method *method = tgr_method_find(options->method);
     TGR_REQUIRE(!method->reads_patches || shape->patch_dim > 0, TGR_ERROR_UNSUPPORTED,
-                "method '%s' reads the patches of images; it works within a model only",
+                "method '%s' reads the patches of images; it works only within a model",
                 tgr_method_name(options->method));
     TGR_REQUIRE((!method->weighs_slots && !method->mixes_tokens) || with_experts, TGR_ERROR_UNSUPPORTED,
                 "method '%s' has no router without experts; a MoE layer or a model is needed",
@@ -54,7 +55,7 @@ tgr_status tgr_moe_layer_create(tgr_moe_layer **out, tgr_context *context, const
     made->init_std = tgr_option_f64(config, TGR_OPTION_INIT_STD);
     made->routing.experts = options.experts;
     made->routing.top_k = options.top_k;
-    TGR_TRY_DONE(tgr_layer_router_set_up(&made->router, &options, shape, parameters, config, prefix));
+    TGR_TRY_DONE(tgr_layer_router_open(&made->router, &options, shape, parameters, config, prefix));
     TGR_TRY_DONE(tgr_allocate(context, &made->work.own, method_of(made)->work_bytes, 1));
     if (with_experts) TGR_TRY_DONE(declare_experts(made, config, prefix));
     *out = made;
@@ -66,7 +67,7 @@ done:
 void tgr_moe_layer_free(tgr_moe_layer *layer) {
     if (layer == NULL) return;
     if (layer->work.own != NULL) tgr_release(layer->context, layer->work.own, method_of(layer)->work_bytes, 1);
-    tgr_layer_router_clear(&layer->router);
+    tgr_layer_router_close(&layer->router);
     tgr_release(layer->context, layer, 1, sizeof *layer);
 }
 
@@ -94,7 +95,7 @@ static void plan_method(tgr_moe_layer *layer, tgr_arena *arena, int64_t tokens) 
         method_of(layer)->plan(&layer->router, tokens, arena, &layer->work);
 }
 
-/* The method's own buffers hold what it decided: in TGR_TRAIN they stay for backward. */
+/* The method's own buffers hold its decisions: in TGR_TRAIN they are kept for backward. */
 void tgr_moe_layer_plan(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens) {
     tgr_routing_plan(&layer->router, mode, arena, tokens, &layer->routing, &layer->work);
     if (mode == TGR_TRAIN) plan_method(layer, arena, tokens);
@@ -108,7 +109,7 @@ void tgr_moe_layer_plan_kept(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *are
     if (layer->shared.hidden > 0) tgr_shared_experts_plan_kept(&layer->shared, arena, tokens);
 }
 
-/* Shared experts run when the others are done: their buffers lie over each other. */
+/* Shared experts run after the others: they use the same memory. */
 void tgr_moe_layer_plan_work(tgr_moe_layer *layer, tgr_mode mode, tgr_arena *arena, int64_t tokens) {
     int64_t start = arena->used;
     if (arena->overflow) return;
@@ -133,8 +134,8 @@ static tgr_routing_pass pass_of(const tgr_moe_layer *layer, tgr_mode mode, int64
         .override = mode == TGR_EVAL ? router->override : NULL};
 }
 
-/* All that is decided before experts run. */
-static void route(tgr_moe_layer *layer, const tgr_layer_input *input) {
+/* Everything that is decided before the experts run. */
+static void decide(tgr_moe_layer *layer, const tgr_layer_input *input) {
     tgr_layer_router *router = &layer->router;
     const tgr_method *method = router->method;
     const tgr_routing_pass *pass = &layer->pass;
@@ -179,7 +180,7 @@ static void observe(tgr_moe_layer *layer) {
 void tgr_moe_layer_forward(tgr_moe_layer *layer, tgr_mode mode, int64_t tokens, const tgr_layer_input *input,
                            float *y) {
     layer->pass = pass_of(layer, mode, tokens);
-    route(layer, input);
+    decide(layer, input);
     if (layer->experts.count == 0) return;
     run_experts(layer, input->x);
     observe(layer);
@@ -193,11 +194,12 @@ void tgr_moe_layer_recompute(tgr_moe_layer *layer, const tgr_layer_input *input,
 
 /* dgates → the gradients of the method's tensors, and dx [T, dim] = or += their part, unless NULL. */
 static void router_backward(tgr_moe_layer *layer, const tgr_layer_input *input, int accumulate, float *dx) {
+    TGR_ASSERT(layer->pass.mode == TGR_TRAIN);
     tgr_layer_router *router = &layer->router;
     const tgr_method *method = router->method;
     const tgr_routing *routing = &layer->routing;
     float *dlogits = layer->routing.losses.dlogits;
-    layer->pass.micro = router->parameters->micro; /* gradients may have been thrown away since the forward */
+    layer->pass.micro = router->parameters->micro; /* gradients may have been discarded since the forward */
     if (router->options.task_gradient && method->route_backward != NULL)
         method->route_backward(router, &layer->pass, &routing->choices, &routing->slots, layer->work.dgates,
                                &layer->work, dlogits);
@@ -238,6 +240,7 @@ double tgr_moe_layer_divergence(tgr_moe_layer *layer, const float *teacher) {
 }
 
 void tgr_moe_layer_guide(tgr_moe_layer *layer, const float *teacher, double weight) {
+    TGR_ASSERT(layer->pass.mode == TGR_TRAIN);
     tgr_guidance_backward(&layer->router, &layer->pass, &layer->routing.scores, teacher, weight,
                           layer->routing.losses.dlogits);
 }

@@ -16,7 +16,7 @@ tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config
                 "option 'method' is dense; a method with experts is needed, such as vmoe or tgr");
     TGR_REQUIRE(tgr_method_find(method) != NULL, TGR_ERROR_UNSUPPORTED,
                 "option 'method' is %s, which this build does not have", tgr_method_name(method));
-    TGR_REQUIRE(top_k <= experts, TGR_ERROR_RANGE, "option 'top_k' is %lld; at most 'experts', %lld, is allowed",
+    TGR_REQUIRE(top_k <= experts, TGR_ERROR_RANGE, "option 'top_k' is %lld; it must be at most 'experts', %lld",
                 (long long)top_k, (long long)experts);
     *options = (tgr_router_options){
         .method = method,
@@ -37,19 +37,23 @@ tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config
     return TGR_OK;
 }
 
-tgr_status tgr_layer_router_set_up(tgr_layer_router *router, const tgr_router_options *options,
-                                   const tgr_layer_shape *shape, tgr_parameters *parameters, const tgr_config *config,
-                                   const char *prefix) {
+tgr_status tgr_layer_router_open(tgr_layer_router *router, const tgr_router_options *options,
+                                 const tgr_layer_shape *shape, tgr_parameters *parameters, const tgr_config *config,
+                                 const char *prefix) {
     *router = (tgr_layer_router){.options = *options,
                                  .shape = *shape,
                                  .method = tgr_method_find(options->method),
                                  .compute = &parameters->context->compute,
                                  .parameters = parameters};
-    TGR_TRY(tgr_allocate(parameters->context, &router->own, router->method->own_bytes, 1));
-    return router->method->declare(router, config, prefix);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_allocate(parameters->context, &router->own, router->method->own_bytes, 1));
+    TGR_TRY_DONE(router->method->declare(router, config, prefix));
+done:
+    if (status != TGR_OK) tgr_layer_router_close(router);
+    return status;
 }
 
-void tgr_layer_router_clear(tgr_layer_router *router) {
+void tgr_layer_router_close(tgr_layer_router *router) {
     if (router->own != NULL) tgr_release(router->compute->context, router->own, router->method->own_bytes, 1);
     router->own = NULL;
 }

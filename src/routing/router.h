@@ -7,11 +7,12 @@
 #include "base/context.h"
 #include "base/parameters.h"
 #include "base/random.h"
+#include "layers/linear.h"
 #include "routing/routing.h"
 
 struct tgr_method; /* routing/method.h */
 
-/* What a layer is made for. */
+/* The sizes that a layer is made for. */
 typedef struct tgr_layer_shape {
     int64_t dim;
     int64_t sequence;      /* tokens of one image; 0 where the whole batch is one (a layer on its own) */
@@ -41,31 +42,31 @@ typedef struct tgr_layer_router {
     const struct tgr_method *method;
     const tgr_compute *compute;
     tgr_parameters *parameters; /* of the network */
-    int64_t weight;             /* tensor [E, dim] of linear_router.h, where the method has one */
-    void *own;                  /* what the method keeps: see method.h */
+    tgr_linear linear;          /* W [E, dim] of linear_router.h, where the method has one */
+    void *own;                  /* the method's own struct: see method.h */
     const float *override;      /* [override_tokens, E] probabilities to route by in evaluation, or NULL */
     int64_t override_tokens;
 } tgr_layer_router;
 
-/* One batch on its way through a layer and back. */
+/* One batch's forward and backward through a layer. */
 typedef struct tgr_routing_pass {
     tgr_mode mode;
     int64_t tokens;        /* T */
-    int64_t sequence;      /* tokens of an image: token t stands at t % sequence */
+    int64_t sequence;      /* tokens of an image: token t is at position t % sequence */
     uint64_t step;         /* optimizer steps taken before it */
-    uint32_t micro;        /* training backwards since the last of them */
-    tgr_random random;     /* this layer's numbers in this pass */
+    uint32_t micro;        /* backward passes since the last of them */
+    tgr_random random;     /* this layer's random numbers in this pass */
     const float *override; /* [T, E] probabilities to route by, or NULL: the router's in evaluation */
 } tgr_routing_pass;
 
-/* Reads the router's options. Fails when the method has no experts, or is not there yet, or top_k exceeds experts. */
+/* Reads the router's options. Fails when the method has no experts, or is not implemented, or top_k exceeds experts. */
 tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config *config);
 /* Makes a router and declares its method's tensors, each called "<prefix>router.…". On failure some may have been
- * added, and tgr_layer_router_clear is still due. */
-tgr_status tgr_layer_router_set_up(tgr_layer_router *router, const tgr_router_options *options,
-                                   const tgr_layer_shape *shape, tgr_parameters *parameters, const tgr_config *config,
-                                   const char *prefix);
-void tgr_layer_router_clear(tgr_layer_router *router);
+ * added. */
+tgr_status tgr_layer_router_open(tgr_layer_router *router, const tgr_router_options *options,
+                                 const tgr_layer_shape *shape, tgr_parameters *parameters, const tgr_config *config,
+                                 const char *prefix);
+void tgr_layer_router_close(tgr_layer_router *router);
 /* Adds the tensor "<prefix><name>". For methods. */
 tgr_status tgr_layer_router_add(tgr_layer_router *router, int64_t *index, const char *prefix, const char *name,
                                 unsigned flags, int ndim, const int64_t *dims);

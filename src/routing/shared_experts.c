@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The shared experts as one FFN that adds to what is there. */
+/* The shared experts as one FFN whose output is added to y. */
 #include "routing/shared_experts.h"
 
 #include <stdio.h>

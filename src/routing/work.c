@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the record and the working memory of a router live. */
+/* Planning the record and the working memory of a router. */
 #include "routing/work.h"
 
 #include "routing/each.h"
@@ -46,7 +46,7 @@ static void plan_work(const sizes *n, int noise, tgr_arena *arena, tgr_routing_w
     work->priority = tgr_arena_take(arena, n->tokens, 1, sizeof *work->priority);
     work->order = tgr_arena_take(arena, n->tokens, 1, sizeof *work->order);
     work->order_before = tgr_arena_take(arena, n->tokens, 1, sizeof *work->order_before);
-    work->cursor = tgr_arena_take(arena, n->experts, 1, sizeof *work->cursor);
+    work->next_slot = tgr_arena_take(arena, n->experts, 1, sizeof *work->next_slot);
 }
 
 void tgr_routing_plan(const tgr_layer_router *router, tgr_mode mode, tgr_arena *arena, int64_t tokens,

@@ -11,8 +11,8 @@
 #include "bench/bench_support.h"
 #include "bench/machine.h"
 #include "kernels/gemm.h"
-#include "kernels/variants.h"
 #include "kernels/kernels.h"
+#include "kernels/variants.h"
 
 typedef struct shape {
     int64_t m, n, k;

@@ -15,19 +15,27 @@ typedef struct policy_part {
     double standard;
 } policy_part;
 
-enum { PART_MAGNITUDE, PART_NOISE, PART_STRONGEST, PART_LAYERS, PART_PROBABILITY, PART_INCREASING, PARTS };
+enum {
+    POLICY_MAGNITUDE,
+    POLICY_NOISE,
+    POLICY_STRONGEST,
+    POLICY_LAYERS,
+    POLICY_PROBABILITY,
+    POLICY_INCREASING,
+    POLICY_PARTS
+};
 
-static const policy_part parts[PARTS] = {{"m", 0, 30, 0, 10}, {"mstd", 0, 1e6, 0, 0}, {"mmax", 0, 30, 0, 10},
-                                         {"n", 1, 15, 1, 2},  {"p", 0, 1, 0, 0.5},    {"inc", 0, 1, 1, 0}};
+static const policy_part parts[POLICY_PARTS] = {{"m", 0, 30, 0, 10}, {"mstd", 0, 1e6, 0, 0}, {"mmax", 0, 30, 0, 10},
+                                                {"n", 1, 15, 1, 2},  {"p", 0, 1, 0, 0.5},    {"inc", 0, 1, 1, 0}};
 
 static int is_allowed(const policy_part *part, double value) {
     return value >= part->least && value <= part->most && (!part->whole || value == floor(value));
 }
 
 /* One part, such as "mstd0.5", up to a dash or the end. */
-static int read_part(const char *text, size_t length, double values[PARTS]) {
+static int read_part(const char *text, size_t length, double values[POLICY_PARTS]) {
     const size_t name = strcspn(text, "0123456789.-");
-    for (int i = 0; i < PARTS; i++) {
+    for (int i = 0; i < POLICY_PARTS; i++) {
         char *end = NULL;
         if (strlen(parts[i].name) != name || memcmp(text, parts[i].name, name) != 0) continue;
         const double value = strtod(text + name, &end);
@@ -40,10 +48,10 @@ static int read_part(const char *text, size_t length, double values[PARTS]) {
 
 int augment_policy_read(augment_recipe *recipe, const char *text) {
     int result = 0;
-    double values[PARTS];
-    for (int i = 0; i < PARTS; i++) values[i] = parts[i].standard;
+    double values[POLICY_PARTS];
+    for (int i = 0; i < POLICY_PARTS; i++) values[i] = parts[i].standard;
     if (strcmp(text, "none") == 0) {
-        values[PART_LAYERS] = 0;
+        values[POLICY_LAYERS] = 0;
     } else {
         const char *at = strncmp(text, "rand-", 5) == 0 ? text + 5 : text;
         for (;;) {
@@ -53,20 +61,20 @@ int augment_policy_read(augment_recipe *recipe, const char *text) {
             at += length + 1;
         }
     }
-    recipe->magnitude = values[PART_MAGNITUDE];
-    recipe->magnitude_noise = values[PART_NOISE];
-    recipe->strongest = values[PART_STRONGEST];
-    recipe->layers = (int64_t)values[PART_LAYERS];
-    recipe->probability = values[PART_PROBABILITY];
-    recipe->increasing = values[PART_INCREASING] != 0;
+    recipe->magnitude = values[POLICY_MAGNITUDE];
+    recipe->magnitude_noise = values[POLICY_NOISE];
+    recipe->strongest = values[POLICY_STRONGEST];
+    recipe->layers = (int64_t)values[POLICY_LAYERS];
+    recipe->probability = values[POLICY_PROBABILITY];
+    recipe->increasing = values[POLICY_INCREASING] != 0;
 done:
     return result;
 }
 
 int augment_policy_valid(const augment_recipe *recipe) {
-    return is_allowed(&parts[PART_MAGNITUDE], recipe->magnitude) &&
-           is_allowed(&parts[PART_NOISE], recipe->magnitude_noise) &&
-           is_allowed(&parts[PART_STRONGEST], recipe->strongest) &&
-           (recipe->layers == 0 || is_allowed(&parts[PART_LAYERS], (double)recipe->layers)) &&
-           is_allowed(&parts[PART_PROBABILITY], recipe->probability);
+    return is_allowed(&parts[POLICY_MAGNITUDE], recipe->magnitude) &&
+           is_allowed(&parts[POLICY_NOISE], recipe->magnitude_noise) &&
+           is_allowed(&parts[POLICY_STRONGEST], recipe->strongest) &&
+           (recipe->layers == 0 || is_allowed(&parts[POLICY_LAYERS], (double)recipe->layers)) &&
+           is_allowed(&parts[POLICY_PROBABILITY], recipe->probability);
 }

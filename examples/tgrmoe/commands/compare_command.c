@@ -10,15 +10,30 @@
 #include "commands/options.h"
 #include "failure.h"
 
-int compare_command(tool_arguments *out, run_paths *paths, const compare_plan *plan, int index) {
+/* The method, what the user set of its options, and what the row sets. */
+static int add_settings(tool_arguments *out, const tool_arguments *given, const compare_subject *subject) {
     int result = 0;
+    out->setting_count = 0;
+    TRY(arguments_set(out, "method", subject->method));
+    if (subject->upcycled && !subject->finetuned) TRY(arguments_set(out, "upcycle", "1"));
+    for (int i = 0; i < given->setting_count; i++) {
+        if (!option_applies(given->settings[i].key, subject->method)) continue;
+        TRY(arguments_set(out, given->settings[i].key, given->settings[i].value));
+    }
+    for (int i = 0; i < subject->option_count; i++) {
+        TRY(arguments_set(out, subject->options[i].key, subject->options[i].value));
+    }
+done:
+    return result;
+}
+
+int compare_command(tool_arguments *out, run_paths *paths, const compare_plan *plan, int index) {
     const comparison *compared = &plan->compared;
     const compare_run *run = &plan->runs[index];
     const compare_subject *subject = &run->subject;
     const tool_arguments *from = plan->arguments;
     arguments_take(out, COMMAND_TRAIN, from);
     out->teacher = NULL;
-    out->setting_count = 0;
     out->seed = run->seed;
     compare_path(paths->model, compared, index, "tgr");
     compare_path(paths->json, compared, index, "json");
@@ -35,17 +50,7 @@ int compare_command(tool_arguments *out, run_paths *paths, const compare_plan *p
         compare_path(paths->init, compared, run->init, "tgr");
         out->init = paths->init;
     }
-    TRY(arguments_set(out, "method", subject->method));
-    if (subject->upcycled && !subject->finetuned) TRY(arguments_set(out, "upcycle", "1"));
-    for (int i = 0; i < from->setting_count; i++) {
-        if (!option_applies(from->settings[i].key, subject->method)) continue;
-        TRY(arguments_set(out, from->settings[i].key, from->settings[i].value));
-    }
-    for (int i = 0; i < subject->option_count; i++) {
-        TRY(arguments_set(out, subject->options[i].key, subject->options[i].value));
-    }
-done:
-    return result;
+    return add_settings(out, from, subject);
 }
 
 /* What decides the outcome, as a command line. */

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batches/reader.h"
 #include "data/load.h"
 #include "failure.h"
 #include "models/file.h"
+#include "models/part.h"
 #include "models/saved_preprocessing.h"
 #include "run/epoch_log.h"
 #include "run/evaluation.h"
@@ -83,7 +85,7 @@ static int open_oracle(tool_subject *subject, const tool_arguments *arguments) {
     TRY(model_file_open(&subject->backbone, subject->context, arguments->oracle));
     LIBRARY(tgr_teacher_create(&subject->oracle, subject->backbone, subject->model));
     LIBRARY(tgr_checkpoint_create(&file, subject->context));
-    LIBRARY(tgr_checkpoint_add_teacher(file, "teacher", subject->oracle));
+    LIBRARY(tgr_checkpoint_add_teacher(file, PART_TEACHER, subject->oracle));
     LIBRARY(tgr_checkpoint_load(file, arguments->model));
     LIBRARY(tgr_teacher_set_oracle(subject->oracle, 1));
 done:

@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "models/class_names.h"
 #include "models/saved_preprocessing.h"
+#include "run/images.h"
 
 int exchange_context(tgr_context **out, const tool_arguments *arguments) {
     int result = 0;
@@ -19,17 +20,12 @@ done:
 
 int exchange_preprocessing(preprocessing *out, const char *path, const tool_arguments *arguments, int *known) {
     int result = 0;
-    const struct {
-        const char *key, *text;
-    } given[] = {{"mean", arguments->mean},
-                 {"std", arguments->deviation},
-                 {"crop_pct", arguments->crop},
-                 {"interpolation", arguments->interpolation}};
     preprocessing_defaults(out);
     TRY(model_file_preprocessing(out, path, known));
-    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
-        if (!given[i].text) continue;
-        TRY(preprocessing_read(out, given[i].key, given[i].text));
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        const char *text = arguments_text(arguments, preprocessing_flags[i]);
+        if (!text) continue;
+        TRY(preprocessing_read(out, preprocessing_keys[i], text));
         *known = 1;
     }
     TRY(preprocessing_check(out, path));

@@ -8,6 +8,7 @@
 #include "failure.h"
 #include "models/class_names.h"
 #include "models/file.h"
+#include "models/part.h"
 
 static int save_checkpoint(tgr_context *context, tgr_model *model, preprocessing *images, const name_list *names,
                            const char *path) {
@@ -17,9 +18,9 @@ static int save_checkpoint(tgr_context *context, tgr_model *model, preprocessing
     tgr_checkpoint *file = NULL;
     TRY(class_names_pack(&bytes, &size, names));
     LIBRARY(tgr_checkpoint_create(&file, context));
-    LIBRARY(tgr_checkpoint_add_model(file, "model", model));
-    LIBRARY(tgr_checkpoint_add_bytes(file, "preprocessing", images, sizeof *images));
-    if (size > 0) LIBRARY(tgr_checkpoint_add_bytes(file, "classes", bytes, size));
+    LIBRARY(tgr_checkpoint_add_model(file, PART_MODEL, model));
+    LIBRARY(tgr_checkpoint_add_bytes(file, PART_PREPROCESSING, images, sizeof *images));
+    if (size > 0) LIBRARY(tgr_checkpoint_add_bytes(file, PART_CLASSES, bytes, size));
     LIBRARY(tgr_checkpoint_save(file, path));
 done:
     free(bytes);

@@ -7,6 +7,7 @@
 #include "commands/info_safetensors.h"
 #include "failure.h"
 #include "models/file.h"
+#include "models/part.h"
 #include "models/run_state.h"
 #include "models/saved_preprocessing.h"
 
@@ -24,8 +25,8 @@ static int print_part(void *user, const tgr_section *part) {
     }
     printf("  %-44s %-3s [%s]  %llu bytes, %llu stored\n", part->name, part->type, shape,
            (unsigned long long)part->bytes, (unsigned long long)part->stored_bytes);
-    if (strncmp(part->name, "model/", strlen("model/")) == 0) listing->has_model = 1;
-    if (strncmp(part->name, "host", strlen("host")) == 0) listing->has_host = 1;
+    if (strncmp(part->name, PART_MODEL "/", strlen(PART_MODEL "/")) == 0) listing->has_model = 1;
+    if (strncmp(part->name, PART_RUN, strlen(PART_RUN)) == 0) listing->has_host = 1;
     listing->parts++;
     listing->bytes += part->bytes;
     listing->stored_bytes += part->stored_bytes;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "batches/reader.h"
 #include "failure.h"
 #include "run/epoch_log.h"
 #include "run/evaluation.h"

@@ -22,6 +22,8 @@ static const char *name_of(int64_t value) {
     return NULL;
 }
 
+const char *const preprocessing_keys[PREPROCESSING_TEXTS] = {"mean", "std", "crop_pct", "interpolation"};
+
 void preprocessing_defaults(preprocessing *out) {
     *out = (preprocessing){{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, 0.9, INTERPOLATION_BICUBIC};
 }
@@ -66,8 +68,7 @@ static void write_channels(char *to, const double numbers[IMAGE_CHANNELS]) {
 }
 
 void preprocessing_write(const preprocessing *from, preprocessing_text texts[PREPROCESSING_TEXTS]) {
-    const char *const keys[PREPROCESSING_TEXTS] = {"mean", "std", "crop_pct", "interpolation"};
-    for (int i = 0; i < PREPROCESSING_TEXTS; i++) texts[i] = (preprocessing_text){.key = keys[i]};
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) texts[i] = (preprocessing_text){.key = preprocessing_keys[i]};
     write_channels(texts[0].text, from->mean);
     write_channels(texts[1].text, from->deviation);
     write_number(texts[2].text, PREPROCESSING_TEXT_SIZE, from->crop_pct);

@@ -21,8 +21,9 @@ int preprocessing_equal(const preprocessing *a, const preprocessing *b);
 
 /* As texts, under the keys that timm's configurations use. */
 enum { PREPROCESSING_TEXTS = 4, PREPROCESSING_TEXT_SIZE = 96 };
+extern const char *const preprocessing_keys[PREPROCESSING_TEXTS]; /* mean, std, crop_pct, interpolation */
 typedef struct preprocessing_text {
-    const char *key; /* mean, std, crop_pct, interpolation */
+    const char *key;
     char text[PREPROCESSING_TEXT_SIZE];
 } preprocessing_text;
 void preprocessing_write(const preprocessing *from, preprocessing_text texts[PREPROCESSING_TEXTS]);

@@ -8,6 +8,7 @@
 
 #include "failure.h"
 #include "models/file.h"
+#include "models/part.h"
 
 enum { BYTES_MOST = 1 << 26 };
 
@@ -59,12 +60,6 @@ done:
     return result;
 }
 
-static int find_size(void *user, const tgr_section *part) {
-    uint64_t *size = user;
-    if (strcmp(part->name, "classes") == 0) *size = part->bytes;
-    return *size > 0;
-}
-
 /* Names come sorted, each once: their places are their labels. */
 static int unpack(name_list *out, const char *bytes, uint64_t size, const char *path) {
     int result = 0;
@@ -83,11 +78,14 @@ done:
     return result;
 }
 
-static int load_text(name_list *out, tgr_context *context, const char *path) {
+static int load_text(name_list *out, const char *path) {
     int result = 0;
+    const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
     const char *text = NULL;
     char *bytes = NULL;
+    tgr_context *context = NULL;
     tgr_safetensors *file = NULL;
+    LIBRARY(tgr_context_create(&context, &options));
     LIBRARY(tgr_safetensors_open(&file, context, path));
     LIBRARY(tgr_safetensors_text(file, "label_names", &text));
     if (!text || !*text) goto done;
@@ -98,37 +96,31 @@ static int load_text(name_list *out, tgr_context *context, const char *path) {
 done:
     free(bytes);
     tgr_safetensors_close(file);
+    tgr_context_free(context);
     return result;
 }
 
-static int load_part(name_list *out, tgr_context *context, const char *path) {
+/* A file that cannot be listed has no names: what is wrong with it is said where the model is read. */
+static int load_part(name_list *out, const char *path) {
     int result = 0;
     uint64_t size = 0;
     char *bytes = NULL;
-    tgr_checkpoint *file = NULL;
-    if (tgr_checkpoint_list(context, path, find_size, &size) != TGR_OK || size == 0) goto done;
+    if (part_size(&size, path, PART_CLASSES) != 0 || size == 0) goto done;
     if (size > BYTES_MOST) TRY(fail_with("%s: the names of its classes are too long", path));
     bytes = malloc(size);
     if (!bytes) TRY(fail_with("no memory for the names of classes"));
-    LIBRARY(tgr_checkpoint_create(&file, context));
-    LIBRARY(tgr_checkpoint_add_bytes(file, "classes", bytes, size));
-    LIBRARY(tgr_checkpoint_load(file, path));
+    TRY(part_load(bytes, size, path, PART_CLASSES));
     TRY(unpack(out, bytes, size, path));
 done:
     free(bytes);
-    tgr_checkpoint_free(file);
     return result;
 }
 
 int class_names_load(name_list *out, const char *path) {
     int result = 0, safetensors = 0;
-    tgr_context *context = NULL;
-    const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
     *out = (name_list){0};
     TRY(model_file_is_safetensors(path, &safetensors));
-    LIBRARY(tgr_context_create(&context, &options));
-    TRY(safetensors ? load_text(out, context, path) : load_part(out, context, path));
+    TRY(safetensors ? load_text(out, path) : load_part(out, path));
 done:
-    tgr_context_free(context);
     return result;
 }

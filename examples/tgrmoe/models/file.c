@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "failure.h"
+#include "models/part.h"
 
 int model_file_is_safetensors(const char *path, int *yes) {
     int result = 0;
@@ -112,7 +113,7 @@ int model_file_config(tgr_config **out, tgr_context *context, const char *path) 
     tgr_safetensors *file = NULL;
     TRY(model_file_is_safetensors(path, &safetensors));
     if (!safetensors) {
-        LIBRARY(tgr_config_load(out, context, path, "model"));
+        LIBRARY(tgr_config_load(out, context, path, PART_MODEL));
         goto done;
     }
     LIBRARY(tgr_safetensors_open(&file, context, path));
@@ -132,7 +133,7 @@ int model_file_open(tgr_model **out, tgr_context *context, const char *path) {
     if (safetensors)
         TRY(model_file_import(out, context, path, NULL, 0));
     else
-        LIBRARY(tgr_model_load(out, context, path, "model"));
+        LIBRARY(tgr_model_load(out, context, path, PART_MODEL));
 done:
     return result;
 }

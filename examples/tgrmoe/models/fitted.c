@@ -10,6 +10,7 @@
 
 #include "failure.h"
 #include "models/file.h"
+#include "models/part.h"
 
 /* Takes over from `like` what images, classes and heads make necessary, where the rest is alike. */
 static int find_settings(tool_setting settings[3], char values[3][32], int *count, const tgr_config *own,
@@ -38,7 +39,7 @@ static int export_unnamed(tgr_safetensors **out, tgr_context *context, const cha
     char place[4096] = "";
     const char *folder = getenv("TMPDIR");
     tgr_model *model = NULL;
-    LIBRARY(tgr_model_load(&model, context, path, "model"));
+    LIBRARY(tgr_model_load(&model, context, path, PART_MODEL));
     snprintf(place, sizeof place, "%s/tgrmoe-XXXXXX", folder && *folder ? folder : "/tmp");
     file = mkstemp(place);
     if (file < 0) TRY(fail_with("%s: %s", place, strerror(errno)));
@@ -90,11 +91,11 @@ int model_file_open_like(tgr_model **out, tgr_context *context, const char *path
     TRY(model_file_is_safetensors(path, &safetensors));
     LIBRARY(tgr_model_config(like, &config));
     if (!safetensors) {
-        LIBRARY(tgr_config_load(&own, context, path, "model"));
+        LIBRARY(tgr_config_load(&own, context, path, PART_MODEL));
         TRY(must_change(own, config, &changes));
     }
     if (!changes) {
-        LIBRARY(tgr_model_load(out, context, path, "model"));
+        LIBRARY(tgr_model_load(out, context, path, PART_MODEL));
         goto done;
     }
     TRY(open_as_safetensors(&file, context, path));

@@ -3,42 +3,28 @@
  * have texts. */
 #include "models/saved_preprocessing.h"
 
-#include <string.h>
 #include <tgrmoe/tgrmoe.h>
 
 #include "failure.h"
 #include "models/file.h"
+#include "models/part.h"
 #include "models/run_state.h"
-
-static int is_ours(void *user, const tgr_section *part) {
-    int *found = user;
-    *found = *found || strcmp(part->name, "preprocessing") == 0;
-    return *found;
-}
 
 int preprocessing_load(preprocessing *out, const char *path, int *found) {
     int result = 0;
+    uint64_t size = 0;
     preprocessing read = {0};
-    tgr_context *context = NULL;
-    tgr_checkpoint *file = NULL;
-    const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
-    *found = 0;
-    LIBRARY(tgr_context_create(&context, &options));
-    LIBRARY(tgr_checkpoint_list(context, path, is_ours, found));
+    TRY(part_size(&size, path, PART_PREPROCESSING));
+    *found = size > 0;
     if (!*found) goto done;
-    LIBRARY(tgr_checkpoint_create(&file, context));
-    LIBRARY(tgr_checkpoint_add_bytes(file, "preprocessing", &read, sizeof read));
-    LIBRARY(tgr_checkpoint_load(file, path));
+    TRY(part_load(&read, sizeof read, path, PART_PREPROCESSING));
     TRY(preprocessing_check(&read, path));
     *out = read;
 done:
-    tgr_checkpoint_free(file);
-    tgr_context_free(context);
     return result;
 }
 
 static int read_texts(preprocessing *out, const char *path, int *found) {
-    static const char *const keys[] = {"mean", "std", "crop_pct", "interpolation"};
     int result = 0;
     preprocessing read = *out;
     tgr_context *context = NULL;
@@ -47,11 +33,11 @@ static int read_texts(preprocessing *out, const char *path, int *found) {
     *found = 0;
     LIBRARY(tgr_context_create(&context, &options));
     LIBRARY(tgr_safetensors_open(&file, context, path));
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
         const char *text = NULL;
-        LIBRARY(tgr_safetensors_text(file, keys[i], &text));
+        LIBRARY(tgr_safetensors_text(file, preprocessing_keys[i], &text));
         if (!text) continue;
-        TRY(preprocessing_read(&read, keys[i], text));
+        TRY(preprocessing_read(&read, preprocessing_keys[i], text));
         *found = 1;
     }
     if (*found) TRY(preprocessing_check(&read, path));

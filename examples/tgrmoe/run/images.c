@@ -31,17 +31,16 @@ done:
     return result;
 }
 
-static int read_flag(preprocessing *io, const char *flag, const char *key, const char *text) {
-    if (text && preprocessing_read(io, key, text) != 0) return fail_usage("--%s: %s", flag, failure_message());
-    return 0;
-}
+const char *const preprocessing_flags[PREPROCESSING_TEXTS] = {"mean", "std", "crop", "interpolation"};
 
 int preprocessing_from_flags(preprocessing *io, const tool_arguments *arguments) {
     int result = 0;
-    TRY(read_flag(io, "mean", "mean", arguments->mean));
-    TRY(read_flag(io, "std", "std", arguments->deviation));
-    TRY(read_flag(io, "crop", "crop_pct", arguments->crop));
-    TRY(read_flag(io, "interpolation", "interpolation", arguments->interpolation));
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        const char *flag = preprocessing_flags[i], *text = arguments_text(arguments, flag);
+        if (text && preprocessing_read(io, preprocessing_keys[i], text) != 0) {
+            TRY(fail_usage("--%s: %s", flag, failure_message()));
+        }
+    }
     TRY(preprocessing_check(io, "the images' preprocessing"));
 done:
     return result;

@@ -4,11 +4,14 @@
 #define TOOL_RUN_IMAGES_H
 
 #include "batches/reader.h"
+#include "images/preprocessing.h"
 #include "run/run.h"
 
 /* Loads arguments->data, the images with arguments->labels alone if those are given. `trained` NULL, or the file of a
  * model that has its labels from folders of images. */
 int dataset_from_flags(dataset *data, const tool_arguments *arguments, int train, const char *trained);
+/* The flag for each of preprocessing_keys. */
+extern const char *const preprocessing_flags[PREPROCESSING_TEXTS];
 int preprocessing_from_flags(preprocessing *io, const tool_arguments *arguments);
 /* What is done to the images of a fresh run: as with the model that it begins from or the teacher, then by the flags.
  */

@@ -7,6 +7,7 @@
 
 #include "failure.h"
 #include "models/file.h"
+#include "models/part.h"
 
 /* The router of a layer that has another shape in the file, for another number of experts, stays fresh. */
 static int take_router(tgr_parameters *to, int64_t index, tgr_parameters *from) {
@@ -42,10 +43,10 @@ int run_take_teacher(tool_run *run, const char *path) {
         fprintf(stderr, "init: teacher routers are fresh, a safetensors file has none\n");
         goto done;
     }
-    LIBRARY(tgr_model_load(&student, run->context, path, "model"));
+    LIBRARY(tgr_model_load(&student, run->context, path, PART_MODEL));
     if (tgr_teacher_create(&teacher, run->backbone, student) != TGR_OK) goto done; /* It never had one. */
     LIBRARY(tgr_checkpoint_create(&file, run->context));
-    LIBRARY(tgr_checkpoint_add_teacher(file, "teacher", teacher));
+    LIBRARY(tgr_checkpoint_add_teacher(file, PART_TEACHER, teacher));
     if (tgr_checkpoint_load(file, path) != TGR_OK) {
         fprintf(stderr, "init: teacher routers are fresh, the file has none for this teacher\n");
         goto done;

@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "models/file.h"
 #include "models/fitted.h"
+#include "models/part.h"
 
 int run_upcycle(tool_run *run, const char *path) {
     int result = 0;
@@ -28,12 +29,12 @@ int run_take_moments(tool_run *run, const char *path) {
     tgr_checkpoint *file = NULL;
     TRY(model_file_is_safetensors(path, &safetensors));
     if (safetensors) TRY(fail_with("--init-optimizer: %s is a safetensors file, which holds no moments", path));
-    LIBRARY(tgr_model_load(&dense, run->context, path, "model"));
+    LIBRARY(tgr_model_load(&dense, run->context, path, PART_MODEL));
     LIBRARY(tgr_model_config(dense, &config));
     LIBRARY(tgr_model_parameters(dense, &parameters));
     LIBRARY(tgr_optimizer_create(&optimizer, config, parameters));
     LIBRARY(tgr_checkpoint_create(&file, run->context));
-    LIBRARY(tgr_checkpoint_add_optimizer(file, "optimizer", optimizer));
+    LIBRARY(tgr_checkpoint_add_optimizer(file, PART_OPTIMIZER, optimizer));
     LIBRARY(tgr_checkpoint_load(file, path));
     LIBRARY(tgr_optimizer_upcycle(run->optimizer, optimizer));
     fprintf(stderr, "init: the optimizer's moments are those in %s\n", path);

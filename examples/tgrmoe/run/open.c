@@ -8,6 +8,7 @@
 #include "models/checksum.h"
 #include "models/class_names.h"
 #include "models/file.h"
+#include "models/part.h"
 #include "models/run_state.h"
 #include "run/configure.h"
 #include "run/fresh_state.h"
@@ -142,7 +143,7 @@ static int open_resumed(tool_run *run) {
     const tgr_config *config = NULL;
     char size[32];
     TRY(open_context(run));
-    LIBRARY(tgr_model_load(&run->model, run->context, path, "model"));
+    LIBRARY(tgr_model_load(&run->model, run->context, path, PART_MODEL));
     LIBRARY(tgr_model_config(run->model, &config));
     LIBRARY(tgr_config_get(config, "image_size", size, sizeof size));
     TRY(open_backbone(run, size));

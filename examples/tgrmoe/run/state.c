@@ -3,6 +3,7 @@
 #include "run/state.h"
 
 #include "failure.h"
+#include "models/part.h"
 
 /* Registers what a run consists of. */
 static int register_parts(tool_run *run, tgr_checkpoint *file) {
@@ -11,16 +12,16 @@ static int register_parts(tool_run *run, tgr_checkpoint *file) {
     preprocessing *images = &run->images;
     void *history = NULL;
     uint64_t size = 0;
-    LIBRARY(tgr_checkpoint_add_model(file, "model", run->model));
-    LIBRARY(tgr_checkpoint_add_optimizer(file, "optimizer", run->optimizer));
-    if (run->teacher) LIBRARY(tgr_checkpoint_add_teacher(file, "teacher", run->teacher));
-    LIBRARY(tgr_checkpoint_add_bytes(file, "host", state, sizeof *state));
+    LIBRARY(tgr_checkpoint_add_model(file, PART_MODEL, run->model));
+    LIBRARY(tgr_checkpoint_add_optimizer(file, PART_OPTIMIZER, run->optimizer));
+    if (run->teacher) LIBRARY(tgr_checkpoint_add_teacher(file, PART_TEACHER, run->teacher));
+    LIBRARY(tgr_checkpoint_add_bytes(file, PART_RUN, state, sizeof *state));
     if (run->data.train.root) {
-        LIBRARY(tgr_checkpoint_add_bytes(file, "preprocessing", images, sizeof *images));
-        LIBRARY(tgr_checkpoint_add_bytes(file, "classes", run->class_names, run->class_names_size));
+        LIBRARY(tgr_checkpoint_add_bytes(file, PART_PREPROCESSING, images, sizeof *images));
+        LIBRARY(tgr_checkpoint_add_bytes(file, PART_CLASSES, run->class_names, run->class_names_size));
     }
     if (run->probe) LIBRARY(tgr_probe_history(run->probe, &history, &size));
-    if (size > 0) LIBRARY(tgr_checkpoint_add_bytes(file, "probe", history, size));
+    if (size > 0) LIBRARY(tgr_checkpoint_add_bytes(file, PART_PROBE, history, size));
 done:
     return result;
 }

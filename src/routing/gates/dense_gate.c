@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Slots for every expert that a token takes. */
+/* Slots for every expert that a token takes, and the gradient of their gates:
+ *
+ *     dq_e = dg_e, or when renormalised (dg_e - Σ_{j ∈ S} dg_j · g_j) / Σ_{j ∈ S} q_j, and 0 for e ∉ S
+ *     dl = q ⊙ (dq - Σ_e q_e · dq_e) / temperature */
 #include "routing/gates/dense_gate.h"
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "routing/each.h"
 #include "routing/gates/softmax_gate.h"
 #include "routing/slots/dispatch.h"
@@ -18,7 +22,7 @@ typedef struct dense_job {
     int renormalize;
     double threshold;
     const tgr_choices *choices;
-    const tgr_slots *slots; /* once they are there */
+    const tgr_slots *slots; /* once they are made */
     float *gates;           /* [T, K] or [S], written */
     const float *dgates;    /* [S] */
     float *dlogits;         /* [T, E] */
@@ -37,7 +41,7 @@ static const float *q_of(const dense_job *job, int64_t token) {
     return job->choices->gate_probabilities + token * job->experts;
 }
 
-/* Which of the token's choices the expert is, -1 for none. */
+/* The token's choice that is this expert, or -1. */
 static int64_t choice_of(const dense_job *job, int64_t token, int64_t expert) {
     for (int64_t choice = token * job->top_k; choice < (token + 1) * job->top_k; choice++)
         if (job->choices->experts[choice] == expert) return choice;
@@ -67,6 +71,8 @@ static int walk_on(const dense_job *job, int64_t token, walk *w) {
 }
 
 static int64_t slot_at(const dense_job *job, const walk *w) {
+    TGR_ASSERT(job->slots->first_slot[w->expert] <= job->slots->slots_of_token[w->place]);
+    TGR_ASSERT(job->slots->first_slot[w->expert + 1] > job->slots->slots_of_token[w->place]);
     return job->slots->slots_of_token[w->place];
 }
 
@@ -89,7 +95,7 @@ void tgr_dense_route(const tgr_layer_router *router, const tgr_routing_pass *pas
                      tgr_choices *choices) {
     dense_job job = job_of(router, threshold, choices);
     job.gates = choices->gates;
-    tgr_choose_experts(router, pass, choices);
+    tgr_choose_experts(router, pass, choices->gate_probabilities, choices);
     tgr_each(router->compute, pass->tokens, weigh_choices, &job);
 }
 
@@ -126,8 +132,6 @@ void tgr_dense_assign(const tgr_layer_router *router, const tgr_routing_pass *pa
     tgr_each(router->compute, pass->tokens, weigh_slots, &job);
 }
 
-/* dq_e = dg_e, or when renormalised (dg_e - Σ_{j ∈ S} dg_j · g_j) / Σ_{j ∈ S} q_j, and 0 for e ∉ S;
- * dl = q ⊙ (dq - Σ_e q_e · dq_e) / temperature. */
 static void backward_token(const void *data, int64_t token) {
     const dense_job *job = data;
     const float *q = q_of(job, token), *dgates = job->dgates;

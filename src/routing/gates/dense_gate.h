@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Gates over any number of experts of a token, by way of slots: what methods share that run (nearly) all experts in
- * training and K in evaluation. With q [T, E] the gate_probabilities, S_t the experts that token t takes:
+/* Gates over any number of experts per token, by slots: shared by methods that run (nearly) all experts in training and
+ * K in evaluation. With q [T, E] the gate_probabilities, S_t the experts that token t takes:
  *
  *     S_t = the K best, and every expert with q_{t,e} > threshold (infinite: none; below 0: all)
  *     y_t = Σ_{e ∈ S_t} g_{t,e} · expert_e(x_t),    g = q, or with renormalize q_{t,e} / Σ_{j ∈ S_t} q_{t,j}
  *
- * The K best are the choices, so that top-1 means what it means elsewhere; all are kept. S_t is a constant for the
- * gradient. */
+ * The K best are the choices, so that top-1 has its usual meaning; all are kept. S_t is a constant for the gradient. */
 #ifndef TGR_ROUTING_GATES_DENSE_GATE_H
 #define TGR_ROUTING_GATES_DENSE_GATE_H
 

@@ -5,7 +5,7 @@
 
 #include "routing/work.h"
 
-/* Adds "<prefix>router.weight" [E, dim], kept in router->weight. */
+/* Adds "<prefix>router.weight" [E, dim]. */
 tgr_status tgr_linear_router_declare(tgr_layer_router *router, const tgr_config *config, const char *prefix);
 /* A truncated normal of deviation router_init_std. */
 void tgr_linear_router_initialise(tgr_layer_router *router);
@@ -16,8 +16,7 @@ void tgr_linear_router_score(const tgr_layer_router *router, const tgr_routing_p
 void tgr_linear_router_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                                 const float *dlogits, int accumulate, tgr_routing_work *work, float *dx);
 
-/* logits [T, E] alone. */
-void tgr_linear_logits(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
-                       float *logits);
+/* Adds "<prefix><name>" [E, dim] instead. */
+tgr_status tgr_linear_router_declare_as(tgr_layer_router *router, const char *prefix, const char *name);
 
 #endif

@@ -8,7 +8,7 @@
 #include "kernels/linear_products.h"
 #include "routing/each.h"
 
-#define EPSILON 1e-6 /* that of the authors of Soft MoE, added to the squared length */
+#define EPSILON 1e-6 /* as in the authors' code of Soft MoE; added to the squared length */
 
 void tgr_similarity_plan(const tgr_similarity *similarity, int64_t dim, int64_t tokens, tgr_arena *arena,
                          tgr_similarity_work *work) {
@@ -25,7 +25,7 @@ typedef struct similarity_job {
     int64_t dim, count;
     const float *x;       /* [T, dim] */
     const float *vectors; /* [count, dim] */
-    const tgr_similarity_work *work;
+    tgr_similarity_work *work;
     float *dcosines; /* [T, count] */
     float *dvectors; /* [count, dim] */
     float *dx;       /* [T, dim] */
@@ -59,7 +59,7 @@ void tgr_similarity_forward(const tgr_similarity *similarity, const tgr_layer_ro
                           .vectors = tgr_value(router->parameters, similarity->vectors),
                           .work = work};
     tgr_each(router->compute, count, make_unit_vector, &job);
-    tgr_gemm products = tgr_linear_output(tokens, dim, count, x, work->unit_vectors, NULL, work->cosines);
+    tgr_gemm products = tgr_product_y(tokens, dim, count, x, work->unit_vectors, NULL, work->cosines);
     tgr_gemm_run(router->compute, &products, 1);
     tgr_each(router->compute, tokens, scale_token, &job);
 }
@@ -98,8 +98,8 @@ void tgr_similarity_backward(const tgr_similarity *similarity, tgr_layer_router 
                           .dvectors = tgr_gradient(router->parameters, similarity->vectors),
                           .dx = dx};
     tgr_each(router->compute, tokens, token_backward, &job);
-    tgr_gemm products[] = {tgr_linear_weight_gradient(tokens, dim, count, x, dcosines, work->dunit_vectors),
-                           tgr_linear_input_gradient(tokens, dim, count, dcosines, work->unit_vectors, dx, accumulate)};
+    tgr_gemm products[] = {tgr_product_dweight(tokens, dim, count, x, dcosines, work->dunit_vectors),
+                           tgr_product_dx(tokens, dim, count, dcosines, work->unit_vectors, dx, accumulate)};
     products[0].accumulate = 0;
     tgr_gemm_run(router->compute, products, dx != NULL ? 2 : 1);
     tgr_each(router->compute, count, vector_backward, &job);

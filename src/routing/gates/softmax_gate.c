@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The gate of V-MoE and its gradient. */
+/* The gate of V-MoE, and its gradient:
+ *
+ *     dl = q ⊙ (dq - Σ_e q_e · dq_e)
+ *
+ * where dq is zero except for the K chosen; there it is dg_k, or when renormalised (dg_k - Σ_j dg_j · g_j) / Σ_j q of
+ * the j-th. */
 #include "routing/gates/softmax_gate.h"
 
 #include "kernels/parallel_rows.h"
@@ -25,18 +30,9 @@ static void add_noise(const void *data, int64_t token) {
     }
 }
 
-void tgr_gate_token(const tgr_router_options *options, const float *q, const int32_t *experts, float *gates) {
-    float total = 0;
-    for (int64_t k = 0; k < options->top_k; k++) {
-        gates[k] = q[experts[k]];
-        total += gates[k];
-    }
-    if (options->renormalize)
-        for (int64_t k = 0; k < options->top_k; k++) gates[k] /= total;
-}
-
 typedef struct choice_job {
     const tgr_router_options *options;
+    const float *ranks; /* [T, E] */
     tgr_choices *choices;
 } choice_job;
 
@@ -45,12 +41,19 @@ static void choose(const void *data, int64_t token) {
     int64_t experts = job->options->experts, top_k = job->options->top_k;
     const float *q = job->choices->gate_probabilities + token * experts;
     int32_t *chosen = job->choices->experts + token * top_k;
-    tgr_top_k(q, experts, top_k, chosen);
-    tgr_gate_token(job->options, q, chosen, job->choices->gates + token * top_k);
+    float *gates = job->choices->gates + token * top_k, total = 0;
+    tgr_top_k(job->ranks + token * experts, experts, top_k, chosen);
+    for (int64_t k = 0; k < top_k; k++) {
+        gates[k] = q[chosen[k]];
+        total += gates[k];
+    }
+    if (job->options->renormalize)
+        for (int64_t k = 0; k < top_k; k++) gates[k] /= total;
 }
 
-void tgr_choose_experts(const tgr_layer_router *router, const tgr_routing_pass *pass, tgr_choices *choices) {
-    choice_job job = {.options = &router->options, .choices = choices};
+void tgr_choose_experts(const tgr_layer_router *router, const tgr_routing_pass *pass, const float *ranks,
+                        tgr_choices *choices) {
+    choice_job job = {.options = &router->options, .ranks = ranks, .choices = choices};
     tgr_each(router->compute, pass->tokens, choose, &job);
 }
 
@@ -69,7 +72,7 @@ void tgr_softmax_gate(const tgr_layer_router *router, const tgr_routing_pass *pa
         choices->gate_logits = work->noisy_logits;
         choices->gate_probabilities = work->noisy_probabilities;
     }
-    tgr_choose_experts(router, pass, choices);
+    tgr_choose_experts(router, pass, choices->gate_probabilities, choices);
 }
 
 typedef struct backward_job {
@@ -79,8 +82,6 @@ typedef struct backward_job {
     float *dlogits;      /* [T, E] */
 } backward_job;
 
-/* dl = q ⊙ (dq - Σ_e q_e · dq_e), where dq is zero but for the K chosen: there it is dg_k, or when renormalised
- * (dg_k - Σ_j dg_j · g_j) / Σ_j q of the j-th. */
 static void backward_token(const void *data, int64_t token) {
     const backward_job *job = data;
     int64_t experts = job->options->experts, top_k = job->options->top_k;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The gate of V-MoE (Riquelme et al., arXiv 2106.05974, section 2.1):
  *
- *     q = softmax(l + ε),   ε ~ Normal(0, (router_noise / E)²) in training, 0 else
+ *     q = softmax(l + ε),   ε ~ Normal(0, (router_noise / E)²) in training, otherwise 0
  *     the experts of a token: the K largest of q
  *     g_k = q of the k-th, or with renormalize q of the k-th / Σ_j q of the j-th */
 #ifndef TGR_ROUTING_GATES_SOFTMAX_GATE_H
@@ -15,9 +15,8 @@ void tgr_softmax_gate(const tgr_layer_router *router, const tgr_routing_pass *pa
 void tgr_softmax_gate_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                                const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits);
 
-/* From gate_probabilities: the K largest and their gates. */
-void tgr_choose_experts(const tgr_layer_router *router, const tgr_routing_pass *pass, tgr_choices *choices);
-/* gates [K] of one token's experts [K], from its q [E]. */
-void tgr_gate_token(const tgr_router_options *options, const float *q, const int32_t *experts, float *gates);
+/* The experts of the K largest of ranks [T, E], and their gates from gate_probabilities. */
+void tgr_choose_experts(const tgr_layer_router *router, const tgr_routing_pass *pass, const float *ranks,
+                        tgr_choices *choices);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "base/assert.h"
+
 static float rank_of(float value) {
     return isnan(value) ? -INFINITY : value;
 }
@@ -26,6 +28,7 @@ void tgr_top_k(const float *values, int64_t count, int64_t k, int32_t *indices) 
     int64_t previous = -1;
     for (int64_t i = 0; i < k; i++) {
         previous = tgr_next_largest(values, count, previous);
+        TGR_ASSERT(previous >= 0);
         indices[i] = (int32_t)previous;
     }
 }

@@ -13,7 +13,7 @@ tgr_status tgr_measure_agreement(const int32_t *a, const int32_t *b, int64_t tok
     TGR_REQUIRE_ARGUMENT(a);
     TGR_REQUIRE_ARGUMENT(b);
     TGR_REQUIRE_ARGUMENT(agreement);
-    TGR_REQUIRE(tokens >= 1, TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed", (long long)tokens);
+    TGR_REQUIRE(tokens >= 1, TGR_ERROR_RANGE, "argument 'tokens' is %lld; it must be at least 1", (long long)tokens);
     int64_t same = 0;
     for (int64_t t = 0; t < tokens; t++) same += a[t] == b[t];
     *agreement = (double)same / (double)tokens;
@@ -25,8 +25,8 @@ tgr_status tgr_measure_overlap(const int32_t *a, const int32_t *b, int64_t token
     TGR_REQUIRE_ARGUMENT(a);
     TGR_REQUIRE_ARGUMENT(b);
     TGR_REQUIRE_ARGUMENT(overlap);
-    TGR_REQUIRE(tokens >= 1, TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed", (long long)tokens);
-    TGR_REQUIRE(top_k >= 1, TGR_ERROR_RANGE, "argument 'top_k' is %lld; at least 1 is needed", (long long)top_k);
+    TGR_REQUIRE(tokens >= 1, TGR_ERROR_RANGE, "argument 'tokens' is %lld; it must be at least 1", (long long)tokens);
+    TGR_REQUIRE(top_k >= 1, TGR_ERROR_RANGE, "argument 'top_k' is %lld; it must be at least 1", (long long)top_k);
     int64_t shared = 0;
     for (int64_t t = 0; t < tokens; t++)
         for (int64_t i = t * top_k; i < (t + 1) * top_k; i++)
@@ -39,7 +39,7 @@ tgr_status tgr_measure_load_cv(const int64_t *load, int64_t experts, double *cv)
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(load);
     TGR_REQUIRE_ARGUMENT(cv);
-    TGR_REQUIRE(experts >= 1, TGR_ERROR_RANGE, "argument 'experts' is %lld; at least 1 is needed", (long long)experts);
+    TGR_REQUIRE(experts >= 1, TGR_ERROR_RANGE, "argument 'experts' is %lld; it must be at least 1", (long long)experts);
     double mean = 0, variance = 0;
     for (int64_t e = 0; e < experts; e++) mean += (double)load[e] / (double)experts;
     for (int64_t e = 0; e < experts; e++)
@@ -74,7 +74,7 @@ tgr_status tgr_measure_routing(const tgr_routing *routing, double *entropy, doub
                                double *margin) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(routing);
-    TGR_REQUIRE(routing->tokens > 0, TGR_ERROR_STATE, "a forward pass is needed before");
+    TGR_REQUIRE(routing->tokens > 0, TGR_ERROR_STATE, "a forward pass is needed first");
     double tokens = (double)routing->tokens, choices = tokens * (double)routing->top_k;
     int64_t idle = 0, skipped = 0;
     for (int64_t e = 0; e < routing->experts; e++) idle += routing->slots.load[e] == 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The routing record as the public sees it. */
+/* The public functions that read the routing record. */
 #include "base/status.h"
 #include "routing/routing.h"
 
-/* Before the first batch there is nothing to lend. */
-#define REQUIRE_BATCH(routing)                                                                  \
-    do {                                                                                        \
-        TGR_REQUIRE_ARGUMENT(routing);                                                          \
-        TGR_REQUIRE((routing)->tokens > 0, TGR_ERROR_STATE, "a forward pass is needed before"); \
+/* Before the first batch there is nothing to read. */
+#define REQUIRE_BATCH(routing)                                                                 \
+    do {                                                                                       \
+        TGR_REQUIRE_ARGUMENT(routing);                                                         \
+        TGR_REQUIRE((routing)->tokens > 0, TGR_ERROR_STATE, "a forward pass is needed first"); \
     } while (0)
 
 tgr_status tgr_routing_shape(const tgr_routing *routing, int64_t *tokens, int64_t *experts, int64_t *top_k) {

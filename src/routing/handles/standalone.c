@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parameters, layer and a growing arena under one roof. */
+/* Parameters, a layer and a growing arena in one struct. */
 #include "routing/handles/standalone.h"
 
 #include <math.h>
@@ -24,7 +24,7 @@ static tgr_status build(tgr_standalone *standalone, const tgr_config *config, in
 tgr_status tgr_standalone_open(tgr_standalone *standalone, tgr_context *context, const tgr_config *config, int64_t dim,
                                int with_experts) {
     if (dim < 1 || dim > MAX_DIM)
-        return tgr_fail(TGR_ERROR_RANGE, "argument 'dim' is %lld; 1 to %d is allowed", (long long)dim, MAX_DIM);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'dim' is %lld; it must be 1 to %d", (long long)dim, MAX_DIM);
     standalone->context = context;
     tgr_status status = build(standalone, config, dim, with_experts);
     if (status != TGR_OK) tgr_standalone_close(standalone);
@@ -40,7 +40,7 @@ void tgr_standalone_close(tgr_standalone *standalone) {
 tgr_status tgr_standalone_set_sequence(tgr_standalone *standalone, int64_t tokens_per_sequence) {
     if (tokens_per_sequence < 0)
         return tgr_fail(TGR_ERROR_RANGE,
-                        "argument 'tokens_per_sequence' is %lld; a number from 0, for the whole batch, is needed",
+                        "argument 'tokens_per_sequence' is %lld; it must be at least 0; 0 is the whole batch",
                         (long long)tokens_per_sequence);
     standalone->sequence = tokens_per_sequence;
     return TGR_OK;
@@ -58,7 +58,7 @@ static void plan(tgr_standalone *standalone) {
     plan_layer(standalone, &arena, standalone->tokens);
 }
 
-/* Buffers for up to `tokens` tokens, of such images as are asked for, in new memory. */
+/* Buffers for up to `tokens` tokens, in images of the requested size, in new memory. */
 static tgr_status grow(tgr_standalone *standalone, int64_t tokens) {
     tgr_arena count = {0};
     void *memory = NULL;
@@ -66,8 +66,9 @@ static tgr_status grow(tgr_standalone *standalone, int64_t tokens) {
     plan_layer(standalone, &count, tokens);
     tgr_status status = TGR_OK;
     if (count.overflow)
-        status =
-            tgr_fail(TGR_ERROR_OVERFLOW, "argument 'tokens' is %lld; so many cannot be numbered", (long long)tokens);
+        status = tgr_fail(TGR_ERROR_OVERFLOW,
+                          "argument 'tokens' is %lld; the buffers for that many are too large to address",
+                          (long long)tokens);
     else
         status = tgr_allocate(standalone->context, &memory, (size_t)count.peak, 1);
     if (status == TGR_OK) {
@@ -78,19 +79,19 @@ static tgr_status grow(tgr_standalone *standalone, int64_t tokens) {
         standalone->planned_sequence = standalone->sequence;
     }
     tgr_moe_layer_set_sequence(standalone->layer, standalone->planned_sequence);
-    plan(standalone); /* counting took the layer's buffers away: give it new ones, or the old ones again */
+    plan(standalone); /* counting has unset the layer's buffers: set the new ones, or the old ones again */
     return status;
 }
 
 tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, const float *x, int64_t tokens) {
     if (mode != TGR_EVAL && mode != TGR_TRAIN)
-        return tgr_fail(TGR_ERROR_RANGE, "argument 'mode' is %d; TGR_EVAL (0) or TGR_TRAIN (1) is needed", (int)mode);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'mode' is %d; it must be TGR_EVAL (0) or TGR_TRAIN (1)", (int)mode);
     if (x == NULL) return tgr_fail(TGR_ERROR_ARGUMENT, "argument 'x' is NULL; a pointer is needed");
     if (tokens < 1)
-        return tgr_fail(TGR_ERROR_RANGE, "argument 'tokens' is %lld; at least 1 is needed", (long long)tokens);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'tokens' is %lld; it must be at least 1", (long long)tokens);
     if (standalone->sequence > 0 && tokens % standalone->sequence != 0)
         return tgr_fail(TGR_ERROR_SHAPE,
-                        "argument 'tokens' is %lld; a multiple of the tokens of a sequence, %lld, is needed",
+                        "argument 'tokens' is %lld; it must be a multiple of the tokens of a sequence, %lld",
                         (long long)tokens, (long long)standalone->sequence);
     if (tokens > standalone->tokens || standalone->sequence != standalone->planned_sequence)
         TGR_TRY(grow(standalone, tokens > standalone->tokens ? tokens : standalone->tokens));
@@ -102,7 +103,7 @@ tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, con
 
 tgr_status tgr_standalone_check_backward(const tgr_standalone *standalone) {
     TGR_REQUIRE(standalone->can_backward, TGR_ERROR_STATE,
-                "a forward pass in TGR_TRAIN is needed before, one for each backward");
+                "a forward pass in TGR_TRAIN is needed before each backward");
     TGR_REQUIRE(!tgr_parameters_changed(standalone->parameters, standalone->mark), TGR_ERROR_STATE,
                 "the weights have changed since the forward pass; another one in TGR_TRAIN is needed");
     return TGR_OK;
@@ -127,7 +128,7 @@ void tgr_standalone_finish_backward(tgr_standalone *standalone) {
 tgr_status tgr_standalone_guide(tgr_standalone *standalone, const float *teacher, double weight, double *divergence) {
     if (teacher == NULL) return tgr_fail(TGR_ERROR_ARGUMENT, "argument 'teacher' is NULL; a pointer is needed");
     if (!(isfinite(weight) && weight >= 0))
-        return tgr_fail(TGR_ERROR_RANGE, "argument 'weight' is %g; a finite number from 0 is needed", weight);
+        return tgr_fail(TGR_ERROR_RANGE, "argument 'weight' is %g; it must be finite and at least 0", weight);
     if (!standalone->can_be_guided)
         return tgr_fail(TGR_ERROR_UNSUPPORTED, "a method without a softmax router cannot be guided");
     TGR_TRY(tgr_standalone_check_backward(standalone));

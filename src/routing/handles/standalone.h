@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A MoE layer on its own, with its own parameters and memory: the inside of tgr_router and tgr_moe. */
-#ifndef TGR_ROUTING_STANDALONE_H
-#define TGR_ROUTING_STANDALONE_H
+/* A standalone MoE layer with its own parameters and memory: the inside of tgr_router and tgr_moe. */
+#ifndef TGR_ROUTING_HANDLES_STANDALONE_H
+#define TGR_ROUTING_HANDLES_STANDALONE_H
 
 #include "routing/moe_layer.h"
 
@@ -11,12 +11,13 @@ typedef struct tgr_standalone {
     tgr_moe_layer *layer;
     tgr_layer_input input; /* the host's, of the last batch */
     int64_t dim;
-    void *memory; /* the layer's buffers, for batches up to `tokens` */
+    void *memory; /* the layer's buffers, for batches of up to `tokens` */
     int64_t memory_bytes, tokens;
-    int64_t sequence, planned_sequence; /* tokens of one image (0: the whole batch is one) to be had, and planned for */
-    int can_be_guided;                  /* the method has a softmax router */
-    int can_backward;                   /* a forward in TGR_TRAIN is waiting for its backward */
-    tgr_values_mark mark;               /* of the weights that the last forward used */
+    int64_t sequence,
+        planned_sequence; /* tokens of one image (0: the whole batch is one): as requested, and as planned for */
+    int can_be_guided;    /* the method has a softmax router */
+    int can_backward;     /* a forward in TGR_TRAIN is waiting for its backward */
+    tgr_values_mark mark; /* of the weights that the last forward used */
 } tgr_standalone;
 
 struct tgr_router {
@@ -27,15 +28,14 @@ struct tgr_moe {
     tgr_standalone inside;
 };
 
-/* These check what the host gave. A standalone whose opening failed is
- * closed; closing does not give up the context, from which the standalone itself has its memory. */
+/* These check the host's arguments. If opening fails, the standalone is closed; closing does not release the context,
+ * in whose memory the standalone itself is. */
 tgr_status tgr_standalone_open(tgr_standalone *standalone, tgr_context *context, const tgr_config *config, int64_t dim,
                                int with_experts);
 void tgr_standalone_close(tgr_standalone *standalone);
 /* Takes effect with the next batch. */
 tgr_status tgr_standalone_set_sequence(tgr_standalone *standalone, int64_t tokens_per_sequence);
-/* Checks mode, x and tokens, makes the memory large enough and remembers x. When it fails, the last batch is still
- * there. */
+/* Checks mode, x and tokens, makes the memory large enough and stores x. On failure the last batch is still there. */
 tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, const float *x, int64_t tokens);
 tgr_status tgr_standalone_check_backward(const tgr_standalone *standalone);
 /* Fails when x_gradient [T, dim], which may be NULL, lies over `gradient` [T, columns] or over the x of the forward:

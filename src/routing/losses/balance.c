@@ -25,7 +25,7 @@ static void importance_loss(const tgr_layer_router *router, const tgr_routing_pa
 typedef struct load_job {
     int64_t experts, top_k;
     const float *logits, *noisy; /* [T, E] */
-    const double *dsums;         /* [E], of the loss by Σ_t P_t */
+    const double *dsums;         /* [E], gradient with respect to Σ_t P_t */
     float *dlogits;              /* [T, E] */
 } load_job;
 
@@ -49,7 +49,7 @@ static void add_selection(const void *data, int64_t token, double *sum) {
         sum[e] += 0.5 * erfc(distance(job, token, threshold, e) * INVERSE_SQRT_2);
 }
 
-/* ∂P_e/∂l_e = φ·E and ∂P_e/∂τ = -φ·E, the latter on to the logit that τ is. */
+/* ∂P_e/∂l_e = φ·E and ∂P_e/∂τ = -φ·E, where τ is one of the logits. */
 static void selection_backward(const void *data, int64_t token) {
     const load_job *job = data;
     int64_t at_threshold = threshold_expert(job, token);

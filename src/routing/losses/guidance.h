@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A teacher's guidance of a router (Kada et al., arXiv 2604.21330), which reaches the logit of every expert, chosen or
- * not. With teacher probabilities p̄ [T, E]:
+/* A teacher's guidance of a router (Kada et al., arXiv 2604.21330), with a gradient for the logit of every expert,
+ * chosen or not. With teacher probabilities p̄ [T, E]:
  *
  *     mean_t KL(p̄_t ‖ p_t) = mean_t Σ_e p̄_{t,e} (ln p̄_{t,e} - ln p_{t,e})          dl = (p - p̄) / T
  *

@@ -39,7 +39,7 @@ static void backward_token(const void *data, int64_t token) {
 void tgr_mutual_information_loss(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                                  double weight, tgr_routing_work *work, tgr_losses *losses) {
     int64_t experts = router->options.experts;
-    double tokens = (double)pass->tokens, certainty, spread = 0; /* -H(p_t) summed, -H(m) */
+    double tokens = (double)pass->tokens, certainty, spread = 0; /* Σ_t -H(p_t), and -H(m) */
     information_job job = {.experts = experts,
                            .share = weight / tokens,
                            .scores = scores,

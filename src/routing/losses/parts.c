@@ -5,10 +5,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "routing/each.h"
 
 void tgr_losses_add(tgr_losses *losses, const char *name, double value) {
-    if (losses->term_count < TGR_MAX_TERMS) losses->terms[losses->term_count++] = (tgr_term){name, value};
+    TGR_ASSERT(losses->term_count < TGR_MAX_TERMS);
+    losses->terms[losses->term_count++] = (tgr_term){name, value};
 }
 
 double tgr_squared_cv(const double *values, int64_t count, double *gradient) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the auxiliary losses are made of. */
+/* The parts that the auxiliary losses share. */
 #ifndef TGR_ROUTING_LOSSES_PARTS_H
 #define TGR_ROUTING_LOSSES_PARTS_H
 
@@ -8,8 +8,8 @@
 /* Appends a term; `name` lives as long as the library. */
 void tgr_losses_add(tgr_losses *losses, const char *name, double value);
 
-/* CV² = var / mean² (population) of values [count], with its gradient. Never by way of the deviation, whose gradient
- * does not exist where all values are equal. */
+/* CV² = var / mean² (population) of values [count], with its gradient. Not by way of the standard deviation, whose
+ * gradient does not exist where all values are equal. */
 double tgr_squared_cv(const double *values, int64_t count, double *gradient);
 /* ln Σ_e exp(logits[e]) */
 double tgr_log_sum_exp(const float *logits, int64_t count);

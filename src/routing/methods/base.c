@@ -7,9 +7,10 @@
  *     evaluation:  a_t = argmax_e s_{t,e}, so that a token's expert does not depend on the others of its batch
  *     y_t = σ(s_{t,a_t}) · expert_{a_t}(x_t)
  *
- * K = 1, nothing is dropped. The assignment (balanced_assignment.h) is that of one pass, a micro-batch by itself, and a
- * constant for the gradient: ds_{t,a_t} = dg_t · g_t (1 - g_t), the centroids learn from the gate alone. They start
- * orthogonal with length 0.1, as in the authors' code. The probabilities that measures read are softmax(s). */
+ * K = 1, nothing is dropped. The assignment (balanced_assignment.h) is made in each pass, for each micro-batch by
+ * itself, and is a constant for the gradient: ds_{t,a_t} = dg_t · g_t (1 - g_t); the centroids learn only through the
+ * gate. They start orthogonal with length 0.1, as in the authors' code. The probabilities that measures read are
+ * softmax(s). */
 #include "base/initialise.h"
 #include "base/status.h"
 #include "routing/each.h"
@@ -17,7 +18,7 @@
 #include "routing/methods/parts.h"
 #include "routing/slots/balanced_assignment.h"
 
-#define MOST_EXPERTS  512 /* a search among experts takes time in E² */
+#define MOST_EXPERTS  512 /* a search among experts takes O(E²) time */
 #define CENTROID_GAIN 0.1
 
 static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
@@ -28,7 +29,7 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
 }
 
 static void initialise(tgr_layer_router *router) {
-    tgr_initialise_orthogonal(router->parameters, router->weight, CENTROID_GAIN);
+    tgr_initialise_orthogonal(router->parameters, router->linear.weight, CENTROID_GAIN);
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
@@ -40,7 +41,7 @@ static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, 
     if (pass->mode == TGR_TRAIN)
         tgr_assign_balanced(work->own, pass->tokens, scores->logits, choices->experts);
     else
-        tgr_choose_best(router, pass, scores->logits, choices);
+        tgr_choose_experts(router, pass, scores->logits, choices);
     tgr_sigmoid_gate(router, pass, scores->logits, choices);
 }
 

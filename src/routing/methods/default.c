@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Default MoE (Panda et al., NeurIPS 2025, arXiv 2504.12463): the router gets a dense gradient from sparse experts. An
- * expert that a token was not sent to is stood in for by its default output Ê_i, a running mean of what it gave:
+ * expert that a token was not sent to is replaced by its default output Ê_i, a running mean of its outputs:
  *
  *     y_t = Σ_i p_{t,i} · (E_i(x_t) if i ∈ TopK(p_t), else Ê_i),     p = softmax(l), not renormalised
  *
@@ -9,18 +9,17 @@
  *     Ê_i ← β · Ê_i + (1 - β) · m_i,     m_i = mean of E_i(x_t) over the tokens that chose i,
  *
  * and uses the updated Ê. The mean is weighted by p_{t,i} with default_weighted, the paper's final variant. Ê starts at
- * zero; experts that nobody chose keep theirs. In backward dp_i is ⟨dy, E_i(x)⟩ or ⟨dy, Ê_i⟩, so every logit of every
+ * zero; experts that no token chose keep theirs. In backward dp_i is ⟨dy, E_i(x)⟩ or ⟨dy, Ê_i⟩, so every logit of every
  * token has a gradient; Ê itself is a constant. Evaluation uses Ê and leaves it alone.
  *
  * Micro-batches: the update belongs to the optimizer step, not to the pass. m_i is the mean over all micro-batches of
- * the step so far, and Ê_i the blend of it with Ê_i as of the start of the step. A batch that is not cut is the paper's
- * case; for one that is, Ê after the last micro-batch is what the whole batch would have given, whatever the number of
- * cuts, so that β keeps its meaning (updating once per micro-batch instead would forget β^micro-batches a step).
- * Earlier micro-batches can only use what has been seen by then. A pass in training when no gradient is held begins a
- * step.
+ * the step so far, and Ê_i the blend of it with Ê_i as of the start of the step. A batch that is not split is the
+ * paper's case; if it is split, Ê after the last micro-batch is what the whole batch would have given, however it is
+ * split, so that β keeps its meaning (updating once per micro-batch would forget by β^micro-batches per step). Earlier
+ * micro-batches can only use what has been seen so far. A pass in training while no gradients are held begins a step.
  *
- * A mean that is not finite is not blended in: gradients of a failed step can be thrown away, Ê could not. Every choice
- * is computed; top-1 is the largest p. A router without experts has no use for Ê: it learns from its chosen gates.
+ * A mean that is not finite is not blended in: the gradients of a failed step can be discarded, Ê could not. No choice
+ * is dropped; top-1 is the largest p. A router without experts does not use Ê: it learns from its chosen gates.
  *
  * The sum over the experts that a token was not sent to is one product of a [T, E] matrix that is zero where it was,
  * with Ê [E, dim]; in backward, one with Êᵀ. */
@@ -37,8 +36,7 @@
 #define MEAN_COLUMNS 64
 
 typedef struct default_own {
-    int64_t value, mean,
-        weight; /* state tensors: Ê [E, dim]; of the step under way m [E, dim] and what is behind it [E] */
+    int64_t value, mean, weight; /* state tensors: Ê [E, dim]; for the current step m [E, dim] and its weight [E] */
     double beta;
     int weighted;
 } default_own;
@@ -46,7 +44,7 @@ typedef struct default_own {
 typedef struct default_work {
     float *by_expert;     /* [T, E]: in forward p, 0 where selected; in backward dp */
     double *batch_mean;   /* [E, dim], of this pass */
-    double *batch_weight; /* [E]; 0 where nobody chose the expert */
+    double *batch_weight; /* [E]; 0 where no token chose the expert */
 } default_work;
 
 static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
@@ -63,19 +61,19 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
-    default_work *mine = work->own;
+    default_work *buffers = work->own;
     int64_t experts = router->options.experts;
-    mine->by_expert = tgr_arena_floats(arena, tokens, experts);
-    mine->batch_mean = tgr_arena_take(arena, experts, router->shape.dim, sizeof *mine->batch_mean);
-    mine->batch_weight = tgr_arena_take(arena, experts, 1, sizeof *mine->batch_weight);
+    buffers->by_expert = tgr_arena_floats(arena, tokens, experts);
+    buffers->batch_mean = tgr_arena_take(arena, experts, router->shape.dim, sizeof *buffers->batch_mean);
+    buffers->batch_weight = tgr_arena_take(arena, experts, 1, sizeof *buffers->batch_weight);
 }
 
-/* Without experts there is no combine_backward, and so nothing but the gates has a gradient. */
+/* Without experts there is no combine_backward, so only the gates have a gradient. */
 static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                   tgr_routing_work *work, tgr_choices *choices) {
-    default_work *mine = work->own;
+    default_work *buffers = work->own;
     tgr_softmax_gate(router, pass, scores, work, choices);
-    memset(mine->by_expert, 0, (size_t)(pass->tokens * router->options.experts) * sizeof *mine->by_expert);
+    memset(buffers->by_expert, 0, (size_t)(pass->tokens * router->options.experts) * sizeof *buffers->by_expert);
 }
 
 static int64_t column_pieces(int64_t dim) {
@@ -124,7 +122,7 @@ typedef struct blend_job {
     float *value, *mean, *weight;            /* [E, dim], [E, dim], [E] */
 } blend_job;
 
-/* One expert's Ê, moved by what this pass adds to the mean of the step. */
+/* Updates one expert's Ê by what this pass adds to the mean of the step. */
 static void blend_task(void *data, int64_t expert, int worker) {
     const blend_job *job = data;
     const double *batch_mean = job->batch_mean + expert * job->dim;
@@ -145,18 +143,18 @@ static void blend_task(void *data, int64_t expert, int worker) {
 static void observe(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                     const tgr_slots *slots, const float *output, tgr_routing_work *work) {
     const default_own *own = router->own;
-    const default_work *mine = work->own;
+    default_work *buffers = work->own;
     int64_t experts = router->options.experts, dim = router->shape.dim;
     mean_job means = {.router = router,
                       .scores = scores,
                       .slots = slots,
                       .output = output,
-                      .batch_mean = mine->batch_mean,
-                      .batch_weight = mine->batch_weight};
+                      .batch_mean = buffers->batch_mean,
+                      .batch_weight = buffers->batch_weight};
     blend_job blend = {.dim = dim,
                        .beta = own->beta,
-                       .batch_mean = mine->batch_mean,
-                       .batch_weight = mine->batch_weight,
+                       .batch_mean = buffers->batch_mean,
+                       .batch_weight = buffers->batch_weight,
                        .value = tgr_value(router->parameters, own->value),
                        .mean = tgr_value(router->parameters, own->mean),
                        .weight = tgr_value(router->parameters, own->weight)};
@@ -184,14 +182,14 @@ static void leave_out_chosen(const void *data, int64_t token) {
 static void combine(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                     const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y) {
     const default_own *own = router->own;
-    const default_work *mine = work->own;
+    default_work *buffers = work->own;
     int64_t experts = router->options.experts;
     token_job job = {
-        .experts = experts, .top_k = router->options.top_k, .choices = choices, .by_expert = mine->by_expert};
+        .experts = experts, .top_k = router->options.top_k, .choices = choices, .by_expert = buffers->by_expert};
     tgr_combine_tokens(router, pass, choices, slots, output, work, y);
     tgr_each(router->compute, pass->tokens, leave_out_chosen, &job);
-    tgr_gemm defaults = tgr_linear_input_gradient(pass->tokens, router->shape.dim, experts, mine->by_expert,
-                                                  tgr_value(router->parameters, own->value), y, 1);
+    tgr_gemm defaults = tgr_product_dx(pass->tokens, router->shape.dim, experts, buffers->by_expert,
+                                       tgr_value(router->parameters, own->value), y, 1);
     tgr_gemm_run(router->compute, &defaults, 1);
 }
 
@@ -200,9 +198,9 @@ static void combine_backward(const tgr_layer_router *router, const tgr_routing_p
                              const tgr_slots *slots, const float *dy, const float *output, tgr_routing_work *work,
                              float *dgates, float *doutput) {
     const default_own *own = router->own;
-    const default_work *mine = work->own;
-    tgr_gemm defaults = tgr_linear_output(pass->tokens, router->shape.dim, router->options.experts, dy,
-                                          tgr_value(router->parameters, own->value), NULL, mine->by_expert);
+    default_work *buffers = work->own;
+    tgr_gemm defaults = tgr_product_y(pass->tokens, router->shape.dim, router->options.experts, dy,
+                                      tgr_value(router->parameters, own->value), NULL, buffers->by_expert);
     tgr_gemm_run(router->compute, &defaults, 1);
     tgr_combine_tokens_backward(router, pass, choices, slots, dy, output, work, dgates, doutput);
 }
@@ -222,12 +220,12 @@ static void backward_token(const void *data, int64_t token) {
 
 static void route_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                            const tgr_slots *slots, const float *dgates, tgr_routing_work *work, float *dlogits) {
-    const default_work *mine = work->own;
+    default_work *buffers = work->own;
     token_job job = {.experts = router->options.experts,
                      .top_k = router->options.top_k,
                      .choices = choices,
                      .dgates = dgates,
-                     .by_expert = mine->by_expert,
+                     .by_expert = buffers->by_expert,
                      .dlogits = dlogits};
     (void)slots;
     tgr_each(router->compute, pass->tokens, backward_token, &job);

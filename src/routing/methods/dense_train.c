@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Dense training, sparse inference (DS-MoE; Pan et al., arXiv 2404.05567): in training every expert runs on every token
- * and learns from all of them, in evaluation the K best of a token do.
+ * and learns from all of them, in evaluation only the K best of a token run.
  *
  *     p = softmax(W x)
  *     training:    y_t = Σ_e p_{t,e} · expert_e(x_t)
  *     evaluation:  y_t = Σ_{e ∈ TopK(p_t)} p_{t,e} · expert_e(x_t), not renormalised unless the option asks for it
- *     loss:        mi_weight · (-H(mean_t p_t) + mean_t H(p_t)): experts used alike, tokens decided
+ *     loss:        mi_weight · (-H(mean_t p_t) + mean_t H(p_t)): experts used evenly, tokens decided
  *
- * A batch has T · E slots in training: its cost is that of a dense layer E times as wide. Top-1 is the expert of the
+ * A batch has T · E slots in training: it costs as much as a dense layer E times as wide. Top-1 is the expert with the
  * largest p; in training the load of every expert is T. */
 #include <math.h>
 
@@ -25,7 +25,7 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
     return tgr_linear_router_declare(router, config, prefix);
 }
 
-/* Above which p an expert runs, besides the K best: all, or none. */
+/* The p above which an expert runs in addition to the K best: all, or none. */
 static double threshold(const tgr_routing_pass *pass) {
     return pass->mode == TGR_TRAIN ? -1 : INFINITY;
 }

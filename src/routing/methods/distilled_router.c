@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The distilled router: an embedding of patches and places, and a product with Ê. */
+/* The distilled router: an embedding of patches and positions, and a product with Ê. */
 #include "routing/methods/distilled_router.h"
 
 #include <math.h>
@@ -8,7 +8,6 @@
 #include "base/initialise.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
-#include "kernels/linear_products.h"
 #include "kernels/parallel_rows.h"
 #include "routing/each.h"
 #include "routing/losses/parts.h"
@@ -16,6 +15,7 @@
 tgr_status tgr_distilled_router_declare(tgr_distilled_router *distilled, tgr_layer_router *router, const char *prefix,
                                         int64_t width, uint64_t frozen_from) {
     const tgr_layer_shape *shape = &router->shape;
+    int64_t experts = router->options.experts, weight, bias, centroids;
     const struct {
         int64_t *index;
         const char *name;
@@ -23,33 +23,34 @@ tgr_status tgr_distilled_router_declare(tgr_distilled_router *distilled, tgr_lay
         int ndim;
         int64_t dims[2];
     } tensors[] = {
-        {&distilled->patch_weight, "router.patch.weight", 0, 2, {width, shape->patch_dim}},
-        {&distilled->patch_bias, "router.patch.bias", TGR_TENSOR_NO_DECAY, 1, {width}},
+        {&weight, "router.patch.weight", 0, 2, {width, shape->patch_dim}},
+        {&bias, "router.patch.bias", TGR_TENSOR_NO_DECAY, 1, {width}},
         {&distilled->position, "router.position", TGR_TENSOR_NO_DECAY, 2, {shape->sequence, width}},
         {&distilled->prefix, "router.prefix", TGR_TENSOR_NO_DECAY, 2, {shape->prefix_tokens, width}},
-        {&distilled->centroids, "router.distilled", 0, 2, {router->options.experts, width}},
+        {&centroids, "router.distilled", 0, 2, {experts, width}},
     };
-    distilled->width = width;
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
         TGR_TRY(tgr_layer_router_add(router, tensors[i].index, prefix, tensors[i].name, tensors[i].flags,
                                      tensors[i].ndim, tensors[i].dims));
         router->parameters->tensors[*tensors[i].index].frozen_from = frozen_from;
     }
+    distilled->embedding = tgr_linear_of(router->parameters, shape->patch_dim, width, weight, bias);
+    distilled->centroids = tgr_linear_of(router->parameters, width, experts, centroids, TGR_NO_BIAS);
     return TGR_OK;
 }
 
 void tgr_distilled_router_initialise(const tgr_distilled_router *distilled, tgr_layer_router *router) {
     tgr_parameters *parameters = router->parameters;
-    tgr_initialise_normal(parameters, distilled->patch_weight, 1 / sqrt((double)router->shape.patch_dim));
-    tgr_initialise_constant(parameters, distilled->patch_bias, 0);
+    tgr_initialise_normal(parameters, distilled->embedding.weight, 1 / sqrt((double)router->shape.patch_dim));
+    tgr_initialise_constant(parameters, distilled->embedding.bias, 0);
     tgr_initialise_normal(parameters, distilled->position, 1);
     tgr_initialise_normal(parameters, distilled->prefix, 1);
-    tgr_initialise_orthogonal(parameters, distilled->centroids, TGR_STABLE_GAIN);
+    tgr_initialise_orthogonal(parameters, distilled->centroids.weight, TGR_STABLE_GAIN);
 }
 
 void tgr_distilled_router_plan(const tgr_distilled_router *distilled, const tgr_layer_router *router, int64_t tokens,
                                tgr_arena *arena, tgr_distilled_work *work) {
-    int64_t sequence = router->shape.sequence, width = distilled->width;
+    int64_t sequence = router->shape.sequence, width = distilled->embedding.outputs;
     work->features = tgr_arena_floats(arena, tokens, width);
     work->dfeatures = tgr_arena_floats(arena, tokens, width);
     work->dscores = tgr_arena_floats(arena, tokens, router->options.experts);
@@ -64,7 +65,7 @@ typedef struct place_job {
     float *features;                /* [T, width] */
 } place_job;
 
-/* Puts the prefix tokens of one image in their place, and adds the positions. */
+/* Fills in the prefix tokens of one image, and adds the positions. */
 static void place_task(void *data, int64_t image, int worker) {
     const place_job *job = data;
     float *features = job->features + image * job->image_floats;
@@ -76,22 +77,16 @@ static void place_task(void *data, int64_t image, int worker) {
 void tgr_distilled_router_score(const tgr_distilled_router *distilled, const tgr_layer_router *router,
                                 const tgr_routing_pass *pass, const float *patches, tgr_distilled_work *work,
                                 float *scores) {
-    int64_t tokens = pass->tokens, width = distilled->width;
-    const tgr_parameters *parameters = router->parameters;
+    int64_t tokens = pass->tokens, width = distilled->embedding.outputs;
     place_job job = {.kernels = router->compute->kernels,
                      .image_floats = pass->sequence * width,
                      .prefix_floats = router->shape.prefix_tokens * width,
-                     .position = tgr_value(parameters, distilled->position),
-                     .prefix = tgr_value(parameters, distilled->prefix),
+                     .position = tgr_value(router->parameters, distilled->position),
+                     .prefix = tgr_value(router->parameters, distilled->prefix),
                      .features = work->features};
-    tgr_gemm embedding = tgr_linear_output(tokens, router->shape.patch_dim, width, patches,
-                                           tgr_value(parameters, distilled->patch_weight),
-                                           tgr_value(parameters, distilled->patch_bias), work->features);
-    tgr_gemm product = tgr_linear_output(tokens, width, router->options.experts, work->features,
-                                         tgr_value(parameters, distilled->centroids), NULL, scores);
-    tgr_gemm_run(router->compute, &embedding, 1);
+    tgr_linear_forward(&distilled->embedding, tokens, patches, work->features, 0);
     tgr_parallel(router->compute, tokens / pass->sequence, place_task, &job);
-    tgr_gemm_run(router->compute, &product, 1);
+    tgr_linear_forward(&distilled->centroids, tokens, work->features, scores, 0);
 }
 
 typedef struct imitation_job {
@@ -127,32 +122,27 @@ double tgr_distilled_router_imitate(const tgr_layer_router *router, const tgr_ro
     return job.share * sum;
 }
 
-/* The embedding's gradients other than W's, from dfeatures: sums over images first, then over places. */
+/* The embedding's gradients other than W's, from dfeatures: summed first over images, then over positions. (W's needs
+ * no such care: prefix tokens have patches of zeros.) */
 static void place_backward(const tgr_distilled_router *distilled, tgr_layer_router *router,
                            const tgr_routing_pass *pass, tgr_distilled_work *work) {
     const tgr_kernels *kernels = router->compute->kernels;
-    int64_t width = distilled->width, sequence = pass->sequence, prefix_tokens = router->shape.prefix_tokens;
+    int64_t width = distilled->embedding.outputs, sequence = pass->sequence,
+            prefix_tokens = router->shape.prefix_tokens;
     int64_t numbers = sequence * width, prefix = prefix_tokens * width;
     memset(work->dplaces, 0, (size_t)numbers * sizeof(float));
     tgr_column_sum(router->compute, pass->tokens / sequence, numbers, work->dfeatures, work->dplaces, work->partial);
     kernels->add(numbers, work->dplaces, tgr_gradient(router->parameters, distilled->position));
     kernels->add(prefix, work->dplaces, tgr_gradient(router->parameters, distilled->prefix));
     kernels->column_sum(sequence - prefix_tokens, width, work->dplaces + prefix,
-                        tgr_gradient(router->parameters, distilled->patch_bias));
+                        tgr_gradient(router->parameters, distilled->embedding.bias));
 }
 
 void tgr_distilled_router_backward(const tgr_distilled_router *distilled, tgr_layer_router *router,
                                    const tgr_routing_pass *pass, const float *patches, tgr_distilled_work *work) {
-    int64_t tokens = pass->tokens, width = distilled->width, experts = router->options.experts;
-    tgr_parameters *parameters = router->parameters;
-    tgr_gemm products[] = {tgr_linear_weight_gradient(tokens, width, experts, work->features, work->dscores,
-                                                      tgr_gradient(parameters, distilled->centroids)),
-                           tgr_linear_input_gradient(tokens, width, experts, work->dscores,
-                                                     tgr_value(parameters, distilled->centroids), work->dfeatures, 0)};
-    /* Prefix tokens have patches of zeros and so no part in W's gradient. */
-    tgr_gemm embedding = tgr_linear_weight_gradient(tokens, router->shape.patch_dim, width, patches, work->dfeatures,
-                                                    tgr_gradient(parameters, distilled->patch_weight));
-    tgr_gemm_run(router->compute, products, 2);
-    tgr_gemm_run(router->compute, &embedding, 1);
+    tgr_linear weight_alone = distilled->embedding; /* its bias has no part in prefix tokens: see place_backward */
+    weight_alone.bias = TGR_NO_BIAS;
+    tgr_linear_backward(&distilled->centroids, pass->tokens, work->features, work->dscores, work->dfeatures, 0, NULL);
+    tgr_linear_backward(&weight_alone, pass->tokens, patches, work->dfeatures, NULL, 0, NULL);
     place_backward(distilled, router, pass, work);
 }

@@ -1,38 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /* StableMoE's distilled router (Dai et al., ACL 2022, arXiv 2204.08396, section 3.1): scores ŝ_t = Ê · D(X_t) from
- * features D(X_t) of the raw input X_t alone, so that nothing that the backbone learns can move them.
+ * features D(X_t) of the raw input X_t alone, so that nothing the backbone learns can change them.
  *
- * For text D is a word embedding. For an image's token t at place n = t mod sequence:
+ * For text D is a word embedding. For an image's token t at position n = t mod sequence:
  *
  *     D(X_t) = W · patch_t + b + position_n        for a patch
  *     D(X_t) = prefix_n + position_n               for CLS and the distillation token
  *
- * Every layer has a D of its own. Ê begins as the centroids do; D with features of deviation about one where pixels
- * have it, so that it learns within the short time before it is frozen. */
+ * Every layer has its own D. Ê starts like the centroids; D starts with features of deviation about one if the pixels'
+ * is one, so that it learns in the short time before it is frozen. */
 #ifndef TGR_ROUTING_METHODS_DISTILLED_ROUTER_H
 #define TGR_ROUTING_METHODS_DISTILLED_ROUTER_H
 
 #include "routing/work.h"
 
-#define TGR_STABLE_GAIN 0.1 /* of the orthogonal first values of centroids */
+#define TGR_STABLE_GAIN 0.1 /* gain of the orthogonal initial values of centroids */
 
 typedef struct tgr_distilled_router {
-    int64_t width;
-    /* Tensors: W [width, patch_dim], b [width], [sequence, width], [prefix tokens, width], Ê [E, width]. */
-    int64_t patch_weight, patch_bias, position, prefix, centroids;
+    tgr_linear embedding;     /* W [width, patch_dim], b [width] */
+    tgr_linear centroids;     /* Ê [E, width] */
+    int64_t position, prefix; /* tensors [sequence, width], [prefix tokens, width] */
 } tgr_distilled_router;
 
 typedef struct tgr_distilled_work {
     float *features;  /* [T, width], D(X) */
     float *dfeatures; /* [T, width] */
-    float *dscores;   /* [T, E], of the loss by ŝ */
+    float *dscores;   /* [T, E], gradient with respect to ŝ */
     float *dplaces;   /* [sequence, width], dfeatures summed over images */
     float *partial;   /* for that sum */
 } tgr_distilled_work;
 
 /* Adds "<prefix>router.patch.weight" [width, patch_dim], "<prefix>router.patch.bias" [width], "<prefix>router.position"
  * [sequence, width], "<prefix>router.prefix" [prefix tokens, width] and "<prefix>router.distilled" [E, width], which
- * stand still from the step `frozen_from` on. */
+ * are frozen from step `frozen_from` on. */
 tgr_status tgr_distilled_router_declare(tgr_distilled_router *distilled, tgr_layer_router *router, const char *prefix,
                                         int64_t width, uint64_t frozen_from);
 void tgr_distilled_router_initialise(const tgr_distilled_router *distilled, tgr_layer_router *router);
@@ -46,7 +46,7 @@ void tgr_distilled_router_score(const tgr_distilled_router *distilled, const tgr
 double tgr_distilled_router_imitate(const tgr_layer_router *router, const tgr_routing_pass *pass, const float *scores,
                                     const tgr_choices *choices, double weight, tgr_routing_work *work,
                                     tgr_distilled_work *distilled_work);
-/* Adds to the gradients of its tensors what work->dscores asks for. */
+/* Adds to the gradients of its tensors, from work->dscores. */
 void tgr_distilled_router_backward(const tgr_distilled_router *distilled, tgr_layer_router *router,
                                    const tgr_routing_pass *pass, const float *patches, tgr_distilled_work *work);
 

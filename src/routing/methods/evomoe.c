@@ -9,10 +9,10 @@
  *     afterwards:  the K best alone
  *     evaluation:  the K best alone, with τ = evo_temperature_end: the model that training ends with, at any step
  *
- * Choices where the paper leaves them or differs: no Gumbel noise on the logits; weights are not renormalised unless
- * the option asks for it; K is fixed once τ has fallen; experts start apart, not as copies of one (see `upcycle` for
- * that). Losses, guidance and measures read p = softmax(l), with temperature 1. The temperature is a function of the
- * step, so there is no state. Top-1 is the expert of the largest gate. */
+ * Where the paper leaves a choice, or this differs from it: no Gumbel noise on the logits; weights are not renormalised
+ * unless the option says so; K is fixed once τ has fallen; experts start independently, not as copies of one (but see
+ * `upcycle`). Losses, guidance and measures read p = softmax(l), with temperature 1. The temperature is a function of
+ * the step, so there is no state. Top-1 is the expert with the largest gate. */
 #include <math.h>
 
 #include "base/status.h"
@@ -35,9 +35,9 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
     double start = tgr_option_f64(config, TGR_OPTION_EVO_TEMPERATURE_START);
     double end = tgr_option_f64(config, TGR_OPTION_EVO_TEMPERATURE_END);
     TGR_REQUIRE(total > 0 || share == 0, TGR_ERROR_RANGE,
-                "option 'evo_dense_share' is %g of 'total_steps', which is 0; method 'evomoe' needs to know it", share);
+                "option 'evo_dense_share' is %g of 'total_steps', which is 0; method 'evomoe' needs it set", share);
     TGR_REQUIRE(start >= end, TGR_ERROR_RANGE,
-                "option 'evo_temperature_start' is %g; at least 'evo_temperature_end', %g, is needed", start, end);
+                "option 'evo_temperature_start' is %g; it must be at least 'evo_temperature_end', %g", start, end);
     *(evomoe_own *)router->own = (evomoe_own){.start = start,
                                               .end = end,
                                               .threshold = tgr_option_f64(config, TGR_OPTION_EVO_THRESHOLD),
@@ -46,8 +46,8 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
-    evomoe_work *mine = work->own;
-    mine->q = tgr_arena_floats(arena, tokens, router->options.experts);
+    evomoe_work *buffers = work->own;
+    buffers->q = tgr_arena_floats(arena, tokens, router->options.experts);
 }
 
 static int is_falling(const evomoe_own *own, const tgr_routing_pass *pass) {
@@ -59,17 +59,17 @@ static double temperature(const evomoe_own *own, const tgr_routing_pass *pass) {
     return own->start + (own->end - own->start) * ((double)pass->step / (double)own->dense_steps);
 }
 
-/* Above which q an expert runs, besides the K best. */
+/* The q above which an expert runs in addition to the K best. */
 static double threshold(const evomoe_own *own, const tgr_routing_pass *pass) {
     return is_falling(own, pass) ? own->threshold : INFINITY;
 }
 
 static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                   tgr_routing_work *work, tgr_choices *choices) {
-    const evomoe_work *mine = work->own;
+    evomoe_work *buffers = work->own;
     tgr_softmax_rows(router->compute, pass->tokens, router->options.experts,
-                     (float)(1 / temperature(router->own, pass)), scores->logits, mine->q, NULL);
-    if (pass->override == NULL) choices->gate_probabilities = mine->q;
+                     (float)(1 / temperature(router->own, pass)), scores->logits, buffers->q, NULL);
+    if (pass->override == NULL) choices->gate_probabilities = buffers->q;
     tgr_dense_route(router, pass, threshold(router->own, pass), choices);
 }
 

@@ -8,8 +8,10 @@
  *     y_t = Σ_{e: t ∈ S_e} p_{t,e} · expert_e(x_t)
  *
  * The tokens compete within the whole batch, in evaluation too: a token's outcome depends on its batch. Without a limit
- * there would be nothing to choose, hence no capacity factor of 0. There is no K; each token has one choice on record
- * (top-1): of the experts that took it the one with the largest p, or, where none did, the router's first, not kept. */
+ * there would be nothing to choose, so a capacity factor of 0 is not allowed. There is no K; each token has one choice
+ * on record (top-1): of the experts that took it, the one with the largest p, or, if none did, the router's first,
+ * which is not kept. */
+#include "base/assert.h"
 #include "base/status.h"
 #include "routing/each.h"
 #include "routing/gates/topk.h"
@@ -40,8 +42,8 @@ static int64_t most_slots(const tgr_layer_router *router, tgr_mode mode, int64_t
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
-    expert_choice_work *mine = work->own;
-    mine->taken = tgr_arena_take(arena, most_slots(router, TGR_TRAIN, tokens), 1, sizeof *mine->taken);
+    expert_choice_work *buffers = work->own;
+    buffers->taken = tgr_arena_take(arena, most_slots(router, TGR_TRAIN, tokens), 1, sizeof *buffers->taken);
 }
 
 /* The column of one expert: p of token t at column[t · stride]. */
@@ -73,8 +75,8 @@ typedef struct choice_job {
     int64_t tokens, experts, capacity;
     const float *p;         /* [T, E] */
     int32_t *taken;         /* [E, C] */
-    tgr_choices *choices;   /* while they are made */
-    const tgr_slots *slots; /* once they are there */
+    tgr_choices *choices;   /* while being made */
+    const tgr_slots *slots; /* once they are made */
     const float *dgates;    /* [S] */
     float *dlogits;         /* [T, E] */
 } choice_job;
@@ -86,8 +88,8 @@ static choice_job job_of(const tgr_layer_router *router, const tgr_routing_pass 
                         .p = choices->gate_probabilities};
 }
 
-/* One expert takes its C best tokens, ascending: all that are better than the worst one taken, and of its equals the
- * first. */
+/* One expert takes its C best tokens, in ascending order: all that are better than the worst one taken, and the first
+ * of its equals. */
 static void take_tokens(void *data, int64_t expert, int worker) {
     const choice_job *job = data;
     int64_t better;
@@ -100,9 +102,10 @@ static void take_tokens(void *data, int64_t expert, int worker) {
         uint32_t key = tgr_falling_key(tokens.p[t * tokens.stride]);
         if (key < worst || (key == worst && equals-- > 0)) *taken++ = (int32_t)t;
     }
+    TGR_ASSERT(taken == job->taken + (expert + 1) * job->capacity);
 }
 
-/* Of the experts that took a token the one with the largest p, ties to the lower; -1 where none did. */
+/* Of the experts that took a token, the one with the largest p, ties to the lower; -1 if none did. */
 static void find_best_taker(const choice_job *job, int32_t *best) {
     for (int64_t t = 0; t < job->tokens; t++) best[t] = -1;
     for (int64_t e = 0; e < job->experts; e++) {
@@ -136,12 +139,12 @@ static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, 
 static void assign(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                    tgr_routing_work *work, tgr_slots *slots) {
     const choice_job job = job_of(router, pass, choices);
-    const expert_choice_work *mine = work->own;
+    const expert_choice_work *buffers = work->own;
     tgr_assign_equally(job.experts, job.capacity, slots);
     for (int64_t t = 0; t < pass->tokens; t++) slots->slot_of_choice[t] = -1;
     for (int64_t e = 0; e < job.experts; e++) {
         for (int64_t slot = slots->first_slot[e]; slot < slots->first_slot[e + 1]; slot++) {
-            int32_t token = mine->taken[slot];
+            int32_t token = buffers->taken[slot];
             slots->token_of_slot[slot] = token;
             slots->gate_of_slot[slot] = job.p[token * job.experts + e];
             if (choices->experts[token] == e) slots->slot_of_choice[token] = (int32_t)slot;
@@ -151,7 +154,7 @@ static void assign(const tgr_layer_router *router, const tgr_routing_pass *pass,
     tgr_index_slots(pass->tokens, slots);
 }
 
-/* With g_e = dp_{t,e}, zero but for the experts that took t: dl = p ⊙ (g - Σ_e p_e · g_e). */
+/* With g_e = dp_{t,e}, zero except for the experts that took t: dl = p ⊙ (g - Σ_e p_e · g_e). */
 static void backward_token(const void *data, int64_t token) {
     const choice_job *job = data;
     const float *p = job->p + token * job->experts;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Hash layers (Roller et al., NeurIPS 2021, arXiv 2106.04426): the expert of a token follows from what the token is,
- * and is never learnt. The identity of an image's token is its position:
+/* Hash layers (Roller et al., NeurIPS 2021, arXiv 2106.04426): a token's expert follows from the token's identity and
+ * is never learned. The identity of an image's token is its position:
  *
  *     h(t) = table[t mod sequence],     y_t = expert_{h(t)}(x_t)     without a gate
  *
- * The table is drawn once, balanced: a random order of positions, dealt to the experts in turn. There are no logits:
- * they are 0, and the probabilities 1 for the expert of the table. Top-1 is that expert. In a layer on its own tokens
- * have no positions. */
+ * The table is drawn once, and is balanced: positions in a random order, dealt to the experts in turn. There are no
+ * logits: they are 0, and the probability of the table's expert is 1. Top-1 is that expert. In a standalone layer
+ * tokens have no positions. */
 #include <string.h>
 
 #include "base/initialise.h"
@@ -27,12 +27,12 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
     hash_own *own = router->own;
     (void)config;
     TGR_REQUIRE(router->shape.sequence > 0, TGR_ERROR_UNSUPPORTED,
-                "method 'hash' routes by a token's place in its image; it works within a model only");
+                "method 'hash' routes by a token's position in its image; it works only within a model");
     return tgr_layer_router_add(router, &own->table, prefix, "router.hash", TGR_TENSOR_STATE, 1,
                                 &router->shape.sequence);
 }
 
-/* Dealing in turn and then shuffling the positions (Fisher and Yates) is the same as dealing to shuffled positions. */
+/* Dealing in turn and then shuffling (Fisher-Yates) is the same as dealing to shuffled positions. */
 static void initialise(tgr_layer_router *router) {
     const hash_own *own = router->own;
     const tgr_random random = tgr_initialise_stream(router->parameters, own->table);
@@ -57,7 +57,7 @@ static hash_job job_of(const tgr_layer_router *router, const tgr_routing_pass *p
     return (hash_job){.sequence = pass->sequence, .experts = router->options.experts, .table = table_of(router)};
 }
 
-/* h(t). A table from elsewhere may hold anything: what is no expert counts as the first. */
+/* h(t). A table from elsewhere may hold anything: whatever is not an expert counts as the first. */
 static int64_t expert_of(const hash_job *job, int64_t token) {
     float expert = job->table[token % job->sequence];
     return expert >= 0 && expert < (float)job->experts ? (int64_t)expert : 0;
@@ -94,7 +94,7 @@ static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, 
     tgr_each(router->compute, pass->tokens, choose, &job);
 }
 
-/* Nothing to learn: x gets no part. */
+/* Nothing is learned: dx gets no contribution. */
 static void score_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                            const float *dlogits, int accumulate, tgr_routing_work *work, float *dx) {
     (void)input, (void)dlogits, (void)work;

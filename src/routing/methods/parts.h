@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps that methods share, by groups, for the definition of a tgr_method. */
+/* Groups of steps that methods share, for the definition of a tgr_method. */
 #ifndef TGR_ROUTING_METHODS_PARTS_H
 #define TGR_ROUTING_METHODS_PARTS_H
 
@@ -26,7 +26,7 @@
 /* The same, and a token gets the sum of their outputs weighted by its gates. */
 #define TGR_TOKEN_CHOICE TGR_TOKEN_SLOTS, .combine = tgr_combine_tokens, .combine_backward = tgr_combine_tokens_backward
 
-/* A token has any number of experts; a sum of their outputs weighted by the gates of its slots. */
+/* A token has any number of experts, and gets the sum of their outputs weighted by the gates of its slots. */
 #define TGR_SLOT_GATES                                                            \
     .weighs_slots = 1, .gather = tgr_gather_tokens, .combine = tgr_combine_slots, \
     .combine_backward = tgr_combine_slots_backward, .gather_backward = tgr_gather_slots_backward

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Soft MoE (Puigcerver et al., ICLR 2024, arXiv 2308.00951): no token is assigned anywhere. An expert computes S slots
  * of each image, a slot being a mixture of the image's tokens, and a token gets a mixture of all slots' outputs;
- * everything is differentiable, and no image sees another. For an image X [N, dim], with unit vectors by rows
+ * everything is differentiable, and images do not affect each other. For an image X [N, dim], with unit vectors by rows
  * (similarity.h):
  *
  *     L = scale · unit(X) · unit(Φ)ᵀ               [N, E·S]
@@ -10,15 +10,15 @@
  *     X̃ = Dᵀ·X                                     [E·S, dim], rows e·S … e·S + S - 1 for expert e
  *     Y = C·Ỹ,  Ỹ = experts(X̃)                     [N, dim]
  *
- *     dC = dY·Ỹᵀ,  dỸ = Cᵀ·dY,  dDᵀ = dX̃·Xᵀ,  dX = D·dX̃ + the part of dL, which is the sum of what both softmaxes give
+ *     dC = dY·Ỹᵀ,  dỸ = Cᵀ·dY,  dDᵀ = dX̃·Xᵀ,  dX = D·dX̃ + the part from dL, the sum of both softmaxes' gradients
  *
- * Φ [E·S, dim] and the one scale learn. S is soft_slots, or ceil(N / E), as many as make the cost that of one expert
- * for each token. Slots of an expert stand image by image, so that first_slot[e] = e · images · S.
+ * Φ [E·S, dim] and the single scale are learned. S is soft_slots, or ceil(N / E), which costs as much as one expert per
+ * token. Slots of an expert are stored image by image, so first_slot[e] = e · images · S.
  *
- * There is no choice to record, but what comes closest to it: p_{t,e} = Σ_s C_{t,eS+s}, the share of expert e in what
- * token t gets; logits are log Σ_s exp L_{t,eS+s}, whose softmax p is; top-1 is the expert with the largest p, always
- * kept. The load is the slots that an expert computed, the same for all. slot_of_choice and token_of_slot have no
- * meaning. A teacher has no router here to guide. */
+ * There is no choice to record; the closest to it is p_{t,e} = Σ_s C_{t,eS+s}, the share of expert e in what token t
+ * gets; logits are log Σ_s exp L_{t,eS+s}, whose softmax p is; top-1 is the expert with the largest p, always kept. The
+ * load is the number of slots that an expert computed, the same for all. slot_of_choice and token_of_slot have no
+ * meaning. There is no router that a teacher could guide. */
 #include <math.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ typedef struct soft_work {
     float *combine, *dcombine;      /* [T, E·S], C */
     float *dispatch, *ddispatch;    /* [images, E·S, N], Dᵀ */
     float *lse;                     /* [T], log Σ exp of each row of L */
-    float *by_image;                /* [images, E·S, dim], rows of slots in another order than the experts' */
+    float *by_image;                /* [images, E·S, dim], the slots' rows, image by image, unlike the experts' */
     tgr_gemm *products;             /* [images] */
 } soft_work;
 
@@ -58,7 +58,7 @@ static float scale_of(const tgr_layer_router *router) {
     return *tgr_value(router->parameters, ((const soft_own *)router->own)->scale);
 }
 
-/* A layer on its own, where N is not known, needs soft_slots. */
+/* A standalone layer, where N is not known, needs soft_slots. */
 static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
     soft_own *own = router->own;
     int64_t experts = router->options.experts, sequence = router->shape.sequence, one = 1;
@@ -69,7 +69,7 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
     if (slots == 0) slots = (sequence + experts - 1) / experts;
     own->slots = slots;
     own->similarity.count = experts * slots;
-    /* Only the direction of a row of Φ matters: decay would do nothing but make it turn faster. */
+    /* Only the direction of a row of Φ matters: decay would only make it turn faster. */
     TGR_TRY(tgr_layer_router_add(router, &own->similarity.vectors, prefix, "router.phi", TGR_TENSOR_NO_DECAY, 2,
                                  (const int64_t[]){experts * slots, router->shape.dim}));
     return tgr_layer_router_add(router, &own->scale, prefix, "router.scale", TGR_TENSOR_NO_DECAY, 1, &one);
@@ -90,45 +90,45 @@ static int64_t most_slots(const tgr_layer_router *router, tgr_mode mode, int64_t
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
     const soft_own *own = router->own;
-    soft_work *mine = work->own;
+    soft_work *buffers = work->own;
     int64_t count = image_slots(router), slots = most_slots(router, TGR_TRAIN, tokens);
-    tgr_similarity_plan(&own->similarity, router->shape.dim, tokens, arena, &mine->similarity);
-    mine->combine = tgr_arena_floats(arena, tokens, count);
-    mine->dcombine = tgr_arena_floats(arena, tokens, count);
-    mine->dispatch = tgr_arena_floats(arena, tokens, count);
-    mine->ddispatch = tgr_arena_floats(arena, tokens, count);
-    mine->lse = tgr_arena_floats(arena, tokens, 1);
-    mine->by_image = tgr_arena_floats(arena, slots, router->shape.dim);
-    mine->products = tgr_arena_take(arena, slots / count, 1, sizeof *mine->products);
+    tgr_similarity_plan(&own->similarity, router->shape.dim, tokens, arena, &buffers->similarity);
+    buffers->combine = tgr_arena_floats(arena, tokens, count);
+    buffers->dcombine = tgr_arena_floats(arena, tokens, count);
+    buffers->dispatch = tgr_arena_floats(arena, tokens, count);
+    buffers->ddispatch = tgr_arena_floats(arena, tokens, count);
+    buffers->lse = tgr_arena_floats(arena, tokens, 1);
+    buffers->by_image = tgr_arena_floats(arena, slots, router->shape.dim);
+    buffers->products = tgr_arena_take(arena, slots / count, 1, sizeof *buffers->products);
 }
 
 typedef struct score_job {
     const tgr_kernels *kernels;
     int64_t experts, expert_slots, image_tokens, image_slots;
     float scale;
-    const soft_work *mine;
+    soft_work *buffers;
     tgr_scores *scores;
 } score_job;
 
-static score_job job_of(const tgr_layer_router *router, const tgr_routing_pass *pass, const soft_work *mine) {
+static score_job job_of(const tgr_layer_router *router, const tgr_routing_pass *pass, soft_work *buffers) {
     return (score_job){.kernels = router->compute->kernels,
                        .experts = router->options.experts,
                        .expert_slots = ((const soft_own *)router->own)->slots,
                        .image_tokens = pass->sequence,
                        .image_slots = image_slots(router),
                        .scale = scale_of(router),
-                       .mine = mine};
+                       .buffers = buffers};
 }
 
 /* p and logits of one token from its row of C. */
 static void sum_shares(const void *data, int64_t token) {
     const score_job *job = data;
-    const float *combine = job->mine->combine + token * job->image_slots;
+    const float *combine = job->buffers->combine + token * job->image_slots;
     for (int64_t i = token * job->experts; i < (token + 1) * job->experts; i++) {
         double share = *combine++;
         for (int64_t s = 1; s < job->expert_slots; s++) share += *combine++;
         job->scores->probabilities[i] = (float)share;
-        job->scores->logits[i] = (float)(job->mine->lse[token] + log(share));
+        job->scores->logits[i] = (float)(job->buffers->lse[token] + log(share));
     }
 }
 
@@ -139,30 +139,30 @@ static void transpose_task(void *data, int64_t image, int worker) {
     (void)worker;
     for (int64_t s = 0; s < slots; s++)
         for (int64_t t = 0; t < tokens; t++)
-            job->mine->dispatch[first + s * tokens + t] = job->mine->similarity.cosines[first + t * slots + s];
+            job->buffers->dispatch[first + s * tokens + t] = job->buffers->similarity.cosines[first + t * slots + s];
 }
 
 /* L, C and D; logits and p */
 static void score(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                   tgr_routing_work *work, tgr_scores *scores) {
     const soft_own *own = router->own;
-    soft_work *mine = work->own;
-    score_job job = job_of(router, pass, mine);
+    soft_work *buffers = work->own;
+    score_job job = job_of(router, pass, buffers);
     int64_t images = images_of(pass);
     job.scores = scores;
-    tgr_similarity_forward(&own->similarity, router, pass->tokens, input->x, &mine->similarity);
-    tgr_softmax_rows(router->compute, pass->tokens, job.image_slots, job.scale, mine->similarity.cosines, mine->combine,
-                     mine->lse);
+    tgr_similarity_forward(&own->similarity, router, pass->tokens, input->x, &buffers->similarity);
+    tgr_softmax_rows(router->compute, pass->tokens, job.image_slots, job.scale, buffers->similarity.cosines,
+                     buffers->combine, buffers->lse);
     tgr_parallel(router->compute, images, transpose_task, &job);
-    tgr_softmax_rows(router->compute, images * job.image_slots, pass->sequence, job.scale, mine->dispatch,
-                     mine->dispatch, NULL);
+    tgr_softmax_rows(router->compute, images * job.image_slots, pass->sequence, job.scale, buffers->dispatch,
+                     buffers->dispatch, NULL);
     tgr_each(router->compute, pass->tokens, sum_shares, &job);
 }
 
 static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                   tgr_routing_work *work, tgr_choices *choices) {
-    (void)scores, (void)work;
-    tgr_choose_experts(router, pass, choices);
+    (void)work;
+    tgr_choose_experts(router, pass, scores->probabilities, choices);
 }
 
 static void assign(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
@@ -211,110 +211,114 @@ typedef struct matrices {
 
 /* c [m, n] = a [m, k] · b [k, n] for every image */
 static void multiply(const tgr_layer_router *router, const tgr_routing_pass *pass, int64_t m, int64_t n, int64_t k,
-                     matrices a, matrices b, soft_work *mine, float *c) {
+                     matrices a, matrices b, soft_work *buffers, float *c) {
     int64_t images = images_of(pass);
     for (int64_t image = 0; image < images; image++)
-        mine->products[image] = (tgr_gemm){.m = m,
-                                           .n = n,
-                                           .k = k,
-                                           .a = a.values + image * m * k,
-                                           .a_row = a.transposed ? 1 : k,
-                                           .a_col = a.transposed ? m : 1,
-                                           .b = b.values + image * k * n,
-                                           .b_row = b.transposed ? 1 : n,
-                                           .b_col = b.transposed ? k : 1,
-                                           .c = c + image * m * n,
-                                           .c_row = n};
-    tgr_gemm_run(router->compute, mine->products, images);
+        buffers->products[image] = (tgr_gemm){.m = m,
+                                              .n = n,
+                                              .k = k,
+                                              .a = a.values + image * m * k,
+                                              .a_row = a.transposed ? 1 : k,
+                                              .a_col = a.transposed ? m : 1,
+                                              .b = b.values + image * k * n,
+                                              .b_row = b.transposed ? 1 : n,
+                                              .b_col = b.transposed ? k : 1,
+                                              .c = c + image * m * n,
+                                              .c_row = n};
+    tgr_gemm_run(router->compute, buffers->products, images);
 }
 
 /* X̃ = Dᵀ·X */
 static void gather(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots, const float *x,
                    tgr_routing_work *work, float *input) {
-    soft_work *mine = work->own;
+    soft_work *buffers = work->own;
     (void)slots;
-    multiply(router, pass, image_slots(router), router->shape.dim, pass->sequence, (matrices){mine->dispatch, 0},
-             (matrices){x, 0}, mine, mine->by_image);
-    order(router, pass, 1, mine->by_image, input);
+    multiply(router, pass, image_slots(router), router->shape.dim, pass->sequence, (matrices){buffers->dispatch, 0},
+             (matrices){x, 0}, buffers, buffers->by_image);
+    order(router, pass, 1, buffers->by_image, input);
 }
 
 /* Y = C·Ỹ */
 static void combine(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                     const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y) {
-    soft_work *mine = work->own;
+    soft_work *buffers = work->own;
     (void)choices, (void)slots;
-    order(router, pass, 0, output, mine->by_image);
-    multiply(router, pass, pass->sequence, router->shape.dim, image_slots(router), (matrices){mine->combine, 0},
-             (matrices){mine->by_image, 0}, mine, y);
+    order(router, pass, 0, output, buffers->by_image);
+    multiply(router, pass, pass->sequence, router->shape.dim, image_slots(router), (matrices){buffers->combine, 0},
+             (matrices){buffers->by_image, 0}, buffers, y);
 }
 
 /* dC = dY·Ỹᵀ, dỸ = Cᵀ·dY */
 static void combine_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                              const tgr_slots *slots, const float *dy, const float *output, tgr_routing_work *work,
                              float *dgates, float *doutput) {
-    soft_work *mine = work->own;
+    soft_work *buffers = work->own;
     int64_t tokens = pass->sequence, dim = router->shape.dim, all = image_slots(router);
     (void)choices, (void)slots, (void)dgates;
-    order(router, pass, 0, output, mine->by_image);
-    multiply(router, pass, tokens, all, dim, (matrices){dy, 0}, (matrices){mine->by_image, 1}, mine, mine->dcombine);
-    multiply(router, pass, all, dim, tokens, (matrices){mine->combine, 1}, (matrices){dy, 0}, mine, mine->by_image);
-    order(router, pass, 1, mine->by_image, doutput);
+    order(router, pass, 0, output, buffers->by_image);
+    multiply(router, pass, tokens, all, dim, (matrices){dy, 0}, (matrices){buffers->by_image, 1}, buffers,
+             buffers->dcombine);
+    multiply(router, pass, all, dim, tokens, (matrices){buffers->combine, 1}, (matrices){dy, 0}, buffers,
+             buffers->by_image);
+    order(router, pass, 1, buffers->by_image, doutput);
 }
 
 /* dDᵀ = dX̃·Xᵀ, dX = D·dX̃ */
 static void gather_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots,
                             const float *x, const float *dinput, tgr_routing_work *work, float *dx) {
-    soft_work *mine = work->own;
+    soft_work *buffers = work->own;
     int64_t tokens = pass->sequence, dim = router->shape.dim, all = image_slots(router);
     (void)slots;
-    order(router, pass, 0, dinput, mine->by_image);
-    multiply(router, pass, all, tokens, dim, (matrices){mine->by_image, 0}, (matrices){x, 1}, mine, mine->ddispatch);
+    order(router, pass, 0, dinput, buffers->by_image);
+    multiply(router, pass, all, tokens, dim, (matrices){buffers->by_image, 0}, (matrices){x, 1}, buffers,
+             buffers->ddispatch);
     if (dx == NULL) return;
-    multiply(router, pass, tokens, dim, all, (matrices){mine->dispatch, 1}, (matrices){mine->by_image, 0}, mine, dx);
+    multiply(router, pass, tokens, dim, all, (matrices){buffers->dispatch, 1}, (matrices){buffers->by_image, 0},
+             buffers, dx);
 }
 
 static void combine_softmax_backward(const void *data, int64_t token) {
     const score_job *job = data;
-    float *dcombine = job->mine->dcombine + token * job->image_slots;
-    job->kernels->softmax_backward(1, job->image_slots, 1.0f, job->mine->combine + token * job->image_slots, dcombine,
-                                   dcombine);
+    float *dcombine = job->buffers->dcombine + token * job->image_slots;
+    job->kernels->softmax_backward(1, job->image_slots, 1.0f, job->buffers->combine + token * job->image_slots,
+                                   dcombine, dcombine);
 }
 
 static void dispatch_softmax_backward(void *data, int64_t image, int worker) {
     const score_job *job = data;
     int64_t tokens = job->image_tokens, slots = job->image_slots, first = image * slots * tokens;
-    float *ddispatch = job->mine->ddispatch + first, *dcombine = job->mine->dcombine + first;
+    float *ddispatch = job->buffers->ddispatch + first, *dcombine = job->buffers->dcombine + first;
     (void)worker;
-    job->kernels->softmax_backward(slots, tokens, 1.0f, job->mine->dispatch + first, ddispatch, ddispatch);
+    job->kernels->softmax_backward(slots, tokens, 1.0f, job->buffers->dispatch + first, ddispatch, ddispatch);
     for (int64_t t = 0; t < tokens; t++)
         for (int64_t s = 0; s < slots; s++) dcombine[t * slots + s] += ddispatch[s * tokens + t];
 }
 
-/* From dL to the gradient of the cosines, L / scale; and to that of the scale. */
+/* From dL to the gradient of the cosines, L / scale, and to that of the scale. */
 static void scale_backward(const void *data, int64_t token, double *sum) {
     const score_job *job = data;
-    const float *cosines = job->mine->similarity.cosines + token * job->image_slots;
-    float *dscores = job->mine->dcombine + token * job->image_slots;
+    const float *cosines = job->buffers->similarity.cosines + token * job->image_slots;
+    float *dscores = job->buffers->dcombine + token * job->image_slots;
     for (int64_t s = 0; s < job->image_slots; s++) {
         *sum += (double)dscores[s] * cosines[s];
         dscores[s] *= job->scale;
     }
 }
 
-/* dL, which dcombine becomes, is the sum of what both softmaxes give. */
+/* dL, into which dcombine is turned, is the sum of both softmaxes' gradients. */
 static void score_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                            const float *dlogits, int accumulate, tgr_routing_work *work, float *dx) {
     const soft_own *own = router->own;
-    soft_work *mine = work->own;
-    score_job job = job_of(router, pass, mine);
+    soft_work *buffers = work->own;
+    score_job job = job_of(router, pass, buffers);
     double dscale;
     (void)dlogits;
     tgr_each(router->compute, pass->tokens, combine_softmax_backward, &job);
     tgr_parallel(router->compute, images_of(pass), dispatch_softmax_backward, &job);
     tgr_sum_each(router->compute, pass->tokens, scale_backward, &job, 1, work->partial, &dscale);
     *tgr_gradient(router->parameters, own->scale) += (float)dscale;
-    tgr_similarity_backward(&own->similarity, router, pass->tokens, input->x, mine->dcombine, accumulate,
-                            &mine->similarity, dx);
+    tgr_similarity_backward(&own->similarity, router, pass->tokens, input->x, buffers->dcombine, accumulate,
+                            &buffers->similarity, dx);
 }
 
 const tgr_method tgr_method_soft = {.mixes_tokens = 1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* StableMoE (Dai et al., ACL 2022, arXiv 2204.08396): learn where tokens go, then let the routing stand still. K is 1.
+/* StableMoE (Dai et al., ACL 2022, arXiv 2204.08396): learn a routing, then freeze it. K is 1.
  *
  * With the learned scores s_{t,i} = E_i · x_t, E the experts' centroids, and the distilled scores ŝ_t = Ê · D(X_t) of
  * distilled_router.h, a token's expert is
@@ -7,19 +7,19 @@
  *     a_t = argmax_i s_{t,i}     in training during stage 1
  *     a_t = argmax_i ŝ_{t,i}     in training during stage 2, and in evaluation always
  *
- * and the layer's output σ(s_{t,a}) · FFN_a(x_t), in both stages with the learned s. Two losses belong to training in
- * stage 1, and no other does, so that evaluation and stage 2 have the task's alone. With A_i the tokens of expert i in
- * this batch and n = T / E, both are means per token:
+ * and the layer's output σ(s_{t,a}) · FFN_a(x_t), in both stages with the learned s. There are two losses, only in
+ * training in stage 1; evaluation and stage 2 have only the task's. With A_i the tokens of expert i in this batch and n
+ * = T / E, both are means per token:
  *
  *     balance  stable_balance_weight / T · Σ_i (|A_i| - n) / n · Σ_{t in A_i} σ(s_{t,i})     the counts are constants
  *     distill  stable_distill_weight / T · Σ_t CE(ŝ_t, a_t)                                  a_t is a constant
  *
  * Stage 2 begins at the first step that is not before stable_stage1 · total_steps. Without total_steps it never does,
- * unless stable_stage1 is 0. From then on D and Ê are frozen (tgr_tensor.frozen_from), hence the routing of an image
- * never changes again; E learns on through the gate. The stage depends on the step alone: there is no state to save.
+ * unless stable_stage1 is 0. From then on D and Ê are frozen (tgr_tensor.frozen_from), so the routing of an image never
+ * changes again; E continues to learn through the gate. The stage depends only on the step: there is no state to save.
  *
- * The record's logits are the scores that chose, s or ŝ, and its probabilities their softmax; dlogits is that of s in
- * any case. */
+ * The record's logits are the scores that decided, s or ŝ, and its probabilities their softmax; dlogits is always the
+ * gradient of s. */
 #include "base/initialise.h"
 #include "base/status.h"
 #include "base/step_share.h"
@@ -53,26 +53,25 @@ static tgr_status declare(tgr_layer_router *router, const tgr_config *config, co
     own->balance_weight = tgr_option_f64(config, TGR_OPTION_STABLE_BALANCE_WEIGHT);
     own->distill_weight = tgr_option_f64(config, TGR_OPTION_STABLE_DISTILL_WEIGHT);
     own->stage2 = first_step_of_stage2(config);
-    TGR_TRY(tgr_layer_router_add(router, &router->weight, prefix, "router.centroids", 0, 2,
-                                 (const int64_t[]){router->options.experts, router->shape.dim}));
+    TGR_TRY(tgr_linear_router_declare_as(router, prefix, "router.centroids"));
     return tgr_distilled_router_declare(&own->distilled, router, prefix,
                                         tgr_option_i64(config, TGR_OPTION_STABLE_WIDTH), own->stage2);
 }
 
 static void initialise(tgr_layer_router *router) {
     const stable_own *own = router->own;
-    tgr_initialise_orthogonal(router->parameters, router->weight, TGR_STABLE_GAIN);
+    tgr_initialise_orthogonal(router->parameters, router->linear.weight, TGR_STABLE_GAIN);
     tgr_distilled_router_initialise(&own->distilled, router);
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
     const stable_own *own = router->own;
-    stable_work *mine = work->own;
-    mine->other_scores = tgr_arena_floats(arena, tokens, router->options.experts);
-    tgr_distilled_router_plan(&own->distilled, router, tokens, arena, &mine->distilled);
+    stable_work *buffers = work->own;
+    buffers->other_scores = tgr_arena_floats(arena, tokens, router->options.experts);
+    tgr_distilled_router_plan(&own->distilled, router, tokens, arena, &buffers->distilled);
 }
 
-/* Whether the pass is one of training in stage 1. */
+/* Whether the pass is in training, in stage 1. */
 static int is_learning(const tgr_layer_router *router, const tgr_routing_pass *pass) {
     return pass->mode == TGR_TRAIN && pass->step < ((const stable_own *)router->own)->stage2;
 }
@@ -80,26 +79,26 @@ static int is_learning(const tgr_layer_router *router, const tgr_routing_pass *p
 static void score(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                   tgr_routing_work *work, tgr_scores *scores) {
     const stable_own *own = router->own;
-    stable_work *mine = work->own;
+    stable_work *buffers = work->own;
     int learning = is_learning(router, pass);
-    tgr_linear_logits(router, pass, input, learning ? scores->logits : mine->other_scores);
-    tgr_distilled_router_score(&own->distilled, router, pass, input->patches, &mine->distilled,
-                               learning ? mine->other_scores : scores->logits);
+    tgr_linear_forward(&router->linear, pass->tokens, input->x, learning ? scores->logits : buffers->other_scores, 0);
+    tgr_distilled_router_score(&own->distilled, router, pass, input->patches, &buffers->distilled,
+                               learning ? buffers->other_scores : scores->logits);
     tgr_softmax_rows(router->compute, pass->tokens, router->options.experts, 1.0f, scores->logits,
                      scores->probabilities, NULL);
 }
 
 static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                   tgr_routing_work *work, tgr_choices *choices) {
-    const stable_work *mine = work->own;
-    tgr_choose_best(router, pass, scores->logits, choices);
-    tgr_sigmoid_gate(router, pass, is_learning(router, pass) ? scores->logits : mine->other_scores, choices);
+    const stable_work *buffers = work->own;
+    tgr_choose_experts(router, pass, scores->logits, choices);
+    tgr_sigmoid_gate(router, pass, is_learning(router, pass) ? scores->logits : buffers->other_scores, choices);
 }
 
 typedef struct gate_job {
     int64_t experts;
     const tgr_choices *choices;
-    const double *factors; /* [E], ∂balance by a gate of each expert's tokens */
+    const double *factors; /* [E], ∂balance/∂g for the tokens of each expert */
     const float *dgates;   /* [T] */
     float *dlogits;        /* [T, E] */
 } gate_job;
@@ -109,7 +108,7 @@ static void add_gate(const void *data, int64_t token, double *sum) {
     sum[job->choices->experts[token]] += job->choices->gates[token];
 }
 
-/* The one score that a token's gate comes from += dgate · σ' */
+/* Adds dgate · σ' to the gradient of the one score that a token's gate comes from. */
 static void add_through_gate(const gate_job *job, int64_t token, double dgate) {
     double gate = job->choices->gates[token];
     job->dlogits[token * job->experts + job->choices->experts[token]] += (float)(dgate * (gate * (1 - gate)));
@@ -138,14 +137,14 @@ static void balance_loss(const tgr_layer_router *router, const tgr_routing_pass 
 static void losses(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                    const tgr_choices *choices, tgr_routing_work *work, tgr_losses *terms) {
     const stable_own *own = router->own;
-    stable_work *mine = work->own;
+    stable_work *buffers = work->own;
     (void)scores;
     if (!is_learning(router, pass)) return;
     if (own->balance_weight > 0) balance_loss(router, pass, choices, own->balance_weight, work, terms);
     if (own->distill_weight > 0)
         tgr_losses_add(terms, "stable_distill",
-                       tgr_distilled_router_imitate(router, pass, mine->other_scores, choices, own->distill_weight,
-                                                    work, &mine->distilled));
+                       tgr_distilled_router_imitate(router, pass, buffers->other_scores, choices, own->distill_weight,
+                                                    work, &buffers->distilled));
 }
 
 static void gate_backward(const void *data, int64_t token) {
@@ -163,10 +162,10 @@ static void route_backward(const tgr_layer_router *router, const tgr_routing_pas
 static void score_backward(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                            const float *dlogits, int accumulate, tgr_routing_work *work, float *dx) {
     const stable_own *own = router->own;
-    stable_work *mine = work->own;
+    stable_work *buffers = work->own;
     tgr_linear_router_backward(router, pass, input, dlogits, accumulate, work, dx);
     if (is_learning(router, pass) && own->distill_weight > 0)
-        tgr_distilled_router_backward(&own->distilled, router, pass, input->patches, &mine->distilled);
+        tgr_distilled_router_backward(&own->distilled, router, pass, input->patches, &buffers->distilled);
 }
 
 const tgr_method tgr_method_stable = {TGR_TOKEN_CHOICE,

@@ -6,9 +6,11 @@
 #include <math.h>
 #include <string.h>
 
-#define LEVEL 4 /* each level looks at so many times the tokens of the one before */
+#include "base/assert.h"
 
-/* Long enough that block_cost has no more than T · E + E² numbers. */
+#define LEVEL 4 /* each level has this many times the tokens of the one before */
+
+/* Long enough that block_cost has at most T · E + E² numbers. */
 static int64_t block_of(int64_t experts) {
     return experts > 256 ? experts : 256;
 }
@@ -64,7 +66,8 @@ static void find_cost(tgr_balanced_assignment *a, int64_t expert) {
     }
 }
 
-/* Every token to the expert of the best score - price; of equal ones to that with the fewest tokens so far. */
+/* Sends every token to the expert with the best score - price, and of equal ones to the one with the fewest tokens so
+ * far. */
 static void choose_by_price(tgr_balanced_assignment *a) {
     memset(a->load, 0, (size_t)a->experts * sizeof *a->load);
     for (int64_t t = 0; t < a->count; t++) {
@@ -79,7 +82,7 @@ static void choose_by_price(tgr_balanced_assignment *a) {
     }
 }
 
-/* T = q · E + r with r > 0: all but r experts have a spare place, at first those of the lowest prices. */
+/* T = q · E + r with r > 0: all but r experts have a spare place, initially those with the lowest prices. */
 static void place_spares(tgr_balanced_assignment *a) {
     int64_t rest = a->count % a->experts, spares = rest > 0 ? a->experts - rest : 0;
     a->capacity = a->count / a->experts + (rest > 0);
@@ -96,7 +99,7 @@ static int64_t surplus(const tgr_balanced_assignment *a, int64_t expert) {
     return a->load[expert] + a->spare[expert] - a->capacity;
 }
 
-/* A spare place costs nothing to move. */
+/* Moving a spare place costs nothing. */
 static int moves_spare(const tgr_balanced_assignment *a, int64_t from, int64_t to) {
     return a->spare[from] && !a->spare[to] && a->cost[from * a->experts + to] >= 0;
 }
@@ -111,7 +114,7 @@ static int64_t nearest(const tgr_balanced_assignment *a) {
 }
 
 /* Dijkstra's search from all experts with a surplus, on costs that prices keep from being negative. Returns the nearest
- * expert that lacks some, after moving the prices so that the path to it costs nothing; -1 when all is balanced. */
+ * expert with a deficit, after changing the prices so that the path to it costs nothing; -1 when all are balanced. */
 static int64_t find_path(tgr_balanced_assignment *a) {
     int64_t experts = a->experts, expert;
     for (int64_t e = 0; e < experts; e++) {
@@ -124,7 +127,7 @@ static int64_t find_path(tgr_balanced_assignment *a) {
         for (int64_t e = 0; e < experts; e++) {
             if (a->reached[e]) continue;
             double cost = moves_spare(a, expert, e) ? 0 : a->cost[expert * experts + e];
-            double step = cost - a->price[expert] + a->price[e]; /* below 0 by rounding alone */
+            double step = cost - a->price[expert] + a->price[e]; /* below 0 only by rounding */
             double length = a->distance[expert] + (step > 0 ? step : 0);
             if (!(length < a->distance[e])) continue;
             a->distance[e] = length;
@@ -137,7 +140,7 @@ static int64_t find_path(tgr_balanced_assignment *a) {
     return expert;
 }
 
-/* The token of `from` that loses least by going to `to`, of the lowest number. */
+/* The token of `from` that loses least by moving to `to`; of equal ones the first. */
 static int64_t cheapest_token(const tgr_balanced_assignment *a, int64_t from, int64_t to) {
     const double *costs = a->block_cost + from * a->blocks * a->experts + to;
     int64_t block = 0, token = -1;
@@ -162,6 +165,7 @@ static void move(tgr_balanced_assignment *a, int64_t from, int64_t to) {
         return;
     }
     int64_t token = cheapest_token(a, from, to);
+    TGR_ASSERT(token >= 0); /* the path goes this way, so its cost is finite */
     a->expert[token] = (int32_t)to;
     a->load[from]--;
     a->load[to]++;
@@ -171,7 +175,7 @@ static void move(tgr_balanced_assignment *a, int64_t from, int64_t to) {
     find_cost(a, to);
 }
 
-/* Balances every stride-th token, from prices and to prices. */
+/* Balances every stride-th token, starting from the present prices and updating them. */
 static void balance(tgr_balanced_assignment *a, int64_t stride) {
     int64_t to;
     a->stride = stride;
@@ -184,7 +188,7 @@ static void balance(tgr_balanced_assignment *a, int64_t stride) {
         for (int64_t block = 0; block < a->blocks; block++) find_block_cost(a, e, block);
         find_cost(a, e);
     }
-    while ((to = find_path(a)) >= 0) /* its last step first: what was moved does not lie before it */
+    while ((to = find_path(a)) >= 0) /* its last step first: moves do not affect the steps before */
         for (int64_t e = to; a->from[e] >= 0; e = a->from[e]) move(a, a->from[e], e);
 }
 

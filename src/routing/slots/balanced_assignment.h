@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The balanced assignment of tokens to experts that has the largest sum of scores: every expert gets floor(T / E) or
- * ceil(T / E) tokens. A transportation problem, solved exactly by shortest paths between the experts.
+/* The balanced assignment of tokens to experts with the largest sum of scores: every expert gets floor(T / E) or ceil(T
+ * / E) tokens. A transportation problem, solved exactly by shortest paths between the experts.
  *
- * Each expert has a price. Tokens that choose the best of score - price are the best assignment for the loads that come
- * of it, and stay so when the surplus of an expert moves, token by token, along the shortest path to one that lacks
- * some (the length of a step is what the sum of scores loses by it), prices following the distances (successive
- * shortest paths; Ahuja, Magnanti and Orlin, Network Flows, 1993, section 9.7). So the sum of scores is the optimum,
- * but for the rounding of prices in double.
+ * Each expert has a price. If every token chooses the best score - price, the assignment is optimal for the loads that
+ * result. It remains so when the surplus of an expert is moved, token by token, along the shortest path to one with a
+ * deficit (the length of a step is what the sum of scores loses by it), and the prices are changed by the distances
+ * (successive shortest paths; Ahuja, Magnanti and Orlin, Network Flows, 1993, section 9.7). So the sum of scores is
+ * optimal, up to the rounding of prices in double.
  *
- * Bound: each path brings the surplus down by one, so there are at most T paths, each of O(E²) for the search and at
- * most E moves of O(B + T/B · E), B the tokens of a block: it ends whatever the scores are. Most paths are saved by
- * first prices: those of an assignment of every fourth token, which starts from one of every 16th, and so on. */
+ * Bound: each path reduces the surplus by one, so there are at most T paths, each with a search of O(E²) and at most E
+ * moves of O(B + T/B · E), B being the tokens of a block: it ends whatever the scores are. Good initial prices save
+ * most paths: those of an assignment of every fourth token, which starts from one of every 16th, and so on. */
 #ifndef TGR_ROUTING_SLOTS_BALANCED_ASSIGNMENT_H
 #define TGR_ROUTING_SLOTS_BALANCED_ASSIGNMENT_H
 
@@ -22,17 +22,18 @@ typedef struct tgr_balanced_assignment {
     int64_t experts;
     float *scores; /* [T, E], finite */
 
-    /* Of the tokens looked at by now: every stride-th, `count` of them, in blocks. */
+    /* The tokens considered at this level: every stride-th, `count` of them, in blocks. */
     int64_t tokens, stride, count, block, blocks;
     int32_t *expert;    /* [count], the caller's: each token's */
     int64_t capacity;   /* ceil(count / E) */
     int64_t *load;      /* [E], tokens */
-    uint8_t *spare;     /* [E], 1 where the expert is to stay one below the capacity */
-    double *block_cost; /* [E, blocks, E]: the least that a token of the block loses by going from one to the other */
-    double *cost;       /* [E, E], the least of all blocks, infinite where there is no token */
+    uint8_t *spare;     /* [E], 1 if the expert is to stay one below the capacity */
+    double *block_cost; /* [E, blocks, E]: the least that a token of the block loses by moving from one expert to the
+                           other */
+    double *cost;       /* [E, E], the least over all blocks, infinite if there is no token */
 
     double *price;    /* [E] */
-    double *distance; /* [E], from the nearest expert with too many */
+    double *distance; /* [E], from the nearest expert with a surplus */
     int32_t *from;    /* [E], the expert before on that path, -1 at its start */
     uint8_t *reached; /* [E] */
 } tgr_balanced_assignment;
@@ -42,8 +43,8 @@ typedef struct tgr_balanced_assignment {
 void tgr_balanced_assignment_plan(tgr_balanced_assignment *assignment, tgr_arena *arena, int64_t tokens,
                                   int64_t experts);
 /* expert [T] from scores [T, E]. NaN counts as the smallest finite score, infinities as the largest and smallest. The
- * same scores give the same assignment: a token for which experts are the same goes to that with the fewest tokens so
- * far, then to the lower, and of tokens for which it is the same the lower moves. */
+ * same scores give the same assignment: a token that is indifferent between experts goes to the one with the fewest
+ * tokens so far, then to the lower one; of tokens that lose equally, the lower one moves. */
 void tgr_assign_balanced(tgr_balanced_assignment *assignment, int64_t tokens, const float *scores, int32_t *expert);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Capacity in two passes: who is kept, in order of priority; then slots, in order of tokens so that experts read memory
- * upwards. */
+/* Capacity in two steps: which choices are kept, in order of priority; then slots, in order of tokens, so that experts
+ * read memory in ascending order. */
 #include "routing/slots/capacity.h"
 
 #include <math.h>
@@ -59,13 +59,13 @@ void tgr_assign_slots(const tgr_layer_router *router, const tgr_routing_pass *pa
     slots->first_slot[0] = 0;
     for (int64_t e = 0; e < experts; e++) {
         slots->first_slot[e + 1] = slots->first_slot[e] + slots->load[e];
-        work->cursor[e] = slots->first_slot[e];
+        work->next_slot[e] = slots->first_slot[e];
     }
     slots->count = slots->first_slot[experts];
     for (int64_t choice = 0; choice < pass->tokens * top_k; choice++) {
         slots->slot_of_choice[choice] = -1;
         if (!slots->kept[choice]) continue;
-        int64_t slot = work->cursor[choices->experts[choice]]++;
+        int64_t slot = work->next_slot[choices->experts[choice]]++;
         slots->slot_of_choice[choice] = (int32_t)slot;
         slots->token_of_slot[slot] = (int32_t)(choice / top_k);
     }

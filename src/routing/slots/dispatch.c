@@ -105,7 +105,7 @@ void tgr_index_slots(int64_t tokens, tgr_slots *slots) {
     for (int64_t t = 0; t < tokens; t++) first[t + 1] += first[t];
     for (int64_t slot = 0; slot < slots->count; slot++)
         slots->slots_of_token[first[slots->token_of_slot[slot]]++] = (int32_t)slot;
-    for (int64_t t = tokens; t > 0; t--) first[t] = first[t - 1]; /* filling moved each start to the next one */
+    for (int64_t t = tokens; t > 0; t--) first[t] = first[t - 1]; /* filling has moved each start to the next */
     first[0] = 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Floats as unsigned numbers, for choosing the largest byte by byte. */
+/* Floats as unsigned numbers, for finding the largest byte by byte. */
 #ifndef TGR_ROUTING_SLOTS_FALLING_KEY_H
 #define TGR_ROUTING_SLOTS_FALLING_KEY_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Unsigned numbers that order as the floats do, but falling; NaN last. */
+/* Unsigned numbers in the reverse order of the floats; NaN last. */
 static inline uint32_t tgr_falling_key(float value) {
     if (isnan(value)) return UINT32_MAX;
     float positive_zero = value + 0.0f; /* -0 ties with 0 */

@@ -24,13 +24,15 @@ TGR_API tgr_status tgr_parameters_describe(const tgr_parameters *parameters, int
 TGR_API tgr_status tgr_parameters_find(const tgr_parameters *parameters, const char *name, int64_t *index);
 /** The tensor's numbers, row-major, for reading and writing in place between calls. */
 TGR_API tgr_status tgr_parameters_value(tgr_parameters *parameters, int64_t index, float **value);
-/** The gradient summed since the last optimizer step, same layout; divide by tgr_parameters_micro for the mean. */
+/** The gradient summed since the last optimizer step, same layout; divide by tgr_parameters_micro for the mean. Of
+ *  running state it holds sums of the batches since (outputs of experts, loads), by which the step moves the state: a
+ *  host that averages gradients over machines averages all tensors alike. */
 TGR_API tgr_status tgr_parameters_gradient(tgr_parameters *parameters, int64_t index, float **gradient);
 /** How many backward passes the gradients hold the sum of. */
 TGR_API tgr_status tgr_parameters_micro(const tgr_parameters *parameters, int64_t *micro);
 /** How many optimizer steps were taken; random numbers and the guidance window go by it. */
 TGR_API tgr_status tgr_parameters_step(const tgr_parameters *parameters, int64_t *step);
-/** Throws away the gradients summed so far. */
+/** Throws away the gradients summed so far, and with them what the batches would have moved the state by. */
 TGR_API tgr_status tgr_parameters_zero_gradients(tgr_parameters *parameters);
 
 #ifdef __cplusplus

@@ -59,7 +59,8 @@ TGR_API tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active);
 TGR_API tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities);
 /** One optimizer step of the teacher routers, at the learning rate that belongs to the student's step in the schedule.
  *  Nothing happens, and that is no error, when there was no backward since the last one: outside of the window, or with
- *  option `teacher_router` frozen, whose weights never change. ERROR_NONFINITE leaves them as they were. */
+ *  option `teacher_router` frozen, whose weights never change. Gradients of a batch that the student's refused step, or
+ *  its host, has discarded are discarded as well. ERROR_NONFINITE leaves the weights as they were. */
 TGR_API tgr_status tgr_teacher_step(tgr_teacher *teacher);
 /** Makes the student's evaluation passes route by this teacher's probabilities of the same images instead of its own
  *  (the oracle of the paper): call tgr_teacher_forward() first, then tgr_model_forward() in TGR_EVAL, which fails for

@@ -15,6 +15,9 @@
 #define TGR_MAX_DIMS   4
 #define TGR_NAME_BYTES 64
 
+/* Moves state tensor `index` by the sums of the step, which its gradient holds. */
+typedef void (*tgr_move_fn)(tgr_parameters *parameters, int64_t index, double rate);
+
 typedef struct tgr_tensor {
     char name[TGR_NAME_BYTES]; /* timm's, with dots: "blocks.0.attn.qkv.weight" */
     int ndim;
@@ -25,6 +28,8 @@ typedef struct tgr_tensor {
     /* From this step on the optimizer leaves the tensor alone: no gradient, decay or momentum moves it. A step number,
      * not a flag, so that it also holds after a checkpoint is loaded in the middle of a step. */
     uint64_t frozen_from;
+    tgr_move_fn move; /* what an optimizer step does to the state, or NULL */
+    double rate;      /* its argument */
 } tgr_tensor;
 
 #define TGR_NEVER_FROZEN UINT64_MAX
@@ -32,6 +37,7 @@ typedef struct tgr_tensor {
 enum {
     TGR_TENSOR_NO_DECAY = 1, /* biases, norms, tokens, positions, LayerScale */
     TGR_TENSOR_STATE = 2,    /* saved and loaded, never trained (running means and the like) */
+    TGR_TENSOR_SUM = 4,      /* state whose gradient holds sums of the current step, which a step moves it by */
 };
 
 struct tgr_parameters {
@@ -62,6 +68,10 @@ void tgr_parameters_release(tgr_parameters *parameters);
 /* Adds a tensor; `name` must be new. *index receives its index. */
 tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const char *name, unsigned flags, int ndim,
                               const int64_t *dims);
+/* From now on each optimizer step calls `move` for state tensor `index`, which must have TGR_TENSOR_SUM. */
+void tgr_parameters_move_by(tgr_parameters *parameters, int64_t index, tgr_move_fn move, double rate);
+/* For an optimizer, before it clears the gradients of a step that was taken: calls them all. */
+void tgr_parameters_move_state(tgr_parameters *parameters);
 /* Allocates both arenas, zeroed. No tensor can be added afterwards. */
 tgr_status tgr_parameters_seal(tgr_parameters *parameters);
 /* Instead of sealing: uses the values of `lender`, a sealed table of the same tensors; has no gradients. */

@@ -23,12 +23,19 @@ tgr_status tgr_object_check_name(const char *name) {
     return TGR_OK;
 }
 
+typedef enum tensors_kind { ALL_TENSORS, TRAINED_TENSORS, WITH_GRADIENTS } tensors_kind;
+
+static int is_wanted(const tgr_tensor *tensor, tensors_kind which) {
+    if (which == ALL_TENSORS || (tensor->flags & TGR_TENSOR_STATE) == 0) return 1;
+    return which == WITH_GRADIENTS && (tensor->flags & TGR_TENSOR_SUM) != 0;
+}
+
 /* One entry for each tensor, laid out in `arena` as in parameters->values. */
 static tgr_status collect_arena(const tgr_object *object, tgr_entry_list *list, const tgr_parameters *parameters,
-                                const char *part, float *arena, unsigned skipped, unsigned flags) {
+                                const char *part, float *arena, tensors_kind which, unsigned flags) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const tgr_tensor *tensor = &parameters->tensors[i];
-        if (tensor->flags & skipped) continue;
+        if (!is_wanted(tensor, which)) continue;
         TGR_TRY(tgr_entry_add(list, object->name, part, tensor->name, TGR_SECTION_F32, tensor->ndim, tensor->dims,
                               arena + tensor->offset, flags));
     }
@@ -59,9 +66,9 @@ static tgr_status collect_parameters(tgr_object *object, tgr_entry_list *list, i
     object->state[TGR_STATE_STEP] = parameters->step;
     object->state[TGR_STATE_MICRO] = parameters->micro;
     TGR_TRY(collect_numbers(object, list, ".state", object->state, TGR_STATE_NUMBERS));
-    TGR_TRY(collect_arena(object, list, parameters, "/", parameters->values, 0, 0));
+    TGR_TRY(collect_arena(object, list, parameters, "/", parameters->values, ALL_TENSORS, 0));
     if (saving && parameters->micro == 0) return TGR_OK;
-    return collect_arena(object, list, parameters, ".gradient/", parameters->gradients, TGR_TENSOR_STATE,
+    return collect_arena(object, list, parameters, ".gradient/", parameters->gradients, WITH_GRADIENTS,
                          saving ? 0 : TGR_ENTRY_OPTIONAL);
 }
 
@@ -73,9 +80,9 @@ static tgr_status collect_optimizer(tgr_object *object, tgr_entry_list *list) {
     object->optimizer_state[TGR_OPTIMIZER_GRADIENT_NORM] = tgr_bits_of_double(optimizer->gradient_norm);
     TGR_TRY(collect_numbers(object, list, ".optimizer", object->optimizer_state, TGR_OPTIMIZER_NUMBERS));
     TGR_TRY(
-        collect_arena(object, list, optimizer->parameters, ".moment1/", optimizer->first_moment, TGR_TENSOR_STATE, 0));
+        collect_arena(object, list, optimizer->parameters, ".moment1/", optimizer->first_moment, TRAINED_TENSORS, 0));
     if (optimizer->second_moment == NULL) return TGR_OK;
-    return collect_arena(object, list, optimizer->parameters, ".moment2/", optimizer->second_moment, TGR_TENSOR_STATE,
+    return collect_arena(object, list, optimizer->parameters, ".moment2/", optimizer->second_moment, TRAINED_TENSORS,
                          0);
 }
 

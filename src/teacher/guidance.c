@@ -12,9 +12,14 @@ tgr_moe_layer *tgr_teacher_student_layer(const tgr_teacher *teacher, int64_t lay
     return tgr_model_layer(teacher->student, layer);
 }
 
+static const tgr_parameters *student_weights(const tgr_teacher *teacher) {
+    tgr_parameters *weights = NULL;
+    (void)tgr_model_parameters(teacher->student, &weights); /* cannot fail: neither is NULL */
+    return weights;
+}
+
 int tgr_teacher_is_active(const tgr_teacher *teacher) {
-    tgr_parameters *student = NULL;
-    if (tgr_model_parameters(teacher->student, &student) != TGR_OK) return 0; /* cannot fail: neither is NULL */
+    const tgr_parameters *student = student_weights(teacher);
     return student->step >= teacher->window.first && student->step < teacher->window.end;
 }
 
@@ -42,15 +47,23 @@ double tgr_teacher_objective(const tgr_teacher *teacher) {
     return sum;
 }
 
+/* Gradients of the teacher routers whose batch the student has discarded, since its step was refused or its host said
+ * so, go the same way. They are of the student's present step, and the student has none. */
+void tgr_teacher_drop_discarded(tgr_teacher *teacher) {
+    const tgr_parameters *student = student_weights(teacher);
+    if (teacher->parameters->micro > 0 && student->micro == 0 && student->step == teacher->parameters->step)
+        tgr_parameters_clear_gradients(teacher->parameters);
+}
+
 static void train_routers(tgr_teacher *teacher) {
-    tgr_parameters *student = NULL;
+    tgr_teacher_drop_discarded(teacher);
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         tgr_router_batch view = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch);
         tgr_objective_differentiate(&view);
     }
     teacher->parameters->micro++;
     /* The teacher routers are at the student's step in the schedule, even if guidance began late. */
-    if (tgr_model_parameters(teacher->student, &student) == TGR_OK) teacher->parameters->step = student->step;
+    teacher->parameters->step = student_weights(teacher)->step;
 }
 
 void tgr_teacher_backward(tgr_teacher *teacher) {

@@ -61,6 +61,8 @@ tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_
                                   int64_t images);
 /* The student's MoE layer `layer`. */
 tgr_moe_layer *tgr_teacher_student_layer(const tgr_teacher *teacher, int64_t layer);
+/* Discards the gradients of batches that the student has discarded. */
+void tgr_teacher_drop_discarded(tgr_teacher *teacher);
 /* Remembers which weights are in force. */
 void tgr_teacher_mark(tgr_teacher *teacher);
 void tgr_teacher_release_buffers(tgr_teacher *teacher, tgr_teacher_buffers *buffers);

@@ -205,6 +205,7 @@ tgr_status tgr_teacher_parameters(tgr_teacher *teacher, tgr_parameters **paramet
 tgr_status tgr_teacher_step(tgr_teacher *teacher) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
+    tgr_teacher_drop_discarded(teacher);
     if (!teacher->joint || teacher->parameters->micro == 0) return TGR_OK;
     return tgr_optimizer_step(teacher->optimizer);
 }

@@ -49,8 +49,8 @@ include src/kernels/isa.mk src/kernels/blis.mk
 
 CFLAGS   ?= $(if $(DEBUG),-O0 -g3,-O3 -g)
 CXXFLAGS ?= $(if $(DEBUG),-O0 -g3,-O2 -g)
-# Sanitizers put branches into the code, in which gcc then sees faults that cannot be.
-WERROR   ?= $(if $(SANITIZE),,-Werror)
+# With sanitizers, or without optimization, gcc warns of faults that cannot be.
+WERROR   ?= $(if $(VARIANT),,-Werror)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wpointer-arith -Wwrite-strings $(WERROR)
 C_WARNINGS := $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes
 SANITIZER := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -185,7 +185,7 @@ $(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(B
 	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(CHECKED) -lcmocka $(LIBS) $(TEST_LIBS)
 
 # Parts of the tool are tested from inside.
-TOOL_TESTS := $(patsubst %,$(BUILD)/test/test_%,data images images_folder images_prefetch images_corpus augment augment_random augment_recipe)
+TOOL_TESTS := $(patsubst %,$(BUILD)/test/test_%,arguments data images images_folder images_prefetch images_corpus augment augment_random augment_recipe)
 $(TOOL_TESTS): $(call OBJECT,$(TOOL_PARTS))
 $(TOOL_TESTS:$(BUILD)/test/%=$(BUILD)/obj/test/%.o): TOOL_INCLUDE := -Iexamples/tgrmoe
 $(TOOL_TESTS): TEST_LIBS := $(TOOL_LIBS)

@@ -40,15 +40,11 @@ done:
 static tgr_status train(tgr_model *model, tgr_teacher *teacher, int steps) {
     static float images[BATCH * PIXELS];
     static int32_t labels[BATCH];
-    const tgr_config *config = NULL;
-    tgr_parameters *parameters = NULL;
     tgr_loss *loss = NULL;
     tgr_optimizer *optimizer = NULL;
     tgr_status status = TGR_OK;
-    CHECK(tgr_model_config(model, &config));
-    CHECK(tgr_model_parameters(model, &parameters));
     CHECK(tgr_loss_create(&loss, model, teacher));
-    CHECK(tgr_optimizer_create(&optimizer, config, parameters));
+    CHECK(tgr_optimizer_create(&optimizer, tgr_model_config(model), tgr_model_parameters(model)));
     for (int step = 0; step < steps; step++) {
         double total = 0, distill = 0;
         make_up_images(images, labels, BATCH, (uint32_t)step);
@@ -58,7 +54,7 @@ static tgr_status train(tgr_model *model, tgr_teacher *teacher, int steps) {
         CHECK(tgr_loss_backward(loss));
         CHECK(tgr_optimizer_step(optimizer));
         if (teacher) CHECK(tgr_teacher_step(teacher));
-        CHECK(tgr_loss_find_term(loss, "distill", &distill));
+        CHECK(tgr_loss_term_value(loss, "distill", &distill));
         if (step % 20 == 0) printf("  step %2d  loss %.4f, of which guidance %.4f\n", step, total, distill);
     }
 done:
@@ -76,7 +72,7 @@ static tgr_status measure(tgr_model *model, double *accuracy) {
     tgr_status status = TGR_OK;
     make_up_images(images, labels, TEST_IMAGES, 1000);
     CHECK(tgr_model_forward(model, TGR_EVAL, images, TEST_IMAGES));
-    CHECK(tgr_model_logits(model, &logits, NULL, NULL));
+    CHECK(tgr_model_logits(model, &logits));
     for (int i = 0; i < TEST_IMAGES; i++) {
         int best = 0;
         for (int c = 1; c < CLASSES; c++) {

@@ -49,12 +49,8 @@ Model make_model(tgr_context *context) {
 }
 
 double train(tgr_model *model, int steps, int batch) {
-    const tgr_config *config = nullptr;
-    tgr_parameters *parameters = nullptr;
-    check(tgr_model_config(model, &config));
-    check(tgr_model_parameters(model, &parameters));
     const auto loss = make<Loss>(tgr_loss_create, model, nullptr);
-    const auto optimizer = make<Optimizer>(tgr_optimizer_create, config, parameters);
+    const auto optimizer = make<Optimizer>(tgr_optimizer_create, tgr_model_config(model), tgr_model_parameters(model));
 
     std::vector<float> images(static_cast<size_t>(batch) * PIXELS);
     std::vector<int32_t> labels(static_cast<size_t>(batch));

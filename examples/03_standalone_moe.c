@@ -87,7 +87,6 @@ int main(void) {
     network net = {0};
     tgr_context *context = NULL;
     tgr_config *config = NULL;
-    tgr_parameters *moe_parameters = NULL, *teacher_parameters = NULL;
     tgr_optimizer *moe_optimizer = NULL, *teacher_optimizer = NULL;
     double first = 0, last = 0;
     uint32_t random = 7;
@@ -103,10 +102,8 @@ int main(void) {
     CHECK(tgr_config_set_f64(config, TGR_OPTION_LR, 0.01));
     CHECK(tgr_moe_create(&net.moe, context, config, WIDTH));
     CHECK(tgr_teacher_router_create(&net.teacher, context, config, INPUTS, EXPERTS));
-    CHECK(tgr_moe_parameters(net.moe, &moe_parameters));
-    CHECK(tgr_teacher_router_parameters(net.teacher, &teacher_parameters));
-    CHECK(tgr_optimizer_create(&moe_optimizer, config, moe_parameters));
-    CHECK(tgr_optimizer_create(&teacher_optimizer, config, teacher_parameters));
+    CHECK(tgr_optimizer_create(&moe_optimizer, config, tgr_moe_parameters(net.moe)));
+    CHECK(tgr_optimizer_create(&teacher_optimizer, config, tgr_teacher_router_parameters(net.teacher)));
 
     for (int step = 0; step < STEPS; step++) {
         make_up_tokens(x, target, (uint32_t)step);

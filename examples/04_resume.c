@@ -31,7 +31,6 @@ static tgr_status open_run(training_run *run) {
     };
     const tgr_context_options options = {.struct_size = sizeof options, .seed = 3};
     tgr_config *config = NULL;
-    tgr_parameters *parameters = NULL;
     tgr_status status = TGR_OK;
     CHECK(tgr_context_create(&run->context, &options));
     CHECK(tgr_config_create(&config, run->context));
@@ -39,9 +38,8 @@ static tgr_status open_run(training_run *run) {
         CHECK(tgr_config_set(config, settings[i][0], settings[i][1]));
     }
     CHECK(tgr_model_create(&run->model, run->context, config));
-    CHECK(tgr_model_parameters(run->model, &parameters));
     CHECK(tgr_loss_create(&run->loss, run->model, NULL));
-    CHECK(tgr_optimizer_create(&run->optimizer, config, parameters));
+    CHECK(tgr_optimizer_create(&run->optimizer, config, tgr_model_parameters(run->model)));
     CHECK(tgr_checkpoint_create(&run->checkpoint, run->context));
     CHECK(tgr_checkpoint_add_model(run->checkpoint, "model", run->model));
     CHECK(tgr_checkpoint_add_optimizer(run->checkpoint, "optimizer", run->optimizer));
@@ -78,22 +76,16 @@ done:
 
 /* Counts the tensors whose bytes differ. */
 static tgr_status compare(training_run *a, training_run *b, int64_t *different) {
-    tgr_parameters *left = NULL, *right = NULL;
-    int64_t count = 0;
+    tgr_parameters *left = tgr_model_parameters(a->model), *right = tgr_model_parameters(b->model);
+    const int64_t count = tgr_parameters_count(left);
     tgr_status status = TGR_OK;
-    CHECK(tgr_model_parameters(a->model, &left));
-    CHECK(tgr_model_parameters(b->model, &right));
-    CHECK(tgr_parameters_count(left, &count));
     for (int64_t i = 0; i < count; i++) {
+        tgr_parameter_description tensor = {.struct_size = sizeof tensor};
         float *x = NULL, *y = NULL;
-        int ndim = 0;
-        const int64_t *dims = NULL;
-        size_t numbers = 1;
-        CHECK(tgr_parameters_describe(left, i, NULL, &ndim, &dims));
+        CHECK(tgr_parameters_describe(left, i, &tensor));
         CHECK(tgr_parameters_value(left, i, &x));
         CHECK(tgr_parameters_value(right, i, &y));
-        for (int k = 0; k < ndim; k++) numbers *= (size_t)dims[k];
-        *different += memcmp(x, y, numbers * sizeof *x) != 0;
+        *different += memcmp(x, y, (size_t)tensor.count * sizeof *x) != 0;
     }
     printf("%lld of %lld tensors differ\n", (long long)*different, (long long)count);
 done:

@@ -57,26 +57,22 @@ int main(void) {
     static float images[BATCH * PIXELS], features_gradient[BATCH * TOKENS * WIDTH];
     static int32_t labels[BATCH];
     float head[WIDTH] = {0};
-    const tgr_config *config = NULL;
     const float *features = NULL; /* [BATCH, TOKENS, WIDTH] */
     tgr_context *context = NULL;
     tgr_model *model = NULL;
     tgr_loss *loss = NULL;
     tgr_optimizer *optimizer = NULL;
-    tgr_parameters *parameters = NULL;
     double first = 0, last = 0;
     tgr_status status = TGR_OK;
     CHECK(tgr_context_create(&context, NULL));
     CHECK(make_model(&model, context));
-    CHECK(tgr_model_config(model, &config));
-    CHECK(tgr_model_parameters(model, &parameters));
     CHECK(tgr_loss_create(&loss, model, NULL));
-    CHECK(tgr_optimizer_create(&optimizer, config, parameters));
+    CHECK(tgr_optimizer_create(&optimizer, tgr_model_config(model), tgr_model_parameters(model)));
     for (int step = 0; step < STEPS; step++) {
         double total = 0;
         make_up_images(images, labels, BATCH, (uint32_t)step);
         CHECK(tgr_model_forward(model, TGR_TRAIN, images, BATCH));
-        CHECK(tgr_model_features(model, &features, NULL, NULL, NULL));
+        CHECK(tgr_model_features(model, &features));
         last = own_loss(head, features, labels, features_gradient);
         CHECK(tgr_loss_compute_own(loss, last, NULL, features_gradient, &total));
         CHECK(tgr_loss_backward(loss));

@@ -35,7 +35,7 @@ static void *serve(void *argument) {
     CHECK(tgr_session_create(&session, self->model, context));
     for (int i = 0; i < REQUESTS; i++) {
         CHECK(tgr_session_forward(session, self->images + i * PIXELS, 1));
-        CHECK(tgr_session_logits(session, &logits, NULL, NULL));
+        CHECK(tgr_session_logits(session, &logits));
         memcpy(self->logits + i * CLASSES, logits, sizeof(float) * CLASSES);
     }
 done:
@@ -100,7 +100,7 @@ int main(void) {
     CHECK(serve_all(model, images, logits));
 
     CHECK(tgr_model_forward(model, TGR_EVAL, images, IMAGES));
-    CHECK(tgr_model_logits(model, &expected, NULL, NULL));
+    CHECK(tgr_model_logits(model, &expected));
     same = memcmp(logits, expected, sizeof logits) == 0;
     printf("%d threads, %d images each: %s\n", THREADS, REQUESTS, same ? "the model's own logits" : "other logits");
 done:

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What `make compare` runs: every method side by side on Fashion-MNIST over three seeds, a sweep of the number of
-# experts, and the TGR-MoE paper's ablations; docs/results.md is what it found. Half an hour on two cores. It may be
-# interrupted: started again, it goes on where it was.
+# experts, and the TGR-MoE paper's ablations; docs/results.md has the results. Half an hour on two cores. If
+# interrupted and started again, it continues where it was.
 #
 #   METHODS=dense,vmoe,tgr SEEDS=5 EPOCHS=8 LIMIT=60000 OUT=build/compare sh examples/compare.sh [FLAG OF compare]...
 #
-# SWEEP= or ABLATION= (empty) leaves that part out. DATA: a folder of IDX or CIFAR files. SIZES: of the models.
+# SWEEP= or ABLATION= (empty) omits that part. DATA: a folder of IDX or CIFAR files. SIZES: flags for the models' sizes.
 set -eu
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # What `make demo` runs: a dense teacher learns Fashion-MNIST, then a V-MoE and a TGR-MoE student of the same sizes and
-# seed learn it, the latter guided by the teacher. Ends with a table and a plot of how steadily tokens keep their expert.
+# seed learn it, the latter guided by the teacher. Ends with a table and a plot of how many tokens keep their expert.
 #
 # For other data or a longer run, set any of these:
 #   DEMO_DATA=DIR       folder with IDX or CIFAR binary files   (default: Debian's package dataset-fashion-mnist)
-#   DEMO_DATASET=KIND   idx, cifar10 or cifar100                (default: by the files that are there)
+#   DEMO_DATASET=KIND   idx, cifar10 or cifar100                (default: inferred from the files)
 #   DEMO_EPOCHS=N       epochs of each model                    (default: 4 for the teacher, 6 for the students)
 #   DEMO_ARGS="..."     more flags for all three, such as "--limit 60000 --seed 2 --threads 4 --set depth=8"
 #   DEMO_OUT=DIR        where models, records and the plot go   (default: demo)
@@ -26,11 +26,11 @@ if [ -n "${DEMO_DATA:-}" ]; then
 else
     sh scripts/ensure-packages.sh demo
     data=/usr/share/datasets/fashion-mnist
-    # Patches of 7 x 7, two thirds of the images for the teacher, who must know more than its students, and one third for
-    # them: some four minutes on two processors.
+    # Patches of 7 x 7; two thirds of the images for the teacher, which must know more than its students, and one third
+    # for them: about four minutes on two processors.
     sizes="--batch 64 --limit 20000 --set patch_size=7" teacher_images="--limit 40000"
     if [ ! -d "$data" ]; then
-        echo "$data is not there: get Fashion-MNIST's four files and run  DEMO_DATA=FOLDER make demo" >&2
+        echo "$data does not exist: get Fashion-MNIST's four files and run  DEMO_DATA=FOLDER make demo" >&2
         exit 1
     fi
 fi

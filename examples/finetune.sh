@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# From a pretrained vision transformer and a folder of photographs to a deployed sparse student; docs/finetune.md tells
-# more about each step.
+# From a pretrained vision transformer and a folder of photographs to a deployed sparse student; docs/finetune.md
+# describes each step.
 #
 #   sh examples/finetune.sh MODEL.safetensors FOLDER [FLAG OF finetune]...
 #   sh examples/finetune.sh --stand-in
 #
-# With --stand-in a small model that has learned five classes of Fashion-MNIST stands for the pretrained one, and a few
-# PNG images of the other five classes for the photographs: two minutes on two processors.
+# With --stand-in a small model trained on five classes of Fashion-MNIST replaces the pretrained one, and a few PNG
+# images of the other five classes replace the photographs: two minutes on two processors.
 #
-#   OUT=DIR     where the student goes                    (default: finetune)
+#   OUT=DIR     where the student is written              (default: finetune)
 #   TOOL=FILE   the tgrmoe to use instead of building it
 set -eu
 
@@ -19,12 +19,12 @@ usage() {
 usage: sh examples/finetune.sh MODEL.safetensors FOLDER [FLAG OF finetune]...
        sh examples/finetune.sh --stand-in
 
-MODEL.safetensors  weights of a vit, deit or deit3 as timm saves them, such as deit3_small_patch16_224. With Python and
+MODEL.safetensors  weights of a vit, deit or deit3 with timm's names, such as deit3_small_patch16_224. With Python and
                    timm:  model = timm.create_model("deit3_small_patch16_224", pretrained=True)
                           safetensors.torch.save_file(model.state_dict(), "deit3_small.safetensors")
 FOLDER             a folder for each class with its JPEG and PNG files: FOLDER/cat/1.jpg, FOLDER/dog/1.jpg, ...
-                   A tenth of each class is kept to test with, unless there are FOLDER/train and FOLDER/val.
---stand-in         makes both, small, from Fashion-MNIST
+                   A tenth of each class is held out for testing, unless there are FOLDER/train and FOLDER/val.
+--stand-in         makes small ones of both from Fashion-MNIST
 END
     exit 2
 }
@@ -37,8 +37,8 @@ whole_path() {
 if [ "$1" != --stand-in ]; then
     [ $# -ge 2 ] || usage
     model=$(whole_path "$1") photographs=$(whole_path "$2")
-    [ -f "$model" ] || { echo "$1 is no file" >&2; usage; }
-    [ -d "$photographs" ] || { echo "$2 is no folder" >&2; usage; }
+    [ -f "$model" ] || { echo "$1 is not a file" >&2; usage; }
+    [ -d "$photographs" ] || { echo "$2 is not a folder" >&2; usage; }
     shift 2
 else
     shift
@@ -56,7 +56,7 @@ if [ -z "${TOOL:-}" ]; then
 fi
 mkdir -p "$out"
 
-# run COMMAND...: says a command of the tool, then does it.
+# run COMMAND...: prints a command of the tool, then runs it.
 run() {
     echo
     echo "tgrmoe $*"
@@ -67,7 +67,7 @@ run() {
 stand_in() {
     from=/usr/share/datasets/fashion-mnist
     if [ ! -d "$from" ]; then
-        echo "$from is not there: get Fashion-MNIST's four files, or bring a model and photographs" >&2
+        echo "$from does not exist: get Fashion-MNIST's four files, or give a model and photographs" >&2
         exit 1
     fi
     ${CC:-cc} -O2 -o "$out/write_photographs" examples/write_photographs.c -lpng -lz
@@ -87,14 +87,14 @@ stand_in() {
 
 if [ -z "$model" ]; then
     stand_in
-    # So small a model learns at a higher rate than one that has seen a million photographs.
+    # Such a small model needs a higher learning rate than one trained on a million photographs.
     set -- --lr 0.001 --set experts=4 "$@"
 fi
 run finetune "$model" --data "$photographs" --save "$out/student.tgr" --json "$out/student.json" "$@"
 run export "$out/student.tgr" "$out/student.safetensors"
 run eval --data "$photographs" --model "$out/student.safetensors"
 
-# Some of the photographs, as a user of the student would ask.
+# Some of the photographs, as a user of the student would do.
 find "$photographs" -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' | sort >"$out/files"
 lines=$(wc -l <"$out/files")
 awk -v every=$((lines / 5 + 1)) 'NR % every == 1 || every == 1' "$out/files" >"$out/some"

@@ -38,8 +38,7 @@ static inline tgr_status test_model_create(tgr_model **out, tgr_context *context
 }
 
 static inline tgr_parameters *test_model_parameters(tgr_model *model) {
-    tgr_parameters *parameters = NULL;
-    assert_status(TGR_OK, tgr_model_parameters(model, &parameters));
+    tgr_parameters *parameters = tgr_model_parameters(model);
     return parameters;
 }
 
@@ -76,13 +75,13 @@ static inline float *test_images(const tgr_model *model, int64_t batch, uint64_t
 
 static inline const float *test_logits(const tgr_model *model) {
     const float *logits = NULL;
-    assert_status(TGR_OK, tgr_model_logits(model, &logits, NULL, NULL));
+    assert_status(TGR_OK, tgr_model_logits(model, &logits));
     return logits;
 }
 
 static inline const float *test_features(const tgr_model *model) {
     const float *features = NULL;
-    assert_status(TGR_OK, tgr_model_features(model, &features, NULL, NULL, NULL));
+    assert_status(TGR_OK, tgr_model_features(model, &features));
     return features;
 }
 

@@ -31,8 +31,8 @@ static inline test_layer test_layer_start(int threads, const char *options, int6
     test_layer layer = {.context = test_context(threads, 7), .tokens = tokens, .dim = dim};
     test_random random = test_random_start(21);
     assert_status(TGR_OK, test_moe_create(&layer.moe, layer.context, options, dim));
-    assert_status(TGR_OK, tgr_moe_parameters(layer.moe, &layer.parameters));
-    assert_status(TGR_OK, tgr_moe_routing(layer.moe, &layer.routing));
+    layer.parameters = tgr_moe_parameters(layer.moe);
+    layer.routing = tgr_moe_routing(layer.moe);
     for (int64_t t = 0; t < layer.parameters->tensor_count; t++) {
         const tgr_tensor *tensor = &layer.parameters->tensors[t];
         double width = 2 / sqrt((double)tensor->dims[tensor->ndim - 1]);

@@ -60,7 +60,7 @@ check_picture() {
 
 # check_circles ROOT: no files, each a .c with its .h, that include each other in a circle.
 check_circles() {
-    inner_includes "$1" | sed 's/\.[ch]\( \|$\)/\1/g' | awk '$1 != $2' | tsort 2>&1 >/dev/null
+    inner_includes "$1" | sed 's/\.[ch]\( \|$\)/\1/g' | awk '$1 != $2' | { tsort >/dev/null; } 2>&1
 }
 
 # check_borders ROOT ROOM "ROOM ROOM ...": the room includes from itself and from these only.

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* Appends a file to `text`, which has room for `size` bytes. */
@@ -46,7 +47,7 @@ static int speaks_of(const char *call, const char *message) {
     const size_t called = strcspn(call, "("), named = strcspn(message, ":");
     if (names_function(message + named)) return 0;
     if (is_exported(call, called)) return called == named && strncmp(call, message, named) == 0;
-    return strncmp(call, "tgr_", 4) == 0 || is_exported(message, named);
+    return strncasecmp(call, "tgr_", 4) == 0 || is_exported(message, named);
 }
 
 void test_check_status(tgr_status expected, tgr_status actual, const char *call, const char *file, int line) {
@@ -142,6 +143,12 @@ tgr_context *test_context(int threads, uint64_t seed) {
     tgr_context_options options = {.struct_size = sizeof options, .threads = threads, .seed = seed};
     assert_status(TGR_OK, tgr_context_create(&context, &options));
     return context;
+}
+
+tgr_routing_view test_routing_view(const tgr_routing *routing) {
+    tgr_routing_view view = {.struct_size = sizeof view};
+    assert_status(TGR_OK, tgr_routing_read(routing, &view));
+    return view;
 }
 
 /* Before every piece: its size and a mark; after it: the mark again. */

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "tgrmoe/context.h"
+#include "tgrmoe/routing.h"
 
 /* Checks. Each may be used on the test's main thread only, and ends the test when it does not hold.
  *
@@ -58,6 +59,9 @@ float *test_random_floats(test_random *random, int64_t count);
 #define TEST_FOR_THREADS(threads) for (int threads = 1; threads <= 2; threads++)
 /* A new context, or the test fails. */
 tgr_context *test_context(int threads, uint64_t seed);
+
+/* What was decided, or the test fails. */
+tgr_routing_view test_routing_view(const tgr_routing *routing);
 
 /* An allocator that counts, fills new memory with rubbish, checks what comes back, and fails the allocation numbered
  * `fail_at` (from 0; negative: none):

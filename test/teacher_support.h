@@ -67,7 +67,7 @@ static inline const float *test_teacher_rows(const tgr_teacher *teacher, int64_t
 
 static inline double test_term(const tgr_loss *loss, const char *name) {
     double value = NAN;
-    assert_status(TGR_OK, tgr_loss_find_term(loss, name, &value));
+    assert_status(TGR_OK, tgr_loss_term_value(loss, name, &value));
     return value;
 }
 

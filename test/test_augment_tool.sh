@@ -40,8 +40,8 @@ check "unless it is set" train --method vmoe --augment deit --set label_smoothin
 check "then they are not" sh -c "! $tool info sharp.tgr | grep -q 'label_smoothing=0.1'"
 
 refuse 2 "crop-flip" "no such recipe" train --method vmoe --steps 1 --augment deit3
-refuse 2 "^tgrmoe: --randaugment: .foo. is not understood; m9-mstd0.5-inc1" "no such policy" train --method vmoe --steps 1 --randaugment m9-foo
-refuse 2 "0 to 1 is" "a probability above one" train --method vmoe --steps 1 --erase 1.5
-refuse 2 "0 to 1000 is" "a negative alpha" train --method vmoe --steps 1 --mixup -1
+refuse 2 "^tgrmoe: --randaugment: .foo. is not understood" "no such policy" train --method vmoe --steps 1 --randaugment m9-foo
+refuse 2 "it must be 0 to 1$" "a probability above one" train --method vmoe --steps 1 --erase 1.5
+refuse 2 "it must be 0 to 1000$" "a negative alpha" train --method vmoe --steps 1 --mixup -1
 refuse 2 "cutmix" "no number" train --method vmoe --steps 1 --cutmix a
 echo "1..$number"

@@ -288,9 +288,8 @@ static void centroids_start_orthogonal(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_moe *moe;
-    tgr_parameters *parameters;
     assert_status(TGR_OK, test_moe_create(&moe, context, LAYER, 8));
-    assert_status(TGR_OK, tgr_moe_parameters(moe, &parameters));
+    tgr_parameters *parameters = tgr_moe_parameters(moe);
     const float *centroids = tgr_value(parameters, 0);
     assert_string_equal(parameters->tensors[0].name, "router.weight");
     for (int64_t a = 0; a < 5; a++)

@@ -31,13 +31,9 @@ static tgr_config *load_sound(tgr_context *context, const char *text) {
 
 static void check_value(const tgr_config *config, const char *key, const char *value, int set) {
     char text[1024];
-    int is_set;
-    tgr_option option;
     assert_status(TGR_OK, tgr_config_get(config, key, text, sizeof text));
     assert_string_equal(text, value);
-    assert_status(TGR_OK, tgr_option_find(key, &option));
-    assert_status(TGR_OK, tgr_config_is_set(config, option, &is_set));
-    assert_int_equal(is_set, set);
+    assert_int_equal(tgr_config_is_set(config, tgr_option_find(key)), set);
 }
 
 /* A value that is not the default. */
@@ -54,9 +50,8 @@ static void set_unusual(tgr_config *config, const tgr_option_row *row) {
 static void check_same(const tgr_config *a, const tgr_config *b) {
     for (int i = 0; i < TGR_OPTION_ROWS; i++) {
         char text[1024];
-        int set;
         assert_status(TGR_OK, tgr_config_get(a, tgr_option_rows[i].key, text, sizeof text));
-        assert_status(TGR_OK, tgr_config_is_set(a, (tgr_option)tgr_option_rows[i].number, &set));
+        int set = tgr_config_is_set(a, (tgr_option)tgr_option_rows[i].number);
         check_value(b, tgr_option_rows[i].key, text, set);
         if (tgr_option_rows[i].type == TGR_TYPE_F64) {
             const double expected = tgr_option_f64(a, (tgr_option)tgr_option_rows[i].number);
@@ -175,7 +170,6 @@ static void check_huge(const char *text) {
     test_craft *craft = malloc(sizeof *craft);
     char *path = test_file_create();
     tgr_model *model = NULL;
-    uint64_t peak;
     assert_non_null(craft);
     test_craft_start(craft);
     test_craft_bytes(craft, "m.options", text, strlen(text));
@@ -184,8 +178,7 @@ static void check_huge(const char *text) {
     free(craft);
     assert_fails(TGR_ERROR_FILE_MISMATCH, "cannot hold", tgr_model_load(&model, context, path, "m"));
     assert_null(model);
-    assert_status(TGR_OK, tgr_context_memory(context, NULL, &peak));
-    assert_true(peak < 4 << 20);
+    assert_true(tgr_context_peak_bytes(context) < 4 << 20);
     test_file_remove(path);
     tgr_context_free(context);
 }

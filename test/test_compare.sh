@@ -98,7 +98,7 @@ refuse 2 "no method 'fly'" "an unknown method" compare --epochs 1 --methods vmoe
 refuse 2 "neither +guided" "an unknown addition" compare --epochs 1 --methods vmoe+fly --out no
 refuse 2 "no 'fly'" "an unknown ablation" compare --epochs 1 --ablation fly --out no
 refuse 2 "experts=N" "a sweep of something else" compare --epochs 1 --sweep depth=3 --out no
-refuse 2 "from 1 on" "a sweep without numbers" compare --epochs 1 --sweep experts=4,x --out no
+refuse 2 "must be at least 1" "a sweep without numbers" compare --epochs 1 --sweep experts=4,x --out no
 refuse 2 "out is missing" "no folder" compare --epochs 1
 refuse 2 "epochs is missing" "no epochs" compare --out no
 refuse 1 "fly" "an unknown option" compare --epochs 1 --set fly=1 --out no

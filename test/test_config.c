@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/config.h"
+#include "base/names.h"
 #include "base/number.h"
 #include "base/options.h"
 #include "support.h"
@@ -43,50 +44,72 @@ static int is_integer(const tgr_option_row *row) {
     return row->type == TGR_TYPE_I64 || row->type == TGR_TYPE_BOOL || row->type == TGR_TYPE_CHOICE;
 }
 
-/* Names of methods between bars, each once and in the order of their table. */
-static void check_methods(const char *methods) {
-    char *copy = strdup(methods), *rest;
-    int64_t last = -1;
-    for (char *name = strtok_r(copy, "|", &rest); name != NULL; name = strtok_r(NULL, "|", &rest)) {
-        const char *known;
-        do assert_status(TGR_OK, tgr_method_describe(++last, &known, NULL, NULL));
-        while (strcmp(known, name) != 0);
+/* How many methods have a trait, by name or in their row. */
+static int64_t count_users(const char *trait) {
+    int64_t users = 0;
+    for (int64_t i = 0; i < tgr_method_count(); i++) {
+        tgr_method_description method = {.struct_size = sizeof method};
+        assert_status(TGR_OK, tgr_method_describe(i, &method));
+        users += strcmp(method.name, trait) == 0 || tgr_names_find(method.traits, trait) >= 0;
     }
-    free(copy);
+    return users;
+}
+
+static void check_row(int64_t index, const tgr_option_description *row) {
+    int64_t users = 0;
+    assert_int_equal(tgr_option_find(row->key), tgr_option_at(index));
+    assert_true(row->least < row->most && strlen(row->help) > 5);
+    assert_int_equal(row->choices != NULL, row->type == TGR_TYPE_CHOICE);
+    if (index > 0) assert_true(tgr_option_rows[index].number > tgr_option_rows[index - 1].number);
+    for (int64_t i = 0; i < tgr_method_count(); i++) users += tgr_method_uses_option(i, tgr_option_at(index));
+    assert_int_equal(users, *row->trait ? count_users(row->trait) : tgr_method_count());
+    assert_true(users > 0);
+    if (row->choices != NULL) { /* as many names as the range has numbers */
+        int64_t bars = 0;
+        for (const char *at = row->choices; *at; at++) bars += *at == '|';
+        assert_int_equal(bars, (int64_t)row->most);
+    }
 }
 
 static void test_table_is_sound(void **state) {
     (void)state;
-    int64_t count;
-    assert_status(TGR_OK, tgr_option_count(&count));
+    int64_t count = tgr_option_count();
     assert_int_equal(count, TGR_OPTION_ROWS);
     for (int64_t i = 0; i < count; i++) {
-        tgr_option option, found;
-        tgr_option_type type;
-        const char *key, *standard, *choices, *methods, *help;
-        double least, most;
-        assert_status(TGR_OK, tgr_option_at(i, &option));
-        assert_status(TGR_OK,
-                      tgr_option_describe(option, &key, &type, &least, &most, &standard, &choices, &methods, &help));
-        assert_status(TGR_OK, tgr_option_describe(option, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
-        assert_status(TGR_OK, tgr_option_find(key, &found));
-        assert_int_equal(found, option);
-        assert_true(least < most && strlen(help) > 5);
-        assert_int_equal(choices != NULL, type == TGR_TYPE_CHOICE);
-        check_methods(methods);
-        if (i > 0) assert_true(tgr_option_rows[i].number > tgr_option_rows[i - 1].number);
-        if (choices != NULL) { /* as many names as the range has numbers */
-            int64_t bars = 0;
-            for (const char *at = choices; *at; at++) bars += *at == '|';
-            assert_int_equal(bars, (int64_t)most);
-        }
+        tgr_option_description row = {.struct_size = sizeof row};
+        assert_status(TGR_OK, tgr_option_describe(tgr_option_at(i), &row));
+        check_row(i, &row);
         tgr_config *config = make(); /* the default can be set as text, and is what an unset option has */
         char before[1024];
-        strcpy(before, get(config, key));
-        assert_status(TGR_OK, tgr_config_set(config, key, standard));
-        assert_string_equal(get(config, key), before);
+        strcpy(before, get(config, row.key));
+        assert_status(TGR_OK, tgr_config_set(config, row.key, row.standard));
+        assert_string_equal(get(config, row.key), before);
         tgr_config_free(config);
     }
+}
+
+/* Every trait of a method is that of an option, so none is misspelt. */
+static void test_traits(void **state) {
+    (void)state;
+    for (int64_t i = 0; i < tgr_method_count(); i++) {
+        tgr_method_description method = {.struct_size = sizeof method};
+        assert_status(TGR_OK, tgr_method_describe(i, &method));
+        char *copy = strdup(method.traits), *rest;
+        for (char *trait = strtok_r(copy, "|", &rest); trait != NULL; trait = strtok_r(NULL, "|", &rest)) {
+            int64_t options = 0;
+            for (int row = 0; row < TGR_OPTION_ROWS; row++) options += strcmp(tgr_option_rows[row].trait, trait) == 0;
+            if (options == 0) fail_msg("no option has the trait '%s' of method '%s'", trait, method.name);
+        }
+        free(copy);
+    }
+    assert_int_equal(tgr_method_uses_option(TGR_METHOD_DENSE, TGR_OPTION_TOP_K), 1);
+    assert_int_equal(tgr_method_uses_option(TGR_METHOD_DENSE, TGR_OPTION_IMPORTANCE_WEIGHT), 0);
+    assert_int_equal(tgr_method_uses_option(TGR_METHOD_DENSE, TGR_OPTION_LR), 1);
+    assert_int_equal(tgr_method_uses_option(TGR_METHOD_STABLE, TGR_OPTION_STABLE_WIDTH), 1);
+    assert_int_equal(tgr_method_uses_option(TGR_METHOD_VMOE, TGR_OPTION_STABLE_WIDTH), 0);
+    assert_int_equal(tgr_method_uses_option(-1, TGR_OPTION_LR), 0);
+    assert_int_equal(tgr_method_uses_option(tgr_method_count(), TGR_OPTION_LR), 0);
+    assert_int_equal(tgr_method_uses_option(TGR_METHOD_VMOE, (tgr_option)99), 0);
 }
 
 /* "key=value key=value" of a method or preset: every pair is one that can be set, and comes into force. */
@@ -99,11 +122,7 @@ static void check_defaults(const char *chooser, const char *name, const char *de
         assert_non_null(value);
         *value++ = '\0';
         assert_string_equal(get(config, pair), value);
-        int set;
-        tgr_option option;
-        assert_status(TGR_OK, tgr_option_find(pair, &option));
-        assert_status(TGR_OK, tgr_config_is_set(config, option, &set));
-        assert_int_equal(set, 0);
+        assert_int_equal(tgr_config_is_set(config, tgr_option_find(pair)), 0);
         assert_status(TGR_OK, tgr_config_set(config, pair, value));
     }
     free(copy);
@@ -127,22 +146,56 @@ static void check_used(const char *method, const char *defaults) {
 
 static void test_methods_and_presets(void **state) {
     (void)state;
-    int64_t methods = 0;
-    const char *name, *defaults, *source;
-    while (tgr_method_describe(methods, &name, &defaults, &source) == TGR_OK) {
-        check_defaults("method", name, defaults);
-        check_used(name, defaults);
-        assert_true(strlen(source) > 5);
-        methods++;
+    for (int64_t i = 0; i < tgr_method_count(); i++) {
+        tgr_method_description method = {.struct_size = sizeof method};
+        assert_status(TGR_OK, tgr_method_describe(i, &method));
+        check_defaults("method", method.name, method.defaults);
+        check_used(method.name, method.defaults);
+        assert_true(strlen(method.source) > 5);
+        assert_int_equal(tgr_method_find(method.name), i);
     }
-    assert_int_equal(methods, (int64_t)tgr_option_find_row(TGR_OPTION_METHOD)->most + 1);
-    assert_fails(TGR_ERROR_RANGE, "index", tgr_method_describe(methods, NULL, NULL, NULL));
-    assert_fails(TGR_ERROR_RANGE, "index", tgr_method_describe(-1, NULL, NULL, NULL));
-    assert_status(TGR_OK, tgr_method_describe(0, NULL, NULL, NULL));
-#define CHECK_PRESET(index, NAME, name, defaults) \
-    check_defaults("preset", name, defaults);     \
+    assert_int_equal(tgr_method_count(), (int64_t)tgr_option_find_row(TGR_OPTION_METHOD)->most + 1);
+    assert_int_equal(tgr_method_find("vmeo"), -1);
+    assert_int_equal(tgr_method_find(NULL), -1);
+    tgr_method_description none = {.struct_size = sizeof none};
+    assert_fails(TGR_ERROR_RANGE, "index", tgr_method_describe(tgr_method_count(), &none));
+    assert_fails(TGR_ERROR_RANGE, "index", tgr_method_describe(-1, &none));
+#define CHECK_PRESET(index, NAME, word, name, defaults) \
+    check_defaults("preset", name, defaults);           \
     assert_string_equal(tgr_preset_defaults(index), defaults);
     TGR_PRESET_MAP(CHECK_PRESET)
+}
+
+/* The message of a misspelt name ends with `hint`. */
+static void check_hint(const char *key, const char *value, const char *hint) {
+    tgr_config *config = make();
+    assert_int_not_equal(tgr_config_set(config, key, value), TGR_OK);
+    const char *message = tgr_last_error(), *asked = strstr(message, "; did you mean");
+    if (strcmp(asked ? asked : "", hint) != 0) fail_msg("'%s' does not end with '%s'", message, hint);
+    tgr_config_free(config);
+}
+
+static void test_suggestions(void **state) {
+    (void)state;
+    check_hint("method", "vmeo", "; did you mean 'vmoe'?");
+    check_hint("method", "expert_choice", "; did you mean 'expert-choice'?");
+    check_hint("method", "Vmoe", "; did you mean 'vmoe'?");
+    check_hint("method", "mixture", "");
+    check_hint("method", "", "");
+    check_hint("optimizer", "adam", "; did you mean 'adamw'?");
+
+    check_hint("recompute", "block", "; did you mean 'blocks'?");
+    check_hint("experts", "eight", "");
+    check_hint("expert", "8", "; did you mean 'experts'?");
+    check_hint("topk", "1", "; did you mean 'top_k'?");
+    check_hint("leraning_rate", "1", "");
+    check_hint("betaa1", "0.9", "; did you mean 'beta1'?");
+    check_hint("", "1", "");
+    check_hint("a_key_that_is_much_longer_than_any_option_has_ever_been", "1", "");
+    tgr_config *config = make();
+    char text[8];
+    assert_fails(TGR_ERROR_OPTION, "'head'; did you mean 'heads'?", tgr_config_get(config, "head", text, sizeof text));
+    tgr_config_free(config);
 }
 
 static void check_range_of_integer(tgr_config *config, const tgr_option_row *row) {
@@ -291,9 +344,7 @@ static void test_copies_and_failures(void **state) {
     assert_string_equal(get(copy, "heads"), "4");
     assert_string_equal(get(config, "heads"), "5"); /* as before the call that failed */
     tgr_config_free(config);
-    int set;
-    assert_status(TGR_OK, tgr_config_is_set(copy, TGR_OPTION_HEADS, &set));
-    assert_int_equal(set, 1);
+    assert_int_equal(tgr_config_is_set(copy, TGR_OPTION_HEADS), 1);
     tgr_config_free(copy);
     tgr_config_free(NULL);
 }
@@ -302,20 +353,17 @@ static void test_misuse(void **state) {
     (void)state;
     tgr_config *config = make(), *out = config;
     const tgr_option none = (tgr_option)99;
-    tgr_option option = none;
     int64_t number = 0, count = 0;
     double real = 0;
-    int set = 0;
     char text[8];
-    assert_fails(TGR_ERROR_ARGUMENT, "'count'", tgr_option_count(NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'option'", tgr_option_at(0, NULL));
-    assert_fails(TGR_ERROR_RANGE, "index is -1", tgr_option_at(-1, &option));
-    assert_fails(TGR_ERROR_RANGE, "index", tgr_option_at(TGR_OPTION_ROWS, &option));
-    assert_fails(TGR_ERROR_ARGUMENT, "'key'", tgr_option_find(NULL, &option));
-    assert_fails(TGR_ERROR_ARGUMENT, "'option'", tgr_option_find("heads", NULL));
-    assert_fails(TGR_ERROR_OPTION, "'head'", tgr_option_find("head", &option));
-    assert_fails(TGR_ERROR_OPTION, "''", tgr_option_find("", &option));
-    assert_fails(TGR_ERROR_OPTION, "99", tgr_option_describe(none, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+    tgr_option_description row = {.struct_size = sizeof row};
+    assert_int_equal(tgr_option_at(-1), 0);
+    assert_int_equal(tgr_option_at(TGR_OPTION_ROWS), 0);
+    assert_int_equal(tgr_option_find(NULL), 0);
+    assert_int_equal(tgr_option_find("head"), 0);
+    assert_int_equal(tgr_option_find(""), 0);
+    assert_fails(TGR_ERROR_OPTION, "99", tgr_option_describe(none, &row));
+    assert_fails(TGR_ERROR_OPTION, "0", tgr_option_describe(tgr_option_find("head"), &row));
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_config_create(NULL, context));
     assert_fails(TGR_ERROR_ARGUMENT, "'context'", tgr_config_create(&out, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_config_copy(NULL, config));
@@ -343,9 +391,8 @@ static void test_misuse(void **state) {
     assert_fails(TGR_ERROR_ARGUMENT, "'key'", tgr_config_get(config, NULL, text, 8));
     assert_fails(TGR_ERROR_ARGUMENT, "'text'", tgr_config_get(config, "heads", NULL, 8));
     assert_fails(TGR_ERROR_OPTION, "'head'", tgr_config_get(config, "head", text, 8));
-    assert_fails(TGR_ERROR_ARGUMENT, "'config'", tgr_config_is_set(NULL, TGR_OPTION_HEADS, &set));
-    assert_fails(TGR_ERROR_ARGUMENT, "'set'", tgr_config_is_set(config, TGR_OPTION_HEADS, NULL));
-    assert_fails(TGR_ERROR_OPTION, "99", tgr_config_is_set(config, none, &set));
+    assert_int_equal(tgr_config_is_set(NULL, TGR_OPTION_HEADS), 0);
+    assert_int_equal(tgr_config_is_set(config, none), 0);
     assert_status(TGR_OK, tgr_config_set(config, "image_size", "123"));
     for (size_t size = 0; size < 4; size++) {
         memset(text, '?', sizeof text);
@@ -354,7 +401,6 @@ static void test_misuse(void **state) {
     }
     assert_status(TGR_OK, tgr_config_get(config, "image_size", text, 4));
     assert_ptr_equal(out, config);
-    assert_int_equal(option, none);
     tgr_config_free(config);
 }
 
@@ -459,6 +505,8 @@ static void test_decimal_point_of_two_bytes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_is_sound),
+        cmocka_unit_test(test_traits),
+        cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_methods_and_presets),
         cmocka_unit_test(test_every_range),
         cmocka_unit_test(test_precedence),

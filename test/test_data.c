@@ -171,11 +171,11 @@ static void idx_damaged(void **state) {
         damage(file, 0, "", 0, images ? 10 : 6);
         assert_load_fails(NULL, name, images ? "ends at byte 10" : "ends at byte 6", images ? "16 bytes" : "8 bytes");
         damage(file, 0, "", 0, images ? 100 : 11);
-        assert_load_fails(NULL, name, images ? "ends at byte 100" : "ends at byte 11", "promises");
+        assert_load_fails(NULL, name, images ? "ends at byte 100" : "ends at byte 11", "header says");
         damage(file, 0, "", 0, -1);
-        assert_load_fails(NULL, name, "goes on after byte", "header");
+        assert_load_fails(NULL, name, "continues after byte", "header");
         damage(file, 4, "\xFF\xFF\xFF\xFF", 4, 0);
-        assert_load_fails(NULL, name, images ? "promises" : "found 4294967295", "");
+        assert_load_fails(NULL, name, images ? "header says" : "found 4294967295", "");
         damage(file, 0, "", 0, 1);
         assert_load_fails(NULL, name, "ends at byte 1", "header");
     }

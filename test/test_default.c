@@ -127,14 +127,12 @@ typedef struct fixture {
 } fixture;
 
 static float *tensor(const fixture *f, const char *name) {
-    int64_t index;
-    assert_status(TGR_OK, tgr_parameters_find(f->parameters, name, &index));
+    int64_t index = tgr_parameters_find(f->parameters, name);
     return tgr_value(f->parameters, index);
 }
 
 static float *gradient(const fixture *f, const char *name) {
-    int64_t index;
-    assert_status(TGR_OK, tgr_parameters_find(f->parameters, name, &index));
+    int64_t index = tgr_parameters_find(f->parameters, name);
     return tgr_gradient(f->parameters, index);
 }
 
@@ -163,7 +161,7 @@ static fixture start(int threads, uint64_t seed) {
              (int)r.experts, (int)r.top_k, (double)r.hidden / (double)r.dim, r.beta, r.weighted);
     tgr_config *config = make_config(f.context, options);
     assert_status(TGR_OK, tgr_moe_create(&f.moe, f.context, config, r.dim));
-    assert_status(TGR_OK, tgr_moe_parameters(f.moe, &f.parameters));
+    f.parameters = tgr_moe_parameters(f.moe);
     assert_status(TGR_OK, tgr_optimizer_create(&f.optimizer, config, f.parameters));
     tgr_config_free(config);
     begin_step();
@@ -306,11 +304,10 @@ static void unselected_logits_have_a_gradient(void **state) {
     enum { TOKENS = 40, EXPERTS = 6, DIM = 8 };
     r = (reference){.dim = DIM, .hidden = 8, .experts = EXPERTS, .top_k = 1, .beta = 0.5};
     fixture f = start(1, 4);
-    const tgr_routing *routing;
     float *x = new_input(&f, TOKENS), *dy = test_random_floats(&f.random, TOKENS * DIM), y[TOKENS * DIM];
     assert_status(TGR_OK, tgr_moe_forward(f.moe, TGR_TRAIN, x, TOKENS, y));
     assert_status(TGR_OK, tgr_moe_backward(f.moe, dy, NULL));
-    assert_status(TGR_OK, tgr_moe_routing(f.moe, &routing));
+    const tgr_routing *routing = tgr_moe_routing(f.moe);
     run(1, NULL);
     FOR(t, TOKENS) {
         double sum = 0, task = 0;
@@ -342,16 +339,12 @@ static void first_step_moves_from_zero(void **state) {
                                      "default_weighted=0 default_beta=0.75 lr=0");
     tgr_moe *moe;
     tgr_optimizer *optimizer;
-    const tgr_routing *routing;
-    tgr_parameters *parameters;
-    int64_t index;
     float x[] = {1, 2, 3}, y[3];
     assert_status(TGR_OK, tgr_moe_create(&moe, context, config, 3));
-    assert_status(TGR_OK, tgr_moe_parameters(moe, &parameters));
+    tgr_parameters *parameters = tgr_moe_parameters(moe);
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
-    assert_status(TGR_OK, tgr_moe_routing(moe, &routing));
-    assert_status(TGR_OK, tgr_parameters_find(parameters, "router.default", &index));
-    const float *value = tgr_value(parameters, index);
+    const tgr_routing *routing = tgr_moe_routing(moe);
+    const float *value = tgr_value(parameters, tgr_parameters_find(parameters, "router.default"));
     FOR(i, 6) assert_true(value[i] == 0);
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, 1, y));
     assert_status(TGR_OK, tgr_moe_backward(moe, y, NULL));
@@ -379,11 +372,10 @@ static void what_is_not_updated_is_kept(void **state) {
     (void)state;
     r = (reference){.dim = 6, .hidden = 6, .experts = 9, .top_k = 2, .beta = 0.9, .weighted = 1};
     fixture f = start(2, 6);
-    const tgr_routing *routing;
     float before[54], y[600], dy[12], *value = tensor(&f, "router.default");
     size_t all = (size_t)f.parameters->floats * sizeof(float);
     float *everything = malloc(all), *x = new_input(&f, 100);
-    assert_status(TGR_OK, tgr_moe_routing(f.moe, &routing));
+    const tgr_routing *routing = tgr_moe_routing(f.moe);
     int64_t unused = 0;
     FOR(round, 20) {
         memcpy(before, value, sizeof before);
@@ -510,11 +502,10 @@ static void overflow_is_not_remembered(void **state) {
     const float awkward[] = {INFINITY, NAN, -INFINITY};
     FOR(round, 3) {
         fixture f = start(1, 12);
-        const tgr_routing *routing;
         float before[16], y[160], *value = tensor(&f, "router.default"), *x = new_input(&f, 40);
         FOR(i, 4) x[28 + i] = awkward[round];
         memcpy(before, value, sizeof before);
-        assert_status(TGR_OK, tgr_moe_routing(f.moe, &routing));
+        const tgr_routing *routing = tgr_moe_routing(f.moe);
         assert_status(TGR_OK, tgr_moe_forward(f.moe, TGR_TRAIN, x, 40, y));
         assert_status(TGR_OK, tgr_moe_backward(f.moe, y, NULL));
         FOR(i, f.parameters->tensor_count)
@@ -539,13 +530,11 @@ static void defaults_are_state(void **state) {
     (void)state;
     r = (reference){.dim = 8, .hidden = 8, .experts = 3, .top_k = 1, .beta = 0.9, .weighted = 1};
     fixture f = start(1, 13);
-    int64_t total;
-    assert_status(TGR_OK, tgr_parameters_total(f.parameters, &total));
+    int64_t total = tgr_parameters_number_count(f.parameters);
     assert_int_equal(total, 3 * 8 + 3 * (8 * 8 + 8) * 2);
     const char *states[] = {"router.default", "router.default_weight"};
     FOR(s, 2) {
-        int64_t index;
-        assert_status(TGR_OK, tgr_parameters_find(f.parameters, states[s], &index));
+        int64_t index = tgr_parameters_find(f.parameters, states[s]);
         assert_true(f.parameters->tensors[index].flags & TGR_TENSOR_STATE);
     }
     finish(&f);
@@ -586,10 +575,9 @@ static void a_teacher_may_guide(void **state) {
     enum { TOKENS = 20, EXPERTS = 3, DIM = 4 };
     r = (reference){.dim = DIM, .hidden = 4, .experts = EXPERTS, .top_k = 1, .beta = 0.9, .weighted = 1};
     fixture f = start(1, 15);
-    const tgr_routing *routing;
     float teacher[TOKENS * EXPERTS], y[TOKENS * DIM], *x = new_input(&f, TOKENS), zero[TOKENS * DIM] = {0};
     FOR(i, TOKENS * EXPERTS) teacher[i] = i % EXPERTS == 1 ? 0.5f : 0.25f;
-    assert_status(TGR_OK, tgr_moe_routing(f.moe, &routing));
+    const tgr_routing *routing = tgr_moe_routing(f.moe);
     assert_status(TGR_OK, tgr_moe_forward(f.moe, TGR_TRAIN, x, TOKENS, y));
     assert_status(TGR_OK, tgr_moe_guide(f.moe, teacher, 2, NULL));
     assert_status(TGR_OK, tgr_moe_backward(f.moe, zero, NULL));

@@ -10,9 +10,7 @@
 
 /* Every option that the method uses has the same value in force. */
 static void check_options(const tgr_model *a, const tgr_model *b) {
-    const tgr_config *one, *other;
-    assert_status(TGR_OK, tgr_model_config(a, &one));
-    assert_status(TGR_OK, tgr_model_config(b, &other));
+    const tgr_config *one = tgr_model_config(a), *other = tgr_model_config(b);
     for (int i = 0; i < TGR_OPTION_ROWS; i++) {
         char value[1024], again[1024];
         if (!tgr_option_is_used(one, (tgr_option)tgr_option_rows[i].number)) continue;
@@ -48,17 +46,18 @@ static void check_round_trip(const char *method, const char *more) {
     assert_status(TGR_OK, training_start(&t, test_context(1, 7), method, more));
     for (int64_t position = 0; position < 3 * MICRO; position++) assert_status(TGR_OK, train(&t, position));
     const tgr_element elements[] = {TGR_ELEMENT_F32, TGR_ELEMENT_BF16};
-    const tgr_text texts[] = {{"mean", "0.485,0.456,0.406"}, {"crop_pct", "0.9"}};
+    static const char *const texts[] = {"mean", "0.485,0.456,0.406", "crop_pct", "0.9"};
+    tgr_export_options options = {.struct_size = sizeof options, .texts = texts, .text_count = 2};
     for (int e = 0; e < 2; e++) {
         tgr_context *context = test_context(2, 99); /* another seed: nothing may come from initialisation */
-        const char *text = NULL;
-        assert_status(TGR_OK, tgr_model_export(t.model, path, elements[e], texts, 2));
+        options.element = elements[e];
+        assert_status(TGR_OK, tgr_model_export(t.model, path, &options));
         tgr_safetensors *file = test_open(context, path);
         tgr_model *again = test_import(context, file, "");
         check_options(t.model, again);
         check_tensors(t.model, again, elements[e]);
         if (elements[e] == TGR_ELEMENT_F32) check_logits(t.model, again);
-        assert_status(TGR_OK, tgr_safetensors_text(file, "mean", &text));
+        const char *text = tgr_safetensors_text(file, "mean");
         assert_string_equal(text, "0.485,0.456,0.406");
         tgr_safetensors_close(file);
         tgr_model_free(again);
@@ -83,15 +82,12 @@ static void presets_come_back(void **state) {
     tgr_model *model = test_model(context,
                                   "preset=fashion method=vmoe depth=2 moe_blocks=2 embed_dim=8 heads=2 "
                                   "load_weight=0 importance_weight=0.1 lr=0.0007");
-    const tgr_config *config;
-    int set;
-    assert_status(TGR_OK, tgr_model_export(model, path, TGR_ELEMENT_F32, NULL, 0));
+    assert_status(TGR_OK, tgr_model_export(model, path, NULL));
     tgr_safetensors *file = test_open(context, path);
     tgr_model *again = test_import(context, file, "");
     check_options(model, again);
-    assert_status(TGR_OK, tgr_model_config(again, &config));
-    assert_status(TGR_OK, tgr_config_is_set(config, TGR_OPTION_ROUTER_NOISE, &set));
-    assert_int_equal(set, 0); /* the method's default, as before */
+    const tgr_config *config = tgr_model_config(again);
+    assert_int_equal(tgr_config_is_set(config, TGR_OPTION_ROUTER_NOISE), 0); /* the method's default, as before */
     tgr_safetensors_close(file);
     tgr_model_free(again);
     tgr_model_free(model);
@@ -139,7 +135,7 @@ static void images_of_another_size(void **state) {
         char options[256], *path = test_file_create();
         snprintf(options, sizeof options, SIZES "%s image_size=12", prefixes[p]);
         tgr_model *source = test_model(context, options), *model = NULL;
-        assert_status(TGR_OK, tgr_model_export(source, path, TGR_ELEMENT_F32, NULL, 0));
+        assert_status(TGR_OK, tgr_model_export(source, path, NULL));
         tgr_safetensors *file = test_open(context, path);
         snprintf(options, sizeof options, SIZES "%s image_size=20", prefixes[p]);
         assert_status(TGR_OK, test_model_create(&model, context, options));
@@ -194,6 +190,7 @@ static tgr_status exchange(const tgr_allocator *allocator, void *user) {
     tgr_config *config = NULL;
     tgr_model *model = NULL;
     char again[4096];
+    const tgr_export_options small = {.struct_size = sizeof small, .element = TGR_ELEMENT_BF16};
     snprintf(again, sizeof again, "%s.again", (const char *)user);
     tgr_status status = tgr_context_create(&context, &with);
     if (status == TGR_OK) status = tgr_safetensors_open(&file, context, user);
@@ -201,7 +198,7 @@ static tgr_status exchange(const tgr_allocator *allocator, void *user) {
     if (status == TGR_OK) status = tgr_config_set(config, "image_size", "16");
     if (status == TGR_OK) status = tgr_model_create(&model, context, config);
     if (status == TGR_OK) status = tgr_model_import(model, file, &resample);
-    if (status == TGR_OK) status = tgr_model_export(model, again, TGR_ELEMENT_BF16, NULL, 0);
+    if (status == TGR_OK) status = tgr_model_export(model, again, &small);
     tgr_model_free(model);
     tgr_config_free(config);
     tgr_safetensors_close(file);
@@ -215,7 +212,7 @@ static void memory_may_fail(void **state) {
     tgr_context *context = test_context(1, 1);
     char *path = test_file_create();
     tgr_model *model = test_model(context, SIZES "method=vmoe moe_blocks=2 experts=3");
-    assert_status(TGR_OK, tgr_model_export(model, path, TGR_ELEMENT_F32, NULL, 0));
+    assert_status(TGR_OK, tgr_model_export(model, path, NULL));
     assert_true(test_each_allocation_failing(exchange, path) > 20);
     tgr_model_free(model);
     tgr_context_free(context);

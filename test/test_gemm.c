@@ -24,14 +24,14 @@ typedef struct variant {
 } variant;
 
 static const variant variants[] = {
-    {"portable", tgr_usable_portable, tgr_gemm_portable, TGR_FLOAT32, 0},
-    {"blis", tgr_usable_blis, tgr_gemm_blis, TGR_FLOAT32, 0},
+    {"portable", tgr_usable_portable, tgr_gemm_portable, TGR_PRECISION_FLOAT32, 0},
+    {"blis", tgr_usable_blis, tgr_gemm_blis, TGR_PRECISION_FLOAT32, 0},
 #if defined(__x86_64__)
-    {"avx2", tgr_usable_avx2, tgr_gemm_avx2, TGR_FLOAT32, 0},
-    {"avx512", tgr_usable_avx512, tgr_gemm_avx512, TGR_FLOAT32, 0},
-    {"avx512", tgr_usable_avx512_bfloat16, tgr_gemm_avx512_bfloat16, TGR_BFLOAT16, 1},
-    {"amx", tgr_usable_amx, tgr_gemm_amx, TGR_FLOAT32, 1},
-    {"amx", tgr_usable_amx, tgr_gemm_amx_bfloat16, TGR_BFLOAT16, 1},
+    {"avx2", tgr_usable_avx2, tgr_gemm_avx2, TGR_PRECISION_FLOAT32, 0},
+    {"avx512", tgr_usable_avx512, tgr_gemm_avx512, TGR_PRECISION_FLOAT32, 0},
+    {"avx512", tgr_usable_avx512_bfloat16, tgr_gemm_avx512_bfloat16, TGR_PRECISION_BFLOAT16, 1},
+    {"amx", tgr_usable_amx, tgr_gemm_amx, TGR_PRECISION_FLOAT32, 1},
+    {"amx", tgr_usable_amx, tgr_gemm_amx_bfloat16, TGR_PRECISION_BFLOAT16, 1},
 #endif
 };
 enum { VARIANT_COUNT = sizeof variants / sizeof variants[0] };
@@ -143,7 +143,7 @@ static double expected_at(const problem *p, const variant *v, int64_t i, int64_t
     }
     for (int64_t l = 0; l < g->k; l++) {
         double a = g->a[i * g->a_row + l * g->a_col], b = g->b[l * g->b_row + j * g->b_col];
-        if (v->precision == TGR_BFLOAT16) a = bfloat16_of(a), b = bfloat16_of(b);
+        if (v->precision == TGR_PRECISION_BFLOAT16) a = bfloat16_of(a), b = bfloat16_of(b);
         sum += a * b;
         *size += fabs(a * b);
         *operands += fabs(a) + fabs(b);
@@ -175,8 +175,8 @@ static void check_result(const problem *p, const variant *v) {
             if (agrees(actual, expected, tolerance)) continue;
             fail_msg("%s%s: %" PRId64 "x%" PRId64 "x%" PRId64 ", a (%" PRId64 ", %" PRId64 "), b (%" PRId64 ", %" PRId64
                      "), bias %d, accumulate %d: C[%" PRId64 "][%" PRId64 "] is %g instead of %g (within %g)",
-                     v->name, v->precision == TGR_BFLOAT16 ? ", bfloat16" : "", g->m, g->n, g->k, g->a_row, g->a_col,
-                     g->b_row, g->b_col, g->bias != NULL, g->accumulate, i, j, actual, expected, tolerance);
+                     v->name, v->precision == TGR_PRECISION_BFLOAT16 ? ", bfloat16" : "", g->m, g->n, g->k, g->a_row,
+                     g->a_col, g->b_row, g->b_col, g->bias != NULL, g->accumulate, i, j, actual, expected, tolerance);
         }
     }
 }
@@ -424,7 +424,7 @@ static void test_parts_are_exact(void **state) {
     p.product.bias = NULL;
     p.product.accumulate = 0;
     FOR_VARIANTS(v) {
-        if (v->precision != TGR_FLOAT32) continue;
+        if (v->precision != TGR_PRECISION_FLOAT32) continue;
         double error = rms_error(&p, v);
         print_message("# %s: rms error %.2g of the sum of magnitudes\n", v->name, error);
         if (strcmp(v->name, "portable") == 0) chain = error;
@@ -501,14 +501,14 @@ static void test_selection(void **state) {
         if (v->usable()) {
             assert_status(TGR_OK, tgr_kernels_select(v->name, &kernels));
             assert_string_equal(v->name, kernels->name);
-            assert_ptr_equal(v->gemm, v->precision == TGR_BFLOAT16 ? kernels->gemm_bfloat16 : kernels->gemm);
+            assert_ptr_equal(v->gemm, v->precision == TGR_PRECISION_BFLOAT16 ? kernels->gemm_bfloat16 : kernels->gemm);
             assert_status(TGR_OK, tgr_kernels_check_precision(kernels, v->precision));
-        } else if (v->precision == TGR_FLOAT32) {
+        } else if (v->precision == TGR_PRECISION_FLOAT32) {
             assert_fails(TGR_ERROR_UNSUPPORTED, v->name, tgr_kernels_select(v->name, &kernels));
         }
     }
     assert_status(TGR_OK, tgr_kernels_select("portable", &kernels));
-    assert_fails(TGR_ERROR_UNSUPPORTED, "portable", tgr_kernels_check_precision(kernels, TGR_BFLOAT16));
+    assert_fails(TGR_ERROR_UNSUPPORTED, "portable", tgr_kernels_check_precision(kernels, TGR_PRECISION_BFLOAT16));
     assert_status(TGR_OK, tgr_kernels_select(NULL, &kernels));
     assert_true(kernels->usable());
 }

@@ -65,14 +65,14 @@ static tgr_model *make_model(tgr_context *context, const golden_record *text) {
 /* Gives every parameter the value in "<prefix>value.<name>"; the file must have them all, and no more. */
 static void fill(const golden_case *golden, const char *prefix, tgr_parameters *parameters) {
     int64_t count = 0, in_file = 0;
-    assert_status(TGR_OK, tgr_parameters_count(parameters, &count));
+    count = tgr_parameters_count(parameters);
     for (int64_t i = 0; i < count; i++) {
-        const char *name = NULL;
+        tgr_parameter_description tensor = {.struct_size = sizeof tensor};
         float *value = NULL;
         char key[160];
-        assert_status(TGR_OK, tgr_parameters_describe(parameters, i, &name, NULL, NULL));
+        assert_status(TGR_OK, tgr_parameters_describe(parameters, i, &tensor));
         assert_status(TGR_OK, tgr_parameters_value(parameters, i, &value));
-        snprintf(key, sizeof key, "%svalue.%s", prefix, name);
+        snprintf(key, sizeof key, "%svalue.%s", prefix, tensor.name);
         const golden_record *record = need(golden, key);
         memcpy(value, record->data, (size_t)record->count * sizeof *value);
     }
@@ -84,15 +84,14 @@ static void fill(const golden_case *golden, const char *prefix, tgr_parameters *
 }
 
 static void compare_gradients(const golden_case *golden, const char *prefix, tgr_parameters *parameters) {
-    int64_t count = 0;
-    assert_status(TGR_OK, tgr_parameters_count(parameters, &count));
+    int64_t count = tgr_parameters_count(parameters);
     for (int64_t i = 0; i < count; i++) {
-        const char *name = NULL;
+        tgr_parameter_description tensor = {.struct_size = sizeof tensor};
         float *gradient = NULL;
         char key[160];
-        assert_status(TGR_OK, tgr_parameters_describe(parameters, i, &name, NULL, NULL));
+        assert_status(TGR_OK, tgr_parameters_describe(parameters, i, &tensor));
         assert_status(TGR_OK, tgr_parameters_gradient(parameters, i, &gradient));
-        snprintf(key, sizeof key, "%sgradient.%s", prefix, name);
+        snprintf(key, sizeof key, "%sgradient.%s", prefix, tensor.name);
         const golden_record *record = need(golden, key);
         compare(record, gradient, record->count);
     }
@@ -106,16 +105,15 @@ static void start(golden_case *golden, const char *name, int threads) {
     golden->context = test_context(threads, (uint64_t)((const int32_t *)need(golden, "seed")->data)[0]);
     golden->student = make_model(golden->context, need(golden, "student.config"));
     golden->images = need(golden, "images");
-    tgr_parameters *parameters = NULL;
-    assert_status(TGR_OK, tgr_model_parameters(golden->student, &parameters));
+    tgr_parameters *parameters = tgr_model_parameters(golden->student);
     fill(golden, "student.", parameters);
     const golden_record *teacher = golden_find(&golden->file, "teacher.config");
     if (teacher) {
         golden->backbone = make_model(golden->context, teacher);
-        assert_status(TGR_OK, tgr_model_parameters(golden->backbone, &parameters));
+        parameters = tgr_model_parameters(golden->backbone);
         fill(golden, "teacher.", parameters);
         assert_status(TGR_OK, tgr_teacher_create(&golden->teacher, golden->backbone, golden->student));
-        assert_status(TGR_OK, tgr_teacher_parameters(golden->teacher, &parameters));
+        parameters = tgr_teacher_parameters(golden->teacher);
         fill(golden, "teacher_router.", parameters);
     }
     assert_status(TGR_OK, tgr_loss_create(&golden->loss, golden->student, golden->teacher));
@@ -123,9 +121,8 @@ static void start(golden_case *golden, const char *name, int threads) {
     if (labels) {
         golden->batch = labels->count;
     } else {
-        const tgr_config *config = NULL;
         int64_t classes = 0;
-        assert_status(TGR_OK, tgr_model_config(golden->student, &config));
+        const tgr_config *config = tgr_model_config(golden->student);
         assert_status(TGR_OK, tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
         golden->batch = need(golden, "targets")->count / classes;
     }
@@ -159,9 +156,9 @@ static void run(golden_case *golden) {
 
 static void compare_outputs(const golden_case *golden) {
     const float *numbers = NULL;
-    assert_status(TGR_OK, tgr_model_logits(golden->student, &numbers, NULL, NULL));
+    assert_status(TGR_OK, tgr_model_logits(golden->student, &numbers));
     compare(need(golden, "logits"), numbers, need(golden, "logits")->count);
-    assert_status(TGR_OK, tgr_model_features(golden->student, &numbers, NULL, NULL, NULL));
+    assert_status(TGR_OK, tgr_model_features(golden->student, &numbers));
     compare(need(golden, "features"), numbers, need(golden, "features")->count);
     int compared = 0;
     for (int i = 0; i < golden->file.count; i++) {
@@ -169,7 +166,7 @@ static void compare_outputs(const golden_case *golden) {
         if (strncmp(record->name, "term.", 5) != 0) continue;
         double value = NAN;
         const double exact = ((const double *)record->data)[0];
-        assert_status(TGR_OK, tgr_loss_find_term(golden->loss, record->name + 5, &value));
+        assert_status(TGR_OK, tgr_loss_term_value(golden->loss, record->name + 5, &value));
         assert_close(value, exact, TOLERANCE * fabs(exact));
         compared++;
     }
@@ -177,18 +174,15 @@ static void compare_outputs(const golden_case *golden) {
 }
 
 static void compare_routing(const golden_case *golden) {
-    int64_t layers = 0;
-    assert_status(TGR_OK, tgr_model_moe_layers(golden->student, &layers));
+    int64_t layers = tgr_model_moe_layer_count(golden->student);
     for (int64_t layer = 0; layer < layers; layer++) {
         const tgr_routing *routing = NULL;
-        const float *probabilities = NULL;
-        const int32_t *experts = NULL;
-        const uint8_t *kept = NULL;
         char key[64];
         assert_status(TGR_OK, tgr_model_routing(golden->student, layer, &routing));
-        assert_status(TGR_OK, tgr_routing_probabilities(routing, NULL, &probabilities));
-        assert_status(TGR_OK, tgr_routing_choices(routing, &experts, NULL));
-        assert_status(TGR_OK, tgr_routing_kept(routing, &kept));
+        const tgr_routing_view view = test_routing_view(routing);
+        const float *probabilities = view.probabilities;
+        const int32_t *experts = view.choices;
+        const uint8_t *kept = view.kept;
         snprintf(key, sizeof key, "probabilities.%d", (int)layer);
         compare(need(golden, key), probabilities, need(golden, key)->count);
         snprintf(key, sizeof key, "choices.%d", (int)layer);
@@ -210,17 +204,14 @@ static void compare_routing(const golden_case *golden) {
 static void compare_state(const golden_case *golden, tgr_parameters *parameters) {
     const char prefix[] = "student.after.";
     tgr_optimizer *optimizer = NULL;
-    const tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_model_config(golden->student, &config));
-    assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
+    assert_status(TGR_OK, tgr_optimizer_create(&optimizer, tgr_model_config(golden->student), parameters));
     assert_status(TGR_OK, tgr_optimizer_step(optimizer));
     tgr_optimizer_free(optimizer);
     for (int i = 0; i < golden->file.count; i++) {
         const golden_record *record = &golden->file.records[i];
         if (strncmp(record->name, prefix, strlen(prefix)) != 0) continue;
-        int64_t index = 0;
         float *value = NULL;
-        assert_status(TGR_OK, tgr_parameters_find(parameters, record->name + strlen(prefix), &index));
+        int64_t index = tgr_parameters_find(parameters, record->name + strlen(prefix));
         assert_status(TGR_OK, tgr_parameters_value(parameters, index, &value));
         compare(record, value, record->count);
     }
@@ -233,12 +224,11 @@ static void test_golden(void **state) {
         run(&golden);
         compare_outputs(&golden);
         compare_routing(&golden);
-        tgr_parameters *parameters = NULL;
-        assert_status(TGR_OK, tgr_model_parameters(golden.student, &parameters));
+        tgr_parameters *parameters = tgr_model_parameters(golden.student);
         compare_gradients(&golden, "student.", parameters);
         compare_state(&golden, parameters);
         if (golden.teacher) {
-            assert_status(TGR_OK, tgr_teacher_parameters(golden.teacher, &parameters));
+            parameters = tgr_teacher_parameters(golden.teacher);
             compare_gradients(&golden, "teacher_router.", parameters);
         }
         finish(&golden);

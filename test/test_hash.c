@@ -12,11 +12,9 @@ enum { TOKENS = 17, EXPERTS = 5, BATCH = 3 };
     "moe_blocks=1,2 "
 
 static const float *table_of(tgr_model *model, int block) {
-    int64_t index;
     float *table;
-    assert_status(TGR_OK,
-                  tgr_parameters_find(test_model_parameters(model),
-                                      block == 0 ? "blocks.0.moe.router.hash" : "blocks.1.moe.router.hash", &index));
+    int64_t index = tgr_parameters_find(test_model_parameters(model),
+                                        block == 0 ? "blocks.0.moe.router.hash" : "blocks.1.moe.router.hash");
     assert_status(TGR_OK, tgr_parameters_value(test_model_parameters(model), index, &table));
     return table;
 }
@@ -51,14 +49,14 @@ static void experts_follow_positions(void **state) {
     float *images = test_images(model, BATCH, 1);
     for (tgr_mode mode = TGR_EVAL; mode <= TGR_TRAIN; mode++) {
         const tgr_routing *routing;
-        const int32_t *choices;
         const float *gates, *probabilities;
-        const uint8_t *kept;
         assert_status(TGR_OK, tgr_model_forward(model, mode, images, BATCH));
         assert_status(TGR_OK, tgr_model_routing(model, 1, &routing));
-        assert_status(TGR_OK, tgr_routing_choices(routing, &choices, &gates));
-        assert_status(TGR_OK, tgr_routing_kept(routing, &kept));
-        assert_status(TGR_OK, tgr_routing_probabilities(routing, NULL, &probabilities));
+        const tgr_routing_view view = test_routing_view(routing);
+        const int32_t *choices = view.choices;
+        gates = view.gates;
+        const uint8_t *kept = view.kept;
+        probabilities = view.probabilities;
         for (int64_t t = 0; t < BATCH * TOKENS; t++) {
             assert_int_equal(choices[t], (int32_t)table_of(model, 1)[t % TOKENS]);
             assert_true(gates[t] == 1 && kept[t] == 1);
@@ -75,12 +73,11 @@ static void training_leaves_the_table(void **state) {
     const int32_t labels[BATCH] = {0, 3, 1};
     tgr_context *context = test_context(1, 4);
     tgr_model *model = test_model(context, MODEL "lr=0.1 weight_decay=0.5");
-    const tgr_config *config;
     tgr_loss *loss;
     tgr_optimizer *optimizer;
     float *images = test_images(model, BATCH, 1), before[TOKENS];
     memcpy(before, table_of(model, 0), sizeof before);
-    assert_status(TGR_OK, tgr_model_config(model, &config));
+    const tgr_config *config = tgr_model_config(model);
     assert_status(TGR_OK, tgr_loss_create(&loss, model, NULL));
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, test_model_parameters(model)));
     for (int step = 0; step < 3; step++) {
@@ -106,11 +103,11 @@ static void a_senseless_table_is_harmless(void **state) {
     tgr_model *model = test_model(context, MODEL);
     float *images = test_images(model, 1, 1);
     const tgr_routing *routing;
-    const int32_t *choices;
     memcpy((float *)table_of(model, 0), senseless, sizeof senseless);
     assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, 1));
     assert_status(TGR_OK, tgr_model_routing(model, 0, &routing));
-    assert_status(TGR_OK, tgr_routing_choices(routing, &choices, NULL));
+    const tgr_routing_view view = test_routing_view(routing);
+    const int32_t *choices = view.choices;
     for (int64_t t = 0; t < TOKENS; t++) assert_in_range(choices[t], 0, EXPERTS - 1);
     assert_int_equal(choices[6], 4);
     assert_int_equal(choices[0], 0);

@@ -137,13 +137,12 @@ static int32_t labels[BATCH];
 
 static tgr_status create(training *t, tgr_context *context, const char *method, const char *more) {
     char options[512];
-    const tgr_config *config = NULL;
     *t = (training){.context = context};
     snprintf(options, sizeof options, SIZES "drop_path=0.3 method=%s moe_blocks=1,2 experts=4 %s", method, more);
     tgr_status status = test_model_create(&t->model, context, options);
-    if (status == TGR_OK) status = tgr_model_config(t->model, &config);
     if (status == TGR_OK) status = tgr_loss_create(&t->loss, t->model, NULL);
-    if (status == TGR_OK) status = tgr_optimizer_create(&t->optimizer, config, test_model_parameters(t->model));
+    if (status == TGR_OK)
+        status = tgr_optimizer_create(&t->optimizer, tgr_model_config(t->model), tgr_model_parameters(t->model));
     return status;
 }
 

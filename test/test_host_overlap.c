@@ -45,9 +45,8 @@ static float *gather(const tgr_parameters *parameters, size_t *bytes) {
 static float *run_layer(tgr_context *context, const tgr_config *config, int disturbed, size_t *bytes) {
     float y[TOKENS * DIM];
     tgr_moe *moe = NULL;
-    tgr_parameters *parameters = NULL;
     if (tgr_moe_create(&moe, context, config, DIM) == TGR_ERROR_UNSUPPORTED) return NULL;
-    assert_status(TGR_OK, tgr_moe_parameters(moe, &parameters));
+    tgr_parameters *parameters = tgr_moe_parameters(moe);
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, TOKENS, y));
     for (int i = 0; i < PLACES && disturbed; i++)
         if (is_wrong(places[i], dy, DIM))
@@ -61,11 +60,10 @@ static float *run_layer(tgr_context *context, const tgr_config *config, int dist
 /* The same of a router, and its gates' gradient. */
 static float *run_router(tgr_context *context, const tgr_config *config, int disturbed, size_t *bytes) {
     tgr_router *router = NULL;
-    tgr_parameters *parameters = NULL;
     int64_t top_k = 0;
     if (tgr_router_create(&router, context, config, DIM) == TGR_ERROR_UNSUPPORTED) return NULL;
     assert_status(TGR_OK, tgr_config_get_i64(config, TGR_OPTION_TOP_K, &top_k));
-    assert_status(TGR_OK, tgr_router_parameters(router, &parameters));
+    tgr_parameters *parameters = tgr_router_parameters(router);
     assert_status(TGR_OK, tgr_router_forward(router, TGR_TRAIN, x, TOKENS));
     for (int i = 0; i < PLACES && disturbed; i++)
         if (is_wrong(places[i], dy, top_k))

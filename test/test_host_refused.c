@@ -116,7 +116,7 @@ static void evaluate(tgr_model *model, float logits[BATCH * CLASSES]) {
     const float *lent = NULL;
     assert_status(TGR_OK, tgr_session_create(&session, model, NULL));
     assert_status(TGR_OK, tgr_session_forward(session, images, BATCH));
-    assert_status(TGR_OK, tgr_session_logits(session, &lent, NULL, NULL));
+    assert_status(TGR_OK, tgr_session_logits(session, &lent));
     memcpy(logits, lent, sizeof(float) * BATCH * CLASSES);
     tgr_session_free(session);
 }
@@ -128,7 +128,7 @@ static void check_export(training *t, const char *method, const char *more, cons
     tgr_safetensors *file = NULL;
     tgr_config *config = NULL;
     tgr_model *imported = NULL;
-    assert_status(TGR_OK, tgr_model_export(t->model, path, TGR_ELEMENT_F32, NULL, 0));
+    assert_status(TGR_OK, tgr_model_export(t->model, path, NULL));
     assert_status(TGR_OK, tgr_safetensors_open(&file, context, path));
     assert_status(TGR_OK, tgr_config_import(&config, context, file));
     assert_status(TGR_OK, tgr_model_create(&imported, context, config));

@@ -50,11 +50,10 @@ static void happen(guided *g, accident what, int step_the_teacher) {
 /* Student and teacher routers, with what trains them, as a checkpoint has them after a run; to be freed with free(). */
 static char *run(accident what, int step_the_teacher, size_t *size) {
     guided g = {.scene = test_scene_make(1, "", "lr=0.01 teacher_lr=0.02")};
-    const tgr_config *config = NULL;
     tgr_checkpoint *checkpoint = NULL;
     char *path = test_file_create();
-    assert_status(TGR_OK, tgr_model_config(g.scene.student, &config));
-    assert_status(TGR_OK, tgr_optimizer_create(&g.optimizer, config, test_model_parameters(g.scene.student)));
+    tgr_model *student = g.scene.student;
+    assert_status(TGR_OK, tgr_optimizer_create(&g.optimizer, tgr_model_config(student), tgr_model_parameters(student)));
     for (int64_t i = 0; i < STEPS; i++) {
         if (i == 1) happen(&g, what, step_the_teacher);
         step(&g, i);

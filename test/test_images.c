@@ -193,11 +193,11 @@ static void refused_with_reason(void **state) {
     refuses("hello, world", 12, DECODE_PIXELS_MOST, "neither JPEG nor PNG");
     refuses("RIFF\0\0\0\0WEBPVP8 ", 16, DECODE_PIXELS_MOST, "but WebP");
     refuses("GIF89a......", 12, DECODE_PIXELS_MOST, "but GIF");
-    refuses("\xFF\xD8\xFF", 3, DECODE_PIXELS_MOST, "cut off");
+    refuses("\xFF\xD8\xFF", 3, DECODE_PIXELS_MOST, "truncated");
     refuses(bytes, read_golden("png_2_8.png"), 11 * 13 - 1, "has 13 x 11 pixels");
     refuses(bytes, read_golden("jpeg_420.jpg"), 45 * 33 - 1, "has 45 x 33 pixels");
-    refuses(bytes, read_golden("broken_cut.png"), DECODE_PIXELS_MOST, "cut off");
-    refuses(bytes, read_golden("broken_cut.jpg"), DECODE_PIXELS_MOST, "cut off");
+    refuses(bytes, read_golden("broken_cut.png"), DECODE_PIXELS_MOST, "truncated");
+    refuses(bytes, read_golden("broken_cut.jpg"), DECODE_PIXELS_MOST, "truncated");
     /* A header that promises more than 65500 pixels a side. */
     size_t size = read_golden("jpeg_420.jpg");
     for (size_t i = 0; i + 9 < size; i++) {

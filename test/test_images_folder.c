@@ -115,7 +115,7 @@ static void order_of_image_folder(void **state) {
     assert_files(&data.train, (const char *const[]){"a/x.jpg", "a/z/10.png", "a/z-1/1.png"}, (const int[]){1, 1, 1}, 3);
     dataset_free(&data);
     make_folder("val/c");
-    assert_load_fails(NULL, "val/c", "is no class");
+    assert_load_fails(NULL, "val/c", "is not a class");
     make_folder("train/c");
     assert_load_fails(NULL, "train/c", "holds no .jpg");
 }
@@ -140,7 +140,7 @@ static void odd_names_and_kinds(void **state) {
     dataset_free(&data);
     /* A pipe would block whoever opens it for reading. */
     assert_int_equal(mkfifo(path_of("y.png/pipe.jpg"), 0600), 0);
-    assert_load_fails(&how, "y.png/pipe.jpg", "no regular file");
+    assert_load_fails(&how, "y.png/pipe.jpg", "not a regular file");
     unlink(path_of("y.png/pipe.jpg"));
     assert_int_equal(symlink("nowhere", path_of("y.png/dangling.jpg")), 0);
     assert_load_fails(&how, "y.png/dangling.jpg", "No such file");

@@ -42,7 +42,7 @@ check "labels stay those of training when a class is missing" sh -c "cp -r set f
     $tool eval --data fewer --model whole.tgr --logits c.f32 && tail -c +49 a.f32 | cmp - c.f32"
 mkdir -p foreign/val/dog
 cp "$images/noise.png" foreign/val/dog
-refuse 1 "foreign/val/dog: is no class" "a class that the model does not know" \
+refuse 1 "foreign/val/dog: is not a class" "a class that the model does not know" \
     "$tool" eval --data foreign --model whole.tgr
 
 check "one folder, a share held out" train --data one --held-out 0.3 --epochs 1
@@ -53,6 +53,6 @@ cp "$images/broken_cut.jpg" damaged/train/cow/broken.jpg
 echo text >damaged/train/bee/note.png
 refuse 1 "bee/note.png: is neither JPEG nor PNG" "no image, by its first bytes" train --data damaged --epochs 1
 rm damaged/train/bee/note.png
-refuse 1 "cow/broken.jpg: the file was cut off" "an image that is cut off" train --data damaged --epochs 2
+refuse 1 "cow/broken.jpg: the file is truncated" "an image that is cut off" train --data damaged --epochs 2
 refuse 0 "left out: .*cow/broken.jpg" "it can be left out" train --data damaged --epochs 1 --skip-damaged
 echo "1..$number"

@@ -73,7 +73,10 @@ static void record_routing(run *r, int64_t step, tgr_model *model) {
         const tgr_routing *routing;
         int64_t tokens, experts, top_k;
         assert_status(TGR_OK, tgr_model_routing(model, layer, &routing));
-        assert_status(TGR_OK, tgr_routing_shape(routing, &tokens, &experts, &top_k));
+        const tgr_routing_view view = test_routing_view(routing);
+        tokens = view.tokens;
+        experts = view.experts;
+        top_k = view.top_k;
         assert_true(tokens == TOKENS && experts == EXPERTS && top_k <= MOST_K);
         for (int64_t t = 0; t < TOKENS; t++)
             r->margin = fmin(r->margin, margin_of(routing->choices.gate_logits + t * EXPERTS,
@@ -90,9 +93,8 @@ static void train(run *r, const tgr_kernels *kernels, uint64_t seed, const char 
     tgr_model *model = NULL;
     tgr_loss *loss = NULL;
     tgr_optimizer *optimizer = NULL;
-    const tgr_config *config;
     assert_status(TGR_OK, test_model_create(&model, context, options));
-    assert_status(TGR_OK, tgr_model_config(model, &config));
+    const tgr_config *config = tgr_model_config(model);
     assert_status(TGR_OK, tgr_loss_create(&loss, model, NULL));
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, test_model_parameters(model)));
     *r = (run){.margin = INFINITY};

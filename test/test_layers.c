@@ -46,8 +46,10 @@ static tgr_parameters *new_parameters(int threads) {
 static void seal(tgr_parameters *parameters) {
     test_random random = test_random_start(5);
     assert_status(TGR_OK, tgr_parameters_seal(parameters));
-    test_random_fill(&random, parameters->values, parameters->floats, -1, 1);
-    test_random_fill(&random, parameters->gradients, parameters->floats, -1, 1);
+    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+        test_random_fill(&random, tgr_value(parameters, i), parameters->tensors[i].count, -1, 1);
+        test_random_fill(&random, tgr_gradient(parameters, i), parameters->tensors[i].count, -1, 1);
+    }
 }
 
 static float *copy_of(const float *x, int64_t count) {
@@ -113,7 +115,7 @@ static void test_linear(void **state) {
     TEST_FOR_THREADS(threads) {
         tgr_parameters *parameters = new_parameters(threads);
         tgr_linear linear;
-        assert_status(TGR_OK, tgr_linear_declare(&linear, parameters, "a", 0, INPUTS, OUTPUTS, TGR_FLOAT32));
+        assert_status(TGR_OK, tgr_linear_declare(&linear, parameters, "a", 0, INPUTS, OUTPUTS, TGR_PRECISION_FLOAT32));
         seal(parameters);
         check_linear(linear, 0, 1);
         check_linear(linear, 1, 1);
@@ -130,7 +132,7 @@ static void test_initialise(void **state) {
     (void)state;
     tgr_parameters *parameters = new_parameters(1);
     tgr_linear linear;
-    assert_status(TGR_OK, tgr_linear_declare(&linear, parameters, "a", 0, INPUTS, OUTPUTS, TGR_FLOAT32));
+    assert_status(TGR_OK, tgr_linear_declare(&linear, parameters, "a", 0, INPUTS, OUTPUTS, TGR_PRECISION_FLOAT32));
     seal(parameters);
     tgr_linear_initialise(&linear, 0.5);
     const float *weight = tgr_value(parameters, linear.weight), *bias = tgr_value(parameters, linear.bias);
@@ -152,11 +154,11 @@ static void test_names(void **state) {
     prefix[TGR_NAME_BYTES - 1] = '\0';
     for (int64_t length = TGR_NAME_BYTES - 1; length > TGR_NAME_BYTES - 8; length--) {
         prefix[length] = '\0';
-        assert_true(tgr_linear_declare(&linear, parameters, prefix, 0, 2, 3, TGR_FLOAT32) != TGR_OK);
-        assert_true(tgr_ffn_declare(&ffn, parameters, prefix, 0, 2, 3, TGR_FLOAT32) != TGR_OK);
+        assert_true(tgr_linear_declare(&linear, parameters, prefix, 0, 2, 3, TGR_PRECISION_FLOAT32) != TGR_OK);
+        assert_true(tgr_ffn_declare(&ffn, parameters, prefix, 0, 2, 3, TGR_PRECISION_FLOAT32) != TGR_OK);
     }
     prefix[TGR_NAME_BYTES - 8] = '\0';
-    assert_status(TGR_OK, tgr_linear_declare(&linear, parameters, prefix, 0, 2, 3, TGR_FLOAT32));
+    assert_status(TGR_OK, tgr_linear_declare(&linear, parameters, prefix, 0, 2, 3, TGR_PRECISION_FLOAT32));
     assert_string_equal(parameters->tensors[linear.weight].name + TGR_NAME_BYTES - 8, ".weight");
     tgr_parameters_release(parameters);
 }
@@ -173,7 +175,7 @@ static test_ffn start_ffn(int threads, int64_t groups, tgr_mode mode) {
     test_ffn t = {.parameters = new_parameters(threads)};
     test_random random = test_random_start(1);
     tgr_arena arena = {0};
-    assert_status(TGR_OK, tgr_ffn_declare(&t.ffn, t.parameters, "f", groups, INPUTS, HIDDEN, TGR_FLOAT32));
+    assert_status(TGR_OK, tgr_ffn_declare(&t.ffn, t.parameters, "f", groups, INPUTS, HIDDEN, TGR_PRECISION_FLOAT32));
     seal(t.parameters);
     for (int pass = 0; pass < 2; pass++) {
         tgr_ffn_plan_kept(&t.ffn, &arena, ROWS);

@@ -24,9 +24,8 @@ typedef struct scene {
 } scene;
 
 static float *tensor(tgr_parameters *parameters, const char *name) {
-    int64_t index;
     float *value;
-    assert_status(TGR_OK, tgr_parameters_find(parameters, name, &index));
+    int64_t index = tgr_parameters_find(parameters, name);
     assert_status(TGR_OK, tgr_parameters_value(parameters, index, &value));
     return value;
 }
@@ -41,14 +40,13 @@ static scene scene_make(const char *top_k, const char *rate) {
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         assert_status(TGR_OK, tgr_config_set(config, settings[i][0], settings[i][1]));
     assert_status(TGR_OK, tgr_router_create(&s.router, s.context, config, DIM));
-    assert_status(TGR_OK, tgr_router_routing(s.router, &s.routing));
-    assert_status(TGR_OK, tgr_router_parameters(s.router, &s.parameters));
+    s.routing = tgr_router_routing(s.router);
+    s.parameters = tgr_router_parameters(s.router);
     assert_status(TGR_OK, tgr_optimizer_create(&s.optimizer, config, s.parameters));
     s.weight = tensor(s.parameters, "router.weight");
     s.bias = tensor(s.parameters, "router.bias");
-    int64_t index;
-    assert_status(TGR_OK, tgr_parameters_find(s.parameters, "router.bias", &index));
-    assert_status(TGR_OK, tgr_parameters_gradient(s.parameters, index, &s.load));
+    assert_status(TGR_OK,
+                  tgr_parameters_gradient(s.parameters, tgr_parameters_find(s.parameters, "router.bias"), &s.load));
     tgr_config_free(config);
     return s;
 }
@@ -73,10 +71,11 @@ static void pass(scene *s, tgr_mode mode, uint64_t seed) {
 }
 
 static void count(const scene *s, int64_t *loads) {
-    const int32_t *choices;
     int64_t tokens, top_k;
-    assert_status(TGR_OK, tgr_routing_choices(s->routing, &choices, NULL));
-    assert_status(TGR_OK, tgr_routing_shape(s->routing, &tokens, NULL, &top_k));
+    const tgr_routing_view view = test_routing_view(s->routing);
+    const int32_t *choices = view.choices;
+    tokens = view.tokens;
+    top_k = view.top_k;
     for (int64_t i = 0; i < tokens * top_k; i++) loads[choices[i]]++;
 }
 
@@ -84,12 +83,13 @@ static void selects_with_bias_and_weighs_without(void **state) {
     (void)state;
     scene s = scene_make("2", "0.1");
     const float *p, *gates;
-    const int32_t *choices;
     const float bias[EXPERTS] = {-0.4f, 0.3f, 0, 0.1f};
     memcpy(s.bias, bias, sizeof bias);
     pass(&s, TGR_EVAL, 1);
-    assert_status(TGR_OK, tgr_routing_probabilities(s.routing, NULL, &p));
-    assert_status(TGR_OK, tgr_routing_choices(s.routing, &choices, &gates));
+    const tgr_routing_view view = test_routing_view(s.routing);
+    p = view.probabilities;
+    const int32_t *choices = view.choices;
+    gates = view.gates;
     int64_t moved = 0;
     for (int64_t t = 0; t < TOKENS; t++, p += EXPERTS) {
         for (int64_t k = 0; k < 2; k++) {
@@ -139,6 +139,16 @@ static void moves_once_for_each_step(void **state) {
     assert_status(TGR_OK, tgr_parameters_zero_gradients(s.parameters));
     memset(trained, 0, sizeof trained);
     pass(&s, TGR_TRAIN, 5);
+    count(&s, trained);
+    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == (float)trained[e]);
+
+    /* Between a forward and its backward, too. */
+    const float gates_gradient[TOKENS] = {0};
+    memset(trained, 0, sizeof trained);
+    fill(&s, 6);
+    assert_status(TGR_OK, tgr_router_forward(s.router, TGR_TRAIN, s.x, TOKENS));
+    assert_status(TGR_OK, tgr_parameters_zero_gradients(s.parameters));
+    assert_status(TGR_OK, tgr_router_backward(s.router, gates_gradient, NULL));
     count(&s, trained);
     for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == (float)trained[e]);
     scene_free(&s);

@@ -47,17 +47,18 @@ static void measures_of_a_routing(void **state) {
     routing.scores.probabilities = p;
     routing.slots.load = load;
     routing.slots.kept = kept;
-    double entropy, dropped, margin;
-    int64_t dead;
-    assert_status(TGR_OK, tgr_measure_routing(&routing, &entropy, &dropped, &dead, &margin));
-    assert_close(entropy, (log(2) + 0.25 * log(8) - 0.75 * log(0.75)) / 2, 1e-12);
-    assert_close(dropped, 0.25, 1e-15);
-    assert_int_equal(dead, 1);
-    assert_close(margin, 0.625 / 2, 1e-12);
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
+    assert_status(TGR_OK, tgr_measure_routing(&routing, &measures));
+    assert_close(measures.entropy, (log(2) + 0.25 * log(8) - 0.75 * log(0.75)) / 2, 1e-12);
+    assert_close(measures.dropped, 0.25, 1e-15);
+    assert_int_equal(measures.dead, 1);
+    assert_close(measures.margin, 0.625 / 2, 1e-12);
+    assert_close(measures.load_cv, sqrt(2.0 / 3), 1e-12); /* loads 2, 0, 1 */
     routing.experts = 1;
     routing.top_k = 1;
-    assert_status(TGR_OK, tgr_measure_routing(&routing, NULL, NULL, NULL, &margin));
-    assert_close(margin, 1, 0);
+    assert_status(TGR_OK, tgr_measure_routing(&routing, &measures));
+    assert_close(measures.margin, 1, 0);
+    assert_close(measures.load_cv, 0, 0);
 }
 
 int main(void) {

@@ -110,12 +110,11 @@ static void test_names_of_sparse_model(void **state) {
 static void check_counts(const char *options, int64_t total_expected, int64_t active_expected) {
     tgr_context *context = test_context(1, 1);
     tgr_model *model = NULL;
-    int64_t total = 0, active = 0;
+    tgr_model_description sizes = {.struct_size = sizeof sizes};
     assert_status(TGR_OK, test_model_create(&model, context, options));
-    assert_status(TGR_OK, tgr_model_parameter_counts(model, &total, &active));
-    assert_status(TGR_OK, tgr_model_parameter_counts(model, NULL, NULL));
-    assert_int_equal(total, total_expected);
-    assert_int_equal(active, active_expected);
+    assert_status(TGR_OK, tgr_model_describe(model, &sizes));
+    assert_int_equal(sizes.parameters, total_expected);
+    assert_int_equal(sizes.active_parameters, active_expected);
     tgr_model_free(model);
     tgr_context_free(context);
 }
@@ -139,8 +138,7 @@ static void test_parameter_counts(void **state) {
 
 static double deviation(tgr_model *model, const char *name, double *mean) {
     tgr_parameters *parameters = test_model_parameters(model);
-    int64_t index = 0;
-    assert_status(TGR_OK, tgr_parameters_find(parameters, name, &index));
+    int64_t index = tgr_parameters_find(parameters, name);
     const float *value = tgr_value(parameters, index);
     int64_t count = parameters->tensors[index].count;
     double sum = 0, squares = 0;
@@ -262,8 +260,7 @@ static void test_unused_options_are_refused(void **state) {
                  test_model_create(&model, context, SMALL "method=tgr moe_blocks=2 bias_rate=0.1"));
     assert_null(model);
     model = test_model(context, SMALL "preset=fashion"); /* whose experts and moe_blocks nobody set */
-    int64_t count = -1;
-    assert_status(TGR_OK, tgr_model_moe_layers(model, &count));
+    int64_t count = tgr_model_moe_layer_count(model);
     assert_int_equal(count, 0);
     tgr_model_free(model);
     tgr_context_free(context);
@@ -295,15 +292,12 @@ static void test_refused_arguments(void **state) {
     int64_t number = 0;
     const float *lent = NULL;
     const tgr_routing *routing = NULL;
-    tgr_parameters *parameters = NULL;
-    const tgr_config *read_only = NULL;
     uint64_t bytes = 0;
-    assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_logits(NULL, &lent, NULL, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_features(NULL, &lent, NULL, NULL, NULL));
-    assert_fails(TGR_ERROR_STATE, "no forward pass", tgr_model_logits(model, &lent, NULL, NULL));
-    assert_fails(TGR_ERROR_STATE, "no forward pass", tgr_model_features(model, &lent, NULL, NULL, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_moe_layers(NULL, &number));
-    assert_fails(TGR_ERROR_ARGUMENT, "'count'", tgr_model_moe_layers(model, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_logits(NULL, &lent));
+    assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_features(NULL, &lent));
+    assert_fails(TGR_ERROR_STATE, "no forward pass", tgr_model_logits(model, &lent));
+    assert_fails(TGR_ERROR_STATE, "no forward pass", tgr_model_features(model, &lent));
+    assert_int_equal(tgr_model_moe_layer_count(NULL), 0);
     assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_moe_block(NULL, 0, &number));
     assert_fails(TGR_ERROR_ARGUMENT, "'block'", tgr_model_moe_block(model, 0, NULL));
     assert_fails(TGR_ERROR_RANGE, "'index' is 2; there are 2", tgr_model_moe_block(model, 2, &number));
@@ -312,11 +306,11 @@ static void test_refused_arguments(void **state) {
     assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_model_routing(model, 0, NULL));
     assert_fails(TGR_ERROR_RANGE, "'index' is 2; there are 2", tgr_model_routing(model, 2, &routing));
     assert_fails(TGR_ERROR_RANGE, "'index' is -1", tgr_model_routing(model, -1, &routing));
-    assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_parameters(NULL, &parameters));
-    assert_fails(TGR_ERROR_ARGUMENT, "'parameters'", tgr_model_parameters(model, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_config(NULL, &read_only));
-    assert_fails(TGR_ERROR_ARGUMENT, "'config'", tgr_model_config(model, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_parameter_counts(NULL, &number, &number));
+    assert_null(tgr_model_parameters(NULL));
+    assert_null(tgr_model_config(NULL));
+    tgr_model_description sizes = {.struct_size = sizeof sizes};
+    assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_describe(NULL, &sizes));
+    assert_int_equal(tgr_model_batch(NULL), 0);
     assert_fails(TGR_ERROR_ARGUMENT, "'context'", tgr_model_estimate(NULL, config, 1, &bytes));
     assert_fails(TGR_ERROR_ARGUMENT, "'config'", tgr_model_estimate(context, NULL, 1, &bytes));
     assert_fails(TGR_ERROR_ARGUMENT, "'bytes'", tgr_model_estimate(context, config, 1, NULL));
@@ -339,7 +333,6 @@ static void test_backward_out_of_order(void **state) {
     tgr_context *context = test_context(1, 1);
     tgr_model *model = test_model(context, ALL), *headless = test_model(context, SMALL "classes=0");
     float *images = test_images(model, 2, 1), gradient[2 * 6 * 12] = {1};
-    int64_t micro = -1, batch = 0, classes = 0, tokens = 0, dim = 0;
     assert_fails(TGR_ERROR_ARGUMENT, "'model'", tgr_model_backward(NULL, gradient, NULL));
     assert_fails(TGR_ERROR_STATE, "no forward pass yet", tgr_model_backward(model, gradient, NULL));
     assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, 2));
@@ -349,15 +342,17 @@ static void test_backward_out_of_order(void **state) {
     assert_true(tgr_model_can_backward(model));
     assert_status(TGR_OK, tgr_model_backward(model, gradient, NULL));
     assert_fails(TGR_ERROR_STATE, "had its backward already", tgr_model_backward(model, gradient, NULL));
-    assert_status(TGR_OK, tgr_parameters_micro(test_model_parameters(model), &micro));
-    assert_int_equal(micro, 1);
-    assert_status(TGR_OK, tgr_model_logits(model, NULL, &batch, &classes));
-    assert_true(batch == 2 && classes == 5);
-    assert_status(TGR_OK, tgr_model_features(model, NULL, &batch, &tokens, &dim));
-    assert_true(batch == 2 && tokens == 6 && dim == 12);
+    assert_int_equal(tgr_parameters_micro_count(test_model_parameters(model)), 1);
+    assert_int_equal(tgr_model_batch(model), 2);
+    tgr_model_description sizes = {.struct_size = sizeof sizes};
+    assert_status(TGR_OK, tgr_model_describe(model, &sizes));
+    assert_true(sizes.classes == 5 && sizes.tokens == 6 && sizes.dim == 12);
 
+    const float *logits = NULL;
+    assert_fails(TGR_ERROR_ARGUMENT, "'logits'", tgr_model_logits(model, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'features'", tgr_model_features(model, NULL));
     assert_status(TGR_OK, tgr_model_forward(headless, TGR_TRAIN, images, 2));
-    assert_fails(TGR_ERROR_STATE, "classes is 0", tgr_model_logits(headless, NULL, NULL, NULL));
+    assert_fails(TGR_ERROR_STATE, "classes is 0", tgr_model_logits(headless, &logits));
     assert_fails(TGR_ERROR_ARGUMENT, "classes is 0", tgr_model_backward(headless, gradient, gradient));
     assert_status(TGR_OK, tgr_model_backward(headless, NULL, gradient));
     free(images);
@@ -503,16 +498,16 @@ static void test_steps_allocate_nothing(void **state) {
     tgr_context *context = test_context(2, 5);
     tgr_model *model = test_model(context, ALL);
     float *images = test_images(model, 16, 3);
-    uint64_t before = 0, after = 0;
+    int64_t before = 0, after = 0;
     run_step(model, images, 16);
-    assert_status(TGR_OK, tgr_context_allocations(context, &before));
+    before = tgr_context_allocation_count(context);
     for (int64_t batch = 16; batch > 0; batch -= 3) {
         run_step(model, images, batch);
         assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, batch));
         run_step(model, images, 16);
         assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, 16));
     }
-    assert_status(TGR_OK, tgr_context_allocations(context, &after));
+    after = tgr_context_allocation_count(context);
     assert_int_equal(after, before);
     free(images);
     tgr_model_free(model);
@@ -523,10 +518,10 @@ static uint64_t eval_activations(const char *options) {
     tgr_context *context = test_context(1, 5);
     tgr_model *model = test_model(context, options);
     float *images = test_images(model, 16, 3);
-    uint64_t before = 0, after = 0;
-    assert_status(TGR_OK, tgr_context_memory(context, &before, NULL));
+    int64_t before = 0, after = 0;
+    before = tgr_context_bytes(context);
     assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, 16));
-    assert_status(TGR_OK, tgr_context_memory(context, &after, NULL));
+    after = tgr_context_bytes(context);
     free(images);
     tgr_model_free(model);
     tgr_context_free(context);
@@ -545,17 +540,17 @@ static void check_estimate(const char *options, int64_t batch) {
     uint64_t estimate = 0, before = 0, after = 0, train = 0, eval = 0;
     assert_status(TGR_OK, tgr_config_create(&config, context));
     assert_status(TGR_OK, test_config_set_all(config, options));
-    assert_status(TGR_OK, tgr_context_memory(context, &before, NULL));
+    before = tgr_context_bytes(context);
     assert_status(TGR_OK, tgr_model_estimate(context, config, batch, &estimate));
-    assert_status(TGR_OK, tgr_context_memory(context, &after, NULL));
+    after = tgr_context_bytes(context);
     assert_int_equal(after, before);
 
     assert_status(TGR_OK, tgr_model_create(&model, context, config));
     float *images = test_images(model, batch, 3);
     assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, batch));
-    assert_status(TGR_OK, tgr_context_memory(context, &eval, NULL));
+    eval = tgr_context_bytes(context);
     run_step(model, images, batch);
-    assert_status(TGR_OK, tgr_context_memory(context, &train, NULL));
+    train = tgr_context_bytes(context);
     /* The handle itself, its config and its table of tensors are left out of the estimate. */
     assert_in_range(train - before, estimate, estimate + 512 * 1024);
     assert_true(eval < train);
@@ -614,29 +609,26 @@ static void test_failed_growth_keeps_state(void **state) {
     float *images = test_images(model, 8, 3);
     memory.fail_at = atomic_load(&memory.calls);
     assert_status(TGR_ERROR_MEMORY, tgr_model_forward(model, TGR_TRAIN, images, 2));
-    assert_fails(TGR_ERROR_STATE, "no forward pass", tgr_model_features(model, NULL, NULL, NULL, NULL));
+    const float *features = NULL;
+    assert_fails(TGR_ERROR_STATE, "no forward pass", tgr_model_features(model, &features));
     run_step(model, images, 2);
     float *gradients = copy_of(parameters->gradients, bytes);
     tgr_parameters_clear_gradients(parameters);
 
     assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, 2));
     const tgr_routing *routing = NULL;
-    const float *logits = test_logits(model), *router_logits = NULL;
     assert_status(TGR_OK, tgr_model_routing(model, 1, &routing));
-    assert_status(TGR_OK, tgr_routing_probabilities(routing, &router_logits, NULL));
+    const float *logits = test_logits(model), *router_logits = test_routing_view(routing).logits;
     float *kept = copy_of(logits, 2 * 5 * sizeof(float)),
           *kept_router = copy_of(router_logits, 2 * 6 * 3 * sizeof(float));
     memory.fail_at = atomic_load(&memory.calls);
     assert_status(TGR_ERROR_MEMORY, tgr_model_forward(model, TGR_TRAIN, images, 8));
     assert_status(TGR_ERROR_OVERFLOW, tgr_model_forward(model, TGR_EVAL, images, INT64_MAX / 4));
     assert_status(TGR_ERROR_OVERFLOW, tgr_model_forward(model, TGR_EVAL, images, INT64_MAX / 32));
-    const float *router_logits_now = NULL;
-    int64_t tokens = 0;
-    assert_status(TGR_OK, tgr_routing_probabilities(routing, &router_logits_now, NULL));
-    assert_status(TGR_OK, tgr_routing_shape(routing, &tokens, NULL, NULL));
+    const tgr_routing_view now = test_routing_view(routing);
     assert_ptr_equal(test_logits(model), logits);
-    assert_ptr_equal(router_logits_now, router_logits);
-    assert_int_equal(tokens, 2 * 6);
+    assert_ptr_equal(now.logits, router_logits);
+    assert_int_equal(now.tokens, 2 * 6);
     assert_same_bytes(logits, kept, 2 * 5 * sizeof(float));
     assert_same_bytes(router_logits, kept_router, 2 * 6 * 3 * sizeof(float));
 

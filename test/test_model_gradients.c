@@ -18,13 +18,14 @@ typedef struct probe {
 static uint64_t hash_routing(const tgr_model *model) {
     uint64_t hash = 14695981039346656037u;
     int64_t layers = 0, tokens = 0, top_k = 0;
-    assert_status(TGR_OK, tgr_model_moe_layers(model, &layers));
+    layers = tgr_model_moe_layer_count(model);
     for (int64_t layer = 0; layer < layers; layer++) {
         const tgr_routing *routing = NULL;
-        const int32_t *experts = NULL;
         assert_status(TGR_OK, tgr_model_routing(model, layer, &routing));
-        assert_status(TGR_OK, tgr_routing_shape(routing, &tokens, NULL, &top_k));
-        assert_status(TGR_OK, tgr_routing_choices(routing, &experts, NULL));
+        const tgr_routing_view view = test_routing_view(routing);
+        tokens = view.tokens;
+        top_k = view.top_k;
+        const int32_t *experts = view.choices;
         for (int64_t t = 0; t < tokens; t++) {
             uint64_t chosen = 0;
             for (int64_t k = 0; k < top_k; k++) chosen |= UINT64_C(1) << experts[t * top_k + k];
@@ -193,7 +194,6 @@ static void test_gradients_add_up(void **state) {
     test_random random = test_random_start(8);
     float *images = test_images(model, 4, 6), *weight = test_random_floats(&random, 4 * 5);
     float *once = malloc((size_t)parameters->floats * sizeof(float));
-    int64_t micro = 0;
     for (int pass = 0; pass < 2; pass++) {
         assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, 4));
         assert_status(TGR_OK, tgr_model_backward(model, weight, NULL));
@@ -201,7 +201,7 @@ static void test_gradients_add_up(void **state) {
     }
     for (int64_t i = 0; i < parameters->floats; i++) once[i] *= 2;
     assert_all_close(parameters->gradients, once, parameters->floats, 1e-5, 1e-4);
-    assert_status(TGR_OK, tgr_parameters_micro(parameters, &micro));
+    int64_t micro = tgr_parameters_micro_count(parameters);
     assert_int_equal(micro, 2);
     free(once);
     free(weight);

@@ -27,14 +27,12 @@ typedef struct reference {
 } reference;
 
 static int has(const reference *r, const char *name) {
-    int64_t index = 0;
-    return tgr_parameters_find(r->parameters, name, &index) == TGR_OK;
+    return tgr_parameters_find(r->parameters, name) >= 0;
 }
 
 static const float *weight(const reference *r, const char *name) {
-    int64_t index = 0;
     float *value = NULL;
-    assert_status(TGR_OK, tgr_parameters_find(r->parameters, name, &index));
+    int64_t index = tgr_parameters_find(r->parameters, name);
     assert_status(TGR_OK, tgr_parameters_value(r->parameters, index, &value));
     return value;
 }
@@ -244,8 +242,7 @@ static void run_image(const reference *r, const float *image, int64_t batch, sig
 }
 
 static reference reference_of(tgr_model *model, tgr_mode mode) {
-    const tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_model_config(model, &config));
+    const tgr_config *config = tgr_model_config(model);
     return (reference){.model = model,
                        .parameters = test_model_parameters(model),
                        .d = tgr_model_dimensions(model),

@@ -77,8 +77,8 @@ static scenario scenario_start(reference sizes, int threads, uint64_t seed) {
     tgr_config *config = config_of(r, s.context);
     assert_status(TGR_OK, tgr_moe_create(&s.moe, s.context, config, r->dim));
     tgr_config_free(config);
-    assert_status(TGR_OK, tgr_moe_parameters(s.moe, &s.parameters));
-    assert_status(TGR_OK, tgr_moe_routing(s.moe, &s.routing));
+    s.parameters = tgr_moe_parameters(s.moe);
+    s.routing = tgr_moe_routing(s.moe);
     s.x = test_random_floats(&random, r->tokens * r->dim);
     s.y = test_random_floats(&random, r->tokens * r->dim);
     s.x_gradient = test_random_floats(&random, r->tokens * r->dim);
@@ -100,7 +100,7 @@ static void scenario_end(scenario *s) {
 
 static void check_term(const tgr_routing *routing, const char *name, double weight, double expected) {
     int64_t count, found = 0;
-    assert_status(TGR_OK, tgr_routing_terms(routing, &count));
+    count = tgr_routing_term_count(routing);
     for (int64_t i = 0; i < count; i++) {
         const char *term;
         double value;
@@ -115,11 +115,12 @@ static void check_term(const tgr_routing *routing, const char *name, double weig
 static void check_forward(const scenario *s) {
     const reference *r = &s->r;
     const float *gates, *p, *logits;
-    const int32_t *choices;
-    const uint8_t *kept;
-    assert_status(TGR_OK, tgr_routing_probabilities(s->routing, &logits, &p));
-    assert_status(TGR_OK, tgr_routing_choices(s->routing, &choices, &gates));
-    assert_status(TGR_OK, tgr_routing_kept(s->routing, &kept));
+    const tgr_routing_view view = test_routing_view(s->routing);
+    logits = view.logits;
+    p = view.probabilities;
+    const int32_t *choices = view.choices;
+    gates = view.gates;
+    const uint8_t *kept = view.kept;
     for (int64_t t = 0; t < r->tokens; t++) {
         for (int64_t e = 0; e < r->experts; e++) {
             assert_close(logits[t * r->experts + e], r->logits[t][e], 2e-6);
@@ -292,14 +293,13 @@ static void router_alone(void **state) {
     scenario s = scenario_start(r, 2, 15);
     tgr_config *config = config_of(&r, s.context);
     tgr_router *router;
-    tgr_parameters *parameters;
     float *weight, *gradient, gates_gradient[14 * 2] = {0};
     assert_status(TGR_OK, tgr_router_create(&router, s.context, config, r.dim));
-    assert_status(TGR_OK, tgr_router_parameters(router, &parameters));
+    tgr_parameters *parameters = tgr_router_parameters(router);
     assert_status(TGR_OK, tgr_parameters_value(parameters, 0, &weight));
     for (int64_t i = 0; i < r.experts * r.dim; i++) weight[i] = (float)s.r.values[s.r.start[1] + i];
     assert_status(TGR_OK, tgr_router_forward(router, TGR_TRAIN, s.x, r.tokens));
-    assert_status(TGR_OK, tgr_router_routing(router, &s.routing));
+    s.routing = tgr_router_routing(router);
     assert_status(TGR_OK, tgr_router_guide(router, s.teacher, r.guide_weight, NULL));
     assert_status(TGR_OK, tgr_router_backward(router, gates_gradient, s.x_gradient));
     memset(s.y_gradient, 0, (size_t)(r.tokens * r.dim) * sizeof(float));

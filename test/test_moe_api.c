@@ -30,8 +30,7 @@ static tgr_moe *make_moe(tgr_context *context, const char *method) {
 }
 
 static const tgr_routing *routing_of(tgr_moe *moe) {
-    const tgr_routing *routing;
-    assert_status(TGR_OK, tgr_moe_routing(moe, &routing));
+    const tgr_routing *routing = tgr_moe_routing(moe);
     return routing;
 }
 
@@ -54,7 +53,8 @@ static void wrong_creations(void **state) {
         assert_fails(TGR_ERROR_RANGE, "'dim'", tgr_router_create(&router, context, config, wrong[i]));
     }
     assert_status(TGR_OK, tgr_config_set(config, "top_k", "7"));
-    assert_fails(TGR_ERROR_RANGE, "'top_k' is 7; it must be at most 'experts', 6", tgr_moe_create(&moe, context, config, DIM));
+    assert_fails(TGR_ERROR_RANGE, "'top_k' is 7; it must be at most 'experts', 6",
+                 tgr_moe_create(&moe, context, config, DIM));
     assert_status(TGR_OK, tgr_config_set(config, "top_k", "1"));
     assert_status(TGR_OK, tgr_config_set(config, "method", "dense"));
     assert_fails(TGR_ERROR_RANGE, "dense", tgr_moe_create(&moe, context, config, DIM));
@@ -73,7 +73,6 @@ static void wrong_calls(void **state) {
     tgr_moe *moe = make_moe(context, "vmoe");
     const tgr_routing *routing = routing_of(moe);
     float x[4 * DIM] = {0}, y[4 * DIM], teacher[4 * 6] = {0};
-    tgr_parameters *parameters;
     assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_forward(NULL, TGR_EVAL, x, 4, y));
     assert_fails(TGR_ERROR_ARGUMENT, "'x'", tgr_moe_forward(moe, TGR_EVAL, NULL, 4, y));
     assert_fails(TGR_ERROR_ARGUMENT, "'y'", tgr_moe_forward(moe, TGR_EVAL, x, 4, NULL));
@@ -97,10 +96,8 @@ static void wrong_calls(void **state) {
     assert_fails(TGR_ERROR_ARGUMENT, "'y_gradient'", tgr_moe_backward(moe, NULL, x));
     assert_status(TGR_OK, tgr_moe_backward(moe, y, NULL));
     assert_fails(TGR_ERROR_STATE, "before each backward", tgr_moe_backward(moe, y, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_routing(NULL, &routing));
-    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_moe_routing(moe, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_parameters(NULL, &parameters));
-    assert_fails(TGR_ERROR_ARGUMENT, "'parameters'", tgr_moe_parameters(moe, NULL));
+    assert_null(tgr_moe_routing(NULL));
+    assert_null(tgr_moe_parameters(NULL));
     tgr_moe_free(moe);
     tgr_context_free(context);
 }
@@ -110,8 +107,6 @@ static void wrong_router_calls(void **state) {
     tgr_context *context = test_context(1, 3);
     tgr_config *config = make_config(context, "vmoe");
     tgr_router *router;
-    const tgr_routing *routing;
-    tgr_parameters *parameters;
     float x[4 * DIM] = {0}, gates[4 * 2] = {0};
     assert_status(TGR_OK, tgr_router_create(&router, context, config, DIM));
     tgr_config_free(config);
@@ -126,10 +121,8 @@ static void wrong_router_calls(void **state) {
     assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_guide(NULL, gates, 1, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_backward(NULL, gates, x));
     assert_fails(TGR_ERROR_ARGUMENT, "'gates_gradient'", tgr_router_backward(router, NULL, x));
-    assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_routing(NULL, &routing));
-    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_router_routing(router, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'router'", tgr_router_parameters(NULL, &parameters));
-    assert_fails(TGR_ERROR_ARGUMENT, "'parameters'", tgr_router_parameters(router, NULL));
+    assert_null(tgr_router_routing(NULL));
+    assert_null(tgr_router_parameters(NULL));
     assert_status(TGR_OK, tgr_router_forward(router, TGR_TRAIN, x, 4));
     assert_status(TGR_OK, tgr_router_backward(router, gates, NULL));
     tgr_router_free(router);
@@ -140,39 +133,23 @@ static void getters(void **state) {
     tgr_context *context = test_context(1, 3);
     tgr_moe *moe = make_moe(context, "vmoe");
     const tgr_routing *routing = routing_of(moe);
-    int64_t tokens, experts, top_k, count;
-    const float *floats;
-    const int32_t *choices;
-    const uint8_t *kept;
-    const int64_t *load;
     const char *name;
     float x[9 * DIM] = {0}, y[9 * DIM];
-    assert_status(TGR_OK, tgr_routing_shape(routing, &tokens, &experts, &top_k));
-    assert_true(tokens == 0 && experts == 6 && top_k == 2);
-    assert_fails(TGR_ERROR_STATE, "forward", tgr_routing_probabilities(routing, &floats, NULL));
-    assert_fails(TGR_ERROR_STATE, "forward", tgr_routing_choices(routing, &choices, NULL));
-    assert_fails(TGR_ERROR_STATE, "forward", tgr_routing_kept(routing, &kept));
-    assert_fails(TGR_ERROR_STATE, "forward", tgr_routing_load(routing, &load));
-    assert_fails(TGR_ERROR_STATE, "forward", tgr_measure_routing(routing, NULL, NULL, NULL, NULL));
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
+    tgr_routing_view view = test_routing_view(routing);
+    assert_true(view.tokens == 0 && view.experts == 6 && view.top_k == 2);
+    assert_true(view.logits == NULL && view.probabilities == NULL && view.choices == NULL);
+    assert_true(view.gates == NULL && view.kept == NULL && view.load == NULL);
+    assert_fails(TGR_ERROR_STATE, "forward", tgr_measure_routing(routing, &measures));
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 9, y));
-    assert_status(TGR_OK, tgr_routing_shape(routing, &tokens, NULL, NULL));
-    assert_int_equal(tokens, 9);
-    assert_status(TGR_OK, tgr_routing_probabilities(routing, NULL, NULL));
-    assert_status(TGR_OK, tgr_routing_choices(routing, NULL, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'kept'", tgr_routing_kept(routing, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'load'", tgr_routing_load(routing, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_shape(NULL, &tokens, NULL, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_probabilities(NULL, &floats, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_choices(NULL, &choices, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_kept(NULL, &kept));
-    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_load(NULL, &load));
-    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_terms(NULL, &count));
-    assert_fails(TGR_ERROR_ARGUMENT, "'count'", tgr_routing_terms(routing, NULL));
+    assert_int_equal(test_routing_view(routing).tokens, 9);
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_read(NULL, &view));
+    assert_fails(TGR_ERROR_ARGUMENT, "'view'", tgr_routing_read(routing, NULL));
+    assert_int_equal(tgr_routing_term_count(NULL), 0);
     assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_routing_term(NULL, 0, &name, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_measure_routing(NULL, NULL, NULL, NULL, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'routing'", tgr_measure_routing(NULL, &measures));
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 9, y));
-    assert_status(TGR_OK, tgr_routing_terms(routing, &count)); /* in evaluation, too; of the last batch alone */
-    assert_int_equal(count, 4);
+    assert_int_equal(tgr_routing_term_count(routing), 4); /* in evaluation, too; of the last batch alone */
     assert_fails(TGR_ERROR_RANGE, "4 terms", tgr_routing_term(routing, 4, &name, NULL));
     assert_fails(TGR_ERROR_RANGE, "-1", tgr_routing_term(routing, -1, &name, NULL));
     assert_status(TGR_OK, tgr_routing_term(routing, 3, &name, NULL));

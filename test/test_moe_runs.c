@@ -39,14 +39,12 @@ typedef struct results {
 } results;
 
 static tgr_parameters *parameters_of(tgr_moe *moe) {
-    tgr_parameters *parameters;
-    assert_status(TGR_OK, tgr_moe_parameters(moe, &parameters));
+    tgr_parameters *parameters = tgr_moe_parameters(moe);
     return parameters;
 }
 
 static const tgr_routing *routing_of(tgr_moe *moe) {
-    const tgr_routing *routing;
-    assert_status(TGR_OK, tgr_moe_routing(moe, &routing));
+    const tgr_routing *routing = tgr_moe_routing(moe);
     return routing;
 }
 
@@ -105,10 +103,10 @@ static void gradients_accumulate(void **state) {
     results second_alone = train(moe, 200, 2);
     assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters));
     results first = train(moe, 200, 1);
-    assert_status(TGR_OK, tgr_parameters_micro(parameters, &micro));
+    micro = tgr_parameters_micro_count(parameters);
     assert_int_equal(micro, 1);
     results both = train(moe, 200, 2);
-    assert_status(TGR_OK, tgr_parameters_micro(parameters, &micro));
+    micro = tgr_parameters_micro_count(parameters);
     assert_int_equal(micro, 2);
     assert_same_bytes(both.y, second_alone.y, 200 * DIM * sizeof(float));
     for (int64_t i = 0; i < both.gradient_count; i++) first.gradients[i] += second_alone.gradients[i];
@@ -131,9 +129,9 @@ static void batches_of_any_size(void **state) {
     for (int i = 0; i < 6; i++) {
         tgr_moe *fresh = make_moe(context, "vmoe");
         assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters_of(used)));
-        assert_status(TGR_OK, tgr_context_allocations(context, &before));
+        before = tgr_context_allocation_count(context);
         results a = train(used, sizes[i], (uint64_t)i);
-        assert_status(TGR_OK, tgr_context_allocations(context, &after));
+        after = tgr_context_allocation_count(context);
         assert_int_equal(after - before, i < 2);
         results b = train(fresh, sizes[i], (uint64_t)i);
         assert_same_results(&a, &b);
@@ -190,11 +188,10 @@ static void dropped_and_idle_are_exactly_zero(void **state) {
             if (routing->slots.load[i / count] == 0) assert_true(gradient[i] == 0 && !signbit(gradient[i]));
         }
     }
-    int64_t dead;
-    double dropped;
-    assert_status(TGR_OK, tgr_measure_routing(routing, NULL, &dropped, &dead, NULL));
-    assert_int_equal(dead, 4);
-    assert_close(dropped, 2.0 / 3, 1e-12);
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
+    assert_status(TGR_OK, tgr_measure_routing(routing, &measures));
+    assert_int_equal(measures.dead, 4);
+    assert_close(measures.dropped, 2.0 / 3, 1e-12);
     tgr_moe_free(moe);
     tgr_config_free(config);
     tgr_context_free(context);
@@ -209,13 +206,12 @@ static void router_is_the_layers(void **state) {
     tgr_moe *moe = make_moe(context, "vmoe");
     tgr_router *router;
     const tgr_routing *mine, *layers = routing_of(moe);
-    tgr_parameters *parameters;
     float x[TOKENS * DIM], y[TOKENS * DIM], gates_gradient[TOKENS * 2];
     test_random random = test_random_start(9);
     test_random_fill(&random, x, TOKENS * DIM, -1, 1);
     assert_status(TGR_OK, tgr_router_create(&router, context, config, DIM));
-    assert_status(TGR_OK, tgr_router_routing(router, &mine));
-    assert_status(TGR_OK, tgr_router_parameters(router, &parameters));
+    mine = tgr_router_routing(router);
+    tgr_parameters *parameters = tgr_router_parameters(router);
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, TOKENS, y));
     assert_status(TGR_OK, tgr_router_forward(router, TGR_TRAIN, x, TOKENS));
     assert_same_bytes(mine->choices.gates, layers->choices.gates, TOKENS * 2 * sizeof(float));
@@ -231,6 +227,36 @@ static void router_is_the_layers(void **state) {
     tgr_context_free(context);
 }
 
+/* Probabilities from outside choose in evaluation, and neither in training (here without noise) nor once they are taken
+ * back. */
+static void override_chooses_in_evaluation_only(void **state) {
+    (void)state;
+    enum { TOKENS = 60, EXPERTS = 6 };
+    tgr_context *context = test_context(2, 3);
+    tgr_moe *moe = make_moe(context, "switch");
+    float x[TOKENS * DIM], y[TOKENS * DIM], p[TOKENS * EXPERTS] = {0};
+    int32_t own[2][TOKENS * 2];
+    test_random random = test_random_start(10);
+    test_random_fill(&random, x, TOKENS * DIM, -1, 1);
+    for (int64_t t = 0; t < TOKENS; t++) p[t * EXPERTS + t * 5 % EXPERTS] = 1;
+    for (tgr_mode mode = TGR_EVAL; mode <= TGR_TRAIN; mode++) {
+        assert_status(TGR_OK, tgr_moe_forward(moe, mode, x, TOKENS, y));
+        memcpy(own[mode], routing_of(moe)->choices.experts, sizeof own[mode]);
+    }
+    for (int set = 1; set >= 0; set--) {
+        int64_t followed = 0;
+        tgr_moe_layer_set_override(moe->inside.layer, set ? p : NULL, set ? TOKENS : 0);
+        assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, TOKENS, y));
+        assert_same_bytes(routing_of(moe)->choices.experts, own[TGR_TRAIN], sizeof own[TGR_TRAIN]);
+        assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, TOKENS, y));
+        for (int64_t t = 0; t < TOKENS; t++) followed += routing_of(moe)->choices.experts[t * 2] == t * 5 % EXPERTS;
+        assert_int_equal(followed == TOKENS, set);
+    }
+    assert_same_bytes(routing_of(moe)->choices.experts, own[TGR_EVAL], sizeof own[TGR_EVAL]);
+    tgr_moe_free(moe);
+    tgr_context_free(context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_do_not_matter),
@@ -239,6 +265,7 @@ int main(void) {
         cmocka_unit_test(tokens_are_independent),
         cmocka_unit_test(dropped_and_idle_are_exactly_zero),
         cmocka_unit_test(router_is_the_layers),
+        cmocka_unit_test(override_chooses_in_evaluation_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,10 +122,10 @@ static void check_against_reference(const char *const settings[][2], int sgd) {
     for (int step = 0; step < 7; step++) {
         for (int micro = 0; micro <= step % 3; micro++) add_gradients(parameters, &random, step == 3 ? 1e-4 : 1);
         double rate = -1, norm = -1;
-        assert_status(TGR_OK, tgr_optimizer_learning_rate(optimizer, &rate));
+        rate = tgr_optimizer_learning_rate(optimizer);
         double expected_norm = reference_step(r, parameters, config, sgd, step, rate);
         assert_status(TGR_OK, tgr_optimizer_step(optimizer));
-        assert_status(TGR_OK, tgr_optimizer_gradient_norm(optimizer, &norm));
+        norm = tgr_optimizer_gradient_norm(optimizer);
         assert_close(norm, expected_norm, 1e-9 * expected_norm);
         assert_int_equal(parameters->step, step + 1);
         assert_int_equal(parameters->micro, 0);
@@ -317,12 +317,12 @@ static void test_same_bytes_at_any_threads(void **unused) {
         assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
         test_random random = test_random_start(3);
         uint64_t before = 0, after = 0;
-        assert_status(TGR_OK, tgr_context_allocations(context, &before));
+        before = tgr_context_allocation_count(context);
         for (int step = 0; step < 4; step++) {
             add_gradients(parameters, &random, 1);
             assert_status(TGR_OK, tgr_optimizer_step(optimizer));
         }
-        assert_status(TGR_OK, tgr_context_allocations(context, &after));
+        after = tgr_context_allocation_count(context);
         assert_int_equal(before, after);
         size_t bytes = (size_t)parameters->floats * sizeof(float);
         if (threads == 1) memcpy(first, parameters->values, bytes);
@@ -359,9 +359,8 @@ static void test_schedule(void **unused) {
 }
 
 static double rate_at(tgr_optimizer *optimizer, uint64_t step) {
-    double rate = -1;
     optimizer->parameters->step = step;
-    assert_status(TGR_OK, tgr_optimizer_learning_rate(optimizer, &rate));
+    double rate = tgr_optimizer_learning_rate(optimizer);
     return rate;
 }
 
@@ -415,12 +414,10 @@ static void test_misuse(void **unused) {
     assert_status(TGR_ERROR_STATE, tgr_optimizer_create(&optimizer, config, unsealed));
     assert_null(optimizer);
     assert_fails(TGR_ERROR_ARGUMENT, "optimizer", tgr_optimizer_step(NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "optimizer", tgr_optimizer_learning_rate(NULL, &number));
+    assert_true(tgr_optimizer_learning_rate(NULL) == 0);
     assert_fails(TGR_ERROR_ARGUMENT, "optimizer", tgr_optimizer_set_learning_rate(NULL, 1));
-    assert_fails(TGR_ERROR_ARGUMENT, "optimizer", tgr_optimizer_gradient_norm(NULL, &number));
+    assert_true(tgr_optimizer_gradient_norm(NULL) == 0);
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
-    assert_fails(TGR_ERROR_ARGUMENT, "rate", tgr_optimizer_learning_rate(optimizer, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "norm", tgr_optimizer_gradient_norm(optimizer, NULL));
     assert_true(number == 42);
     tgr_optimizer_free(NULL);
     tgr_parameters_release(unsealed);

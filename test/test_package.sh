@@ -32,6 +32,16 @@ cat "$folder/untried"
 [ -s "$folder/prototypes" ] && [ ! -s "$folder/untried" ]
 check $? "every public function is seen to refuse bad arguments"
 
+cat include/tgrmoe/*.h | tr '\n' ' ' | grep -o 'TGR_API [^;{]*;' |
+    grep -E '^TGR_API (int|int64_t|uint64_t|double|const [a-z_]* \*|tgr_parameters \*)' |
+    sed -n 's/.*[ *]\(tgr_[a-z0-9_]*\)(const tgr_[a-z_]* \*.*/\1/p; s/.*[ *]\(tgr_[a-z0-9_]*\)(tgr_[a-z_]* \*.*/\1/p' >"$folder/values"
+while read -r function; do
+    grep -qE "[^a-z_]$function\(NULL[,)]" "$folder/tests" || echo "# $function"
+done <"$folder/values" >"$folder/untried"
+cat "$folder/untried"
+[ -s "$folder/values" ] && [ ! -s "$folder/untried" ]
+check $? "every public function that returns a value of a handle is seen to take NULL"
+
 # A message begins with the function that was called, which is what TGR_ENTER notes down (src/base/status.h).
 find src -name '*.c' -exec cat {} + | awk '
     /^tgr_status tgr_/ { name = $2; sub(/\(.*/, "", name) }

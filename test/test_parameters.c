@@ -72,15 +72,15 @@ static void test_layout(void **state) {
         add_random(parameters, &random, tensors, &trained);
         assert_status(TGR_OK, tgr_parameters_seal(parameters));
         assert_int_equal(parameters->seed, 99);
-        assert_status(TGR_OK, tgr_parameters_count(parameters, &count));
-        assert_status(TGR_OK, tgr_parameters_total(parameters, &total));
+        count = tgr_parameters_count(parameters);
+        total = tgr_parameters_number_count(parameters);
         assert_int_equal(count, tensors);
         assert_int_equal(total, trained);
         check_places(parameters);
 
         parameters->micro = 3;
         assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters));
-        assert_status(TGR_OK, tgr_parameters_micro(parameters, &micro));
+        micro = tgr_parameters_micro_count(parameters);
         assert_int_equal(micro, 0);
         for (int64_t i = 0; i < parameters->floats; i++) assert_true(parameters->gradients[i] == 0);
         tgr_parameters_release(parameters);
@@ -107,18 +107,20 @@ static void test_names(void **state) {
     assert_int_equal(parameters->tensor_count, 3);
     assert_int_equal(parameters->tensors[1].flags, TGR_TENSOR_NO_DECAY);
 
-    assert_status(TGR_OK, tgr_parameters_find(parameters, "head.bias", &index));
-    assert_int_equal(index, 1);
-    assert_fails(TGR_ERROR_ARGUMENT, "head.bi", tgr_parameters_find(parameters, "head.bi", &index));
-    assert_int_equal(index, 1);
-    const char *lent = NULL;
-    const int64_t *dims = NULL;
-    int ndim = 0;
-    assert_status(TGR_OK, tgr_parameters_describe(parameters, 0, &lent, &ndim, &dims));
-    assert_string_equal(lent, name);
-    assert_int_equal(ndim, 1);
-    assert_int_equal(dims[0], 5);
-    assert_status(TGR_OK, tgr_parameters_describe(parameters, 0, NULL, NULL, NULL));
+    assert_int_equal(tgr_parameters_find(parameters, "head.bias"), 1);
+    assert_int_equal(tgr_parameters_find(parameters, "head.bi"), -1);
+    tgr_parameter_description tensor = {.struct_size = sizeof tensor};
+    assert_status(TGR_OK, tgr_parameters_describe(parameters, 0, &tensor));
+    assert_string_equal(tensor.name, name);
+    assert_true(tensor.ndim == 1 && tensor.dims[0] == 5 && tensor.dims[1] == 0 && tensor.count == 5);
+    assert_true(tensor.trained && tensor.decayed);
+    assert_status(TGR_OK, tgr_parameters_describe(parameters, 1, &tensor));
+    assert_true(tensor.trained && !tensor.decayed);
+    assert_status(TGR_OK, tgr_parameters_add(parameters, &index, "mean", TGR_TENSOR_STATE, 2, (const int64_t[]){2, 3}));
+    assert_status(TGR_OK, tgr_parameters_describe(parameters, 3, &tensor));
+    assert_true(tensor.ndim == 2 && tensor.dims[1] == 3 && tensor.count == 6 && !tensor.trained && !tensor.decayed);
+    assert_int_equal(tgr_parameters_count(parameters), 4);
+    assert_int_equal(tgr_parameters_number_count(parameters), 15);
     tgr_parameters_release(parameters);
     tgr_parameters_release(NULL);
 }
@@ -167,9 +169,7 @@ static void test_order_of_calls(void **state) {
     assert_status(TGR_ERROR_STATE, tgr_parameters_seal(parameters));
     assert_status(TGR_ERROR_STATE, tgr_parameters_add(parameters, &index, "b", 0, 1, FIVE));
     parameters->step = 12;
-    int64_t step = 0;
-    assert_status(TGR_OK, tgr_parameters_step(parameters, &step));
-    assert_int_equal(step, 12);
+    assert_int_equal(tgr_parameters_step_count(parameters), 12);
     tgr_parameters_retain(parameters);
     tgr_parameters_release(parameters);
     assert_status(TGR_OK, tgr_parameters_value(parameters, 0, &pointer));
@@ -185,29 +185,26 @@ static void test_bad_arguments(void **state) {
     float *pointer = NULL;
     static const int64_t wrong[] = {-1, 1, INT64_MIN, INT64_MAX};
     for (int i = 0; i < 4; i++) {
-        const char *name = NULL;
+        tgr_parameter_description tensor = {.struct_size = sizeof tensor};
         assert_fails(TGR_ERROR_RANGE, "1 tensors", tgr_parameters_value(parameters, wrong[i], &pointer));
         assert_fails(TGR_ERROR_RANGE, "1 tensors", tgr_parameters_gradient(parameters, wrong[i], &pointer));
-        assert_fails(TGR_ERROR_RANGE, "1 tensors", tgr_parameters_describe(parameters, wrong[i], &name, NULL, NULL));
-        assert_null(name);
+        assert_fails(TGR_ERROR_RANGE, "1 tensors", tgr_parameters_describe(parameters, wrong[i], &tensor));
+        assert_null(tensor.name);
     }
     assert_null(pointer);
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_count(NULL, &index));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_count(parameters, NULL));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_total(NULL, &index));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_total(parameters, NULL));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_describe(NULL, 0, NULL, NULL, NULL));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_find(NULL, "a", &index));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_find(parameters, NULL, &index));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_find(parameters, "a", NULL));
+    tgr_parameter_description tensor = {.struct_size = sizeof tensor};
+    assert_int_equal(tgr_parameters_count(NULL), 0);
+    assert_int_equal(tgr_parameters_number_count(NULL), 0);
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_describe(NULL, 0, &tensor));
+    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_describe(parameters, 0, NULL));
+    assert_int_equal(tgr_parameters_find(NULL, "a"), -1);
+    assert_int_equal(tgr_parameters_find(parameters, NULL), -1);
     assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_value(NULL, 0, &pointer));
     assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_value(parameters, 0, NULL));
     assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_gradient(NULL, 0, &pointer));
     assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_gradient(parameters, 0, NULL));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_micro(NULL, &index));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_micro(parameters, NULL));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_step(NULL, &index));
-    assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_step(parameters, NULL));
+    assert_int_equal(tgr_parameters_micro_count(NULL), 0);
+    assert_int_equal(tgr_parameters_step_count(NULL), 0);
     assert_status(TGR_ERROR_ARGUMENT, tgr_parameters_zero_gradients(NULL));
     tgr_parameters_release(parameters);
 }

@@ -20,19 +20,18 @@ static void expect_batch(expectation *out, tgr_model *model, int64_t at, int64_t
     const double share = (double)images / IMAGES;
     for (int64_t layer = 0; layer < LAYERS; layer++) {
         const tgr_routing *routing;
-        const int32_t *choices;
-        const int64_t *load;
-        double entropy, dropped, margin;
+        tgr_routing_measures measures = {.struct_size = sizeof measures};
         assert_status(TGR_OK, tgr_model_routing(model, layer, &routing));
-        assert_status(TGR_OK, tgr_routing_choices(routing, &choices, NULL));
-        assert_status(TGR_OK, tgr_routing_load(routing, &load));
-        assert_status(TGR_OK, tgr_measure_routing(routing, &entropy, &dropped, NULL, &margin));
+        const tgr_routing_view view = test_routing_view(routing);
+        const int32_t *choices = view.choices;
+        const int64_t *load = view.load;
+        assert_status(TGR_OK, tgr_measure_routing(routing, &measures));
         for (int64_t t = 0; t < images * PATCHES; t++)
             for (int64_t k = 0; k < 2; k++) out->choices[k][layer][at * PATCHES + t] = choices[t * 2 + k];
         for (int64_t e = 0; e < EXPERTS; e++) out->load[layer][e] += (double)load[e];
-        out->entropy[layer] += entropy * share;
-        out->dropped[layer] += dropped * share;
-        out->margin[layer] += margin * share;
+        out->entropy[layer] += measures.entropy * share;
+        out->dropped[layer] += measures.dropped * share;
+        out->margin[layer] += measures.margin * share;
     }
 }
 
@@ -51,13 +50,15 @@ static expectation expect(tgr_model *model, const float *images) {
 static void check_run(const tgr_probe *probe, int64_t run, const expectation *expected) {
     const int32_t *choices;
     double dropped_sum = 0;
+    int64_t dead_sum = 0;
     for (int64_t k = 0; k < 2; k++) {
         assert_status(TGR_OK, tgr_probe_choices(probe, run, k, &choices));
         assert_same_bytes(choices, expected->choices[k], sizeof expected->choices[k]);
     }
     for (int64_t layer = 0; layer < LAYERS; layer++) {
-        double shares[EXPERTS], sum = 0, cv, entropy, dropped, margin, square = 0;
-        int64_t dead, idle = 0;
+        double shares[EXPERTS], sum = 0, square = 0;
+        int64_t idle = 0;
+        tgr_routing_measures measures = {.struct_size = sizeof measures};
         for (int e = 0; e < EXPERTS; e++) sum += expected->load[layer][e];
         assert_status(TGR_OK, tgr_probe_load(probe, layer, run, shares));
         for (int e = 0; e < EXPERTS; e++) {
@@ -65,18 +66,20 @@ static void check_run(const tgr_probe *probe, int64_t run, const expectation *ex
             square += (shares[e] * EXPERTS - 1) * (shares[e] * EXPERTS - 1) / EXPERTS;
             idle += expected->load[layer][e] == 0;
         }
-        assert_status(TGR_OK, tgr_probe_measure(probe, layer, run, &cv, &entropy, &dropped, &dead, &margin));
-        assert_close(cv, sqrt(square), 1e-12);
-        assert_close(entropy, expected->entropy[layer], 1e-12);
-        assert_close(dropped, expected->dropped[layer], 1e-12);
-        assert_close(margin, expected->margin[layer], 1e-12);
-        assert_int_equal(dead, idle);
-        dropped_sum += dropped;
+        assert_status(TGR_OK, tgr_probe_measure(probe, layer, run, &measures));
+        assert_close(measures.load_cv, sqrt(square), 1e-12);
+        assert_close(measures.entropy, expected->entropy[layer], 1e-12);
+        assert_close(measures.dropped, expected->dropped[layer], 1e-12);
+        assert_close(measures.margin, expected->margin[layer], 1e-12);
+        assert_int_equal(measures.dead, idle);
+        dropped_sum += measures.dropped;
+        dead_sum += idle;
     }
-    double dropped;
-    assert_status(TGR_OK, tgr_probe_measure(probe, -1, run, NULL, NULL, &dropped, NULL, NULL));
-    assert_close(dropped, dropped_sum / LAYERS, 1e-12);
-    assert_true(dropped > 0); /* or the test shows nothing */
+    tgr_routing_measures all = {.struct_size = sizeof all};
+    assert_status(TGR_OK, tgr_probe_measure(probe, -1, run, &all));
+    assert_close(all.dropped, dropped_sum / LAYERS, 1e-12);
+    assert_int_equal(all.dead, dead_sum);
+    assert_true(all.dropped > 0); /* or the test shows nothing */
 }
 
 /* Changes some of the routers' weights, as training would. */
@@ -98,17 +101,16 @@ static void runs_record_what_the_model_decides(void **state) {
         tgr_model *model = test_model(context, OPTIONS);
         float *images = test_images(model, IMAGES, 3);
         tgr_probe *probe = NULL;
-        int64_t runs, layers, tokens, experts, top_k;
+        tgr_probe_description sizes = {.struct_size = sizeof sizes};
         expectation expected[4];
         assert_status(TGR_OK, tgr_probe_create(&probe, model, images, IMAGES, BATCH));
-        assert_status(TGR_OK, tgr_probe_shape(probe, &layers, &tokens, &experts, &top_k));
-        assert_true(layers == LAYERS && tokens == TOKENS && experts == EXPERTS && top_k == 2);
+        assert_status(TGR_OK, tgr_probe_describe(probe, &sizes));
+        assert_true(sizes.layers == LAYERS && sizes.tokens == TOKENS && sizes.experts == EXPERTS && sizes.top_k == 2);
         for (int i = 0; i < 4; i++) {
             expected[i] = expect(model, images);
             if (i == 2) assert_status(TGR_OK, tgr_probe_record(probe)); /* a run begun by hand is given up */
             assert_status(TGR_OK, tgr_probe_run(probe));
-            assert_status(TGR_OK, tgr_probe_runs(probe, &runs));
-            assert_int_equal(runs, i + 1);
+            assert_int_equal(tgr_probe_run_count(probe), i + 1);
             for (int j = 0; j <= i; j++) check_run(probe, j, &expected[j]);
             disturb(model, (uint64_t)i);
         }
@@ -221,7 +223,7 @@ static void recording_a_hosts_passes(void **state) {
         assert_status(TGR_OK, tgr_probe_run(own));
         for (int64_t at = 0; at < IMAGES; at += BATCH) {
             const int64_t count = IMAGES - at < BATCH ? IMAGES - at : BATCH;
-            assert_status(TGR_OK, tgr_probe_runs(host, &runs));
+            runs = tgr_probe_run_count(host);
             assert_int_equal(runs, i);
             assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images + at * image, count));
             assert_status(TGR_OK, tgr_probe_record(host));
@@ -238,7 +240,7 @@ static void recording_a_hosts_passes(void **state) {
     assert_fails(TGR_ERROR_SHAPE, "the run lacks 1", tgr_probe_record(host));
     assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, 1));
     assert_fails(TGR_ERROR_STATE, "TGR_TRAIN", tgr_probe_record(host));
-    assert_status(TGR_OK, tgr_probe_runs(host, &runs));
+    runs = tgr_probe_run_count(host);
     assert_int_equal(runs, 3);
     tgr_probe_free(own);
     tgr_model_free(model); /* the other probe keeps it alive */
@@ -295,6 +297,8 @@ static void wrong_calls(void **state) {
     float image[2 * 8 * 8] = {0};
     tgr_probe *probe = NULL;
     double share = -1, shares[EXPERTS];
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
+    tgr_probe_description sizes = {.struct_size = sizeof sizes};
     int64_t last[TOKENS];
     const int32_t *choices;
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_probe_create(NULL, model, image, 1, 1));
@@ -313,25 +317,24 @@ static void wrong_calls(void **state) {
     assert_fails(TGR_ERROR_RANGE, "'layer' is 2", tgr_probe_agreement(probe, 2, 0, 0, &share));
     assert_fails(TGR_ERROR_RANGE, "'layer' is -2", tgr_probe_overlap(probe, -2, 0, 0, &share));
     assert_fails(TGR_ERROR_RANGE, "'run' is -1", tgr_probe_load(probe, 0, -1, shares));
-    assert_fails(TGR_ERROR_RANGE, "'run' is 1", tgr_probe_measure(probe, 0, 1, &share, NULL, NULL, NULL, NULL));
+    assert_fails(TGR_ERROR_RANGE, "'run' is 1", tgr_probe_measure(probe, 0, 1, &measures));
     assert_fails(TGR_ERROR_RANGE, "'run' is -2", tgr_probe_fluctuating(probe, 0, -2, &share));
     assert_fails(TGR_ERROR_RANGE, "'k' is 2", tgr_probe_choices(probe, 0, 2, &choices));
     assert_fails(TGR_ERROR_RANGE, "'runs' is -1", tgr_probe_resize(probe, -1));
     assert_fails(TGR_ERROR_RANGE, "'runs'", tgr_probe_resize(probe, INT64_MAX));
     assert_fails(TGR_ERROR_ARGUMENT, "'probe'", tgr_probe_run(NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'share'", tgr_probe_agreement(probe, 0, 0, 0, NULL));
-    int64_t count = -1;
     uint64_t size = 42;
     void *bytes = NULL;
-    assert_fails(TGR_ERROR_ARGUMENT, "'probe'", tgr_probe_runs(NULL, &count));
-    assert_fails(TGR_ERROR_ARGUMENT, "'runs'", tgr_probe_runs(probe, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'probe'", tgr_probe_shape(NULL, &count, NULL, NULL, NULL));
+    assert_int_equal(tgr_probe_run_count(NULL), 0);
+    assert_fails(TGR_ERROR_ARGUMENT, "'probe'", tgr_probe_describe(NULL, &sizes));
+    assert_fails(TGR_ERROR_ARGUMENT, "'description'", tgr_probe_describe(probe, NULL));
     assert_fails(TGR_ERROR_ARGUMENT, "'probe'", tgr_probe_history(NULL, &bytes, &size));
     assert_fails(TGR_ERROR_ARGUMENT, "'bytes'", tgr_probe_history(probe, NULL, &size));
     assert_fails(TGR_ERROR_ARGUMENT, "'size'", tgr_probe_history(probe, &bytes, NULL));
-    assert_true(count == -1 && size == 42 && bytes == NULL);
+    assert_true(sizes.tokens == 0 && size == 42 && bytes == NULL);
     assert_close(share, -1, 0);
-    assert_status(TGR_OK, tgr_probe_measure(probe, 0, 0, NULL, NULL, NULL, NULL, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "'measures'", tgr_probe_measure(probe, 0, 0, NULL));
     tgr_probe_free(probe);
     tgr_probe_free(NULL);
     tgr_model_free(dense);
@@ -351,7 +354,7 @@ static tgr_status probe_with_little_memory(const tgr_allocator *allocator, void 
     if (status == TGR_OK) status = tgr_probe_create(&probe, model, images, IMAGES, BATCH);
     for (int i = 0; i < 3 && status == TGR_OK; i++) {
         status = tgr_probe_run(probe);
-        assert_status(TGR_OK, tgr_probe_runs(probe, &runs));
+        runs = tgr_probe_run_count(probe);
         assert_int_equal(runs, status == TGR_OK ? i + 1 : i);
     }
     tgr_probe_free(probe);

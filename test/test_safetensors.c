@@ -27,19 +27,18 @@ static tgr_safetensors_entry entry_at(const tgr_safetensors *file, int64_t index
 
 static const char *text_of(const tgr_safetensors *file, const char *key) {
     const char *text = "unset";
-    assert_status(TGR_OK, tgr_safetensors_text(file, key, &text));
+    text = tgr_safetensors_text(file, key);
     return text;
 }
 
 static int64_t index_of(const tgr_safetensors *file, const char *name) {
     int64_t index = -2;
-    assert_status(TGR_OK, tgr_safetensors_find(file, name, &index));
+    index = tgr_safetensors_find(file, name);
     return index;
 }
 
 static int64_t count_of(const tgr_safetensors *file) {
-    int64_t count = -1;
-    assert_status(TGR_OK, tgr_safetensors_count(file, &count));
+    int64_t count = tgr_safetensors_count(file);
     return count;
 }
 
@@ -440,8 +439,7 @@ static void test_arguments(void **state) {
     assert_fails(TGR_ERROR_RANGE, "'size'", tgr_safetensors_open_memory(&file, context, bytes.bytes, SIZE_MAX));
     assert_status(TGR_OK, tgr_safetensors_open_memory(&file, context, bytes.bytes, bytes.size));
     tgr_safetensors_entry entry = {.struct_size = sizeof entry, .count = 77};
-    assert_fails(TGR_ERROR_ARGUMENT, "'file'", tgr_safetensors_count(NULL, &number));
-    assert_fails(TGR_ERROR_ARGUMENT, "'count'", tgr_safetensors_count(file, NULL));
+    assert_int_equal(tgr_safetensors_count(NULL), 0);
     assert_fails(TGR_ERROR_ARGUMENT, "'file'", tgr_safetensors_entry_at(NULL, 0, &entry));
     assert_fails(TGR_ERROR_ARGUMENT, "'entry'", tgr_safetensors_entry_at(file, 0, NULL));
     assert_fails(TGR_ERROR_RANGE, "'index' is 1; there are 1", tgr_safetensors_entry_at(file, 1, &entry));
@@ -449,19 +447,17 @@ static void test_arguments(void **state) {
     entry.struct_size = 0;
     assert_fails(TGR_ERROR_RANGE, "struct_size 0", tgr_safetensors_entry_at(file, 0, &entry));
     assert_int_equal(entry.count, 77);
-    assert_fails(TGR_ERROR_ARGUMENT, "'name'", tgr_safetensors_find(file, NULL, &number));
-    assert_fails(TGR_ERROR_ARGUMENT, "'index'", tgr_safetensors_find(file, "a", NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'file'", tgr_safetensors_find(NULL, "a", &number));
+    assert_int_equal(tgr_safetensors_find(file, NULL), -1);
+    assert_int_equal(tgr_safetensors_find(NULL, "a"), -1);
     assert_fails(TGR_ERROR_ARGUMENT, "'file'", tgr_safetensors_read(NULL, 0, &value));
     assert_fails(TGR_ERROR_RANGE, "'index'", tgr_safetensors_read(file, 1, &value));
     assert_fails(TGR_ERROR_ARGUMENT, "'to'", tgr_safetensors_read(file, 0, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'file'", tgr_safetensors_text_count(NULL, &number));
-    assert_fails(TGR_ERROR_ARGUMENT, "'count'", tgr_safetensors_text_count(file, NULL));
+    assert_int_equal(tgr_safetensors_text_count(NULL), 0);
     assert_fails(TGR_ERROR_RANGE, "'index' is 0; there are 0", tgr_safetensors_text_at(file, 0, &key, &text));
     assert_fails(TGR_ERROR_ARGUMENT, "'key'", tgr_safetensors_text_at(file, 0, NULL, &text));
     assert_fails(TGR_ERROR_ARGUMENT, "'text'", tgr_safetensors_text_at(file, 0, &key, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "'key'", tgr_safetensors_text(file, NULL, &text));
-    assert_fails(TGR_ERROR_ARGUMENT, "'text'", tgr_safetensors_text(file, "a", NULL));
+    assert_null(tgr_safetensors_text(file, NULL));
+    assert_null(tgr_safetensors_text(NULL, "key"));
     assert_int_equal(number, 5);
     tgr_safetensors_close(file);
     tgr_safetensors_close(NULL);

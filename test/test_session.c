@@ -17,41 +17,29 @@ static tgr_session *new_session(tgr_model *model, tgr_context *context) {
     return session;
 }
 
-static void check_same_routing(const tgr_routing *a, const tgr_routing *b) {
-    const float *logits[2], *probabilities[2], *gates[2];
-    const int32_t *choices[2];
-    const uint8_t *kept[2];
-    const int64_t *load[2];
-    const tgr_routing *both[] = {a, b};
-    int64_t tokens[2], experts, top_k;
-    for (int i = 0; i < 2; i++) {
-        assert_status(TGR_OK, tgr_routing_shape(both[i], &tokens[i], &experts, &top_k));
-        assert_status(TGR_OK, tgr_routing_probabilities(both[i], &logits[i], &probabilities[i]));
-        assert_status(TGR_OK, tgr_routing_choices(both[i], &choices[i], &gates[i]));
-        assert_status(TGR_OK, tgr_routing_kept(both[i], &kept[i]));
-        assert_status(TGR_OK, tgr_routing_load(both[i], &load[i]));
-    }
-    const size_t all = (size_t)(tokens[0] * experts), chosen = (size_t)(tokens[0] * top_k);
-    assert_int_equal(tokens[0], tokens[1]);
-    assert_same_bytes(logits[0], logits[1], all * sizeof(float));
-    assert_same_bytes(probabilities[0], probabilities[1], all * sizeof(float));
-    assert_same_bytes(choices[0], choices[1], chosen * sizeof(int32_t));
-    assert_same_bytes(gates[0], gates[1], chosen * sizeof(float));
-    assert_same_bytes(kept[0], kept[1], chosen);
-    assert_same_bytes(load[0], load[1], (size_t)experts * sizeof(int64_t));
+static void check_same_routing(const tgr_routing *one, const tgr_routing *other) {
+    const tgr_routing_view a = test_routing_view(one), b = test_routing_view(other);
+    const size_t all = (size_t)(a.tokens * a.experts), chosen = (size_t)(a.tokens * a.top_k);
+    assert_int_equal(a.tokens, b.tokens);
+    assert_same_bytes(a.logits, b.logits, all * sizeof(float));
+    assert_same_bytes(a.probabilities, b.probabilities, all * sizeof(float));
+    assert_same_bytes(a.choices, b.choices, chosen * sizeof(int32_t));
+    assert_same_bytes(a.gates, b.gates, chosen * sizeof(float));
+    assert_same_bytes(a.kept, b.kept, chosen);
+    assert_same_bytes(a.load, b.load, (size_t)a.experts * sizeof(int64_t));
 }
 
 /* The session's last results are those of the model. */
 static void check_same(const tgr_session *session, const tgr_model *model) {
     const float *logits, *features;
-    int64_t batch, classes, tokens, dim, layers;
-    assert_status(TGR_OK, tgr_session_logits(session, &logits, &batch, &classes));
+    const tgr_dimensions *d = tgr_model_dimensions(model);
+    const int64_t batch = tgr_session_batch(session);
     assert_int_equal(batch, tgr_model_batch(model));
-    assert_same_bytes(logits, test_logits(model), (size_t)(batch * classes) * sizeof(float));
-    assert_status(TGR_OK, tgr_session_features(session, &features, &batch, &tokens, &dim));
-    assert_same_bytes(features, test_features(model), (size_t)(batch * tokens * dim) * sizeof(float));
-    assert_status(TGR_OK, tgr_model_moe_layers(model, &layers));
-    for (int64_t i = 0; i < layers; i++) {
+    assert_status(TGR_OK, tgr_session_logits(session, &logits));
+    assert_same_bytes(logits, test_logits(model), (size_t)(batch * d->classes) * sizeof(float));
+    assert_status(TGR_OK, tgr_session_features(session, &features));
+    assert_same_bytes(features, test_features(model), (size_t)(batch * d->tokens * d->dim) * sizeof(float));
+    for (int64_t i = 0; i < tgr_model_moe_layer_count(model); i++) {
         const tgr_routing *a, *b;
         assert_status(TGR_OK, tgr_session_routing(session, i, &a));
         assert_status(TGR_OK, tgr_model_routing(model, i, &b));
@@ -138,7 +126,7 @@ static void *visit(void *argument) {
     for (int64_t round = 0; v->status == TGR_OK && round < ROUNDS; round++) {
         const int64_t batch = 1 + round % BATCH;
         v->status = tgr_session_forward(session, v->images, batch);
-        if (v->status == TGR_OK) v->status = tgr_session_logits(session, &logits, NULL, NULL);
+        if (v->status == TGR_OK) v->status = tgr_session_logits(session, &logits);
         if (v->status == TGR_OK) v->wrong += memcmp(logits, v->logits, (size_t)(batch * CLASSES) * sizeof(float)) != 0;
     }
     tgr_session_free(session);
@@ -195,7 +183,7 @@ static void ends_come_in_any_order(void **state) {
         tgr_context_free(context);
         tgr_context_free(alone);
         assert_status(TGR_OK, tgr_session_forward(session, images, BATCH));
-        assert_status(TGR_OK, tgr_session_logits(session, &now, NULL, NULL));
+        assert_status(TGR_OK, tgr_session_logits(session, &now));
         assert_same_bytes(now, logits, sizeof logits);
         tgr_session_free(session);
         if (order >= 2) tgr_model_free(model);
@@ -210,21 +198,21 @@ static void memory_is_the_contexts(void **state) {
     tgr_model *model = test_model(context, SIZES "method=tgr moe_blocks=1,2 experts=64");
     float *images = test_images(model, BATCH, 5);
     uint64_t before, after, own[2], allocations[2];
-    assert_status(TGR_OK, tgr_context_memory(context, &before, NULL));
+    before = tgr_context_bytes(context);
     tgr_session_free(new_session(model, alone)); /* which makes the context's scratch grow */
-    assert_status(TGR_OK, tgr_context_memory(alone, &own[0], NULL));
+    own[0] = tgr_context_bytes(alone);
     tgr_session *session = new_session(model, alone);
     assert_status(TGR_OK, tgr_session_forward(session, images, BATCH));
-    assert_status(TGR_OK, tgr_context_allocations(alone, &allocations[0]));
+    allocations[0] = tgr_context_allocation_count(alone);
     for (int64_t batch = BATCH; batch > 0; batch--) assert_status(TGR_OK, tgr_session_forward(session, images, batch));
-    assert_status(TGR_OK, tgr_context_allocations(alone, &allocations[1]));
+    allocations[1] = tgr_context_allocation_count(alone);
     assert_int_equal(allocations[0], allocations[1]);
-    assert_status(TGR_OK, tgr_context_memory(alone, &own[1], NULL));
+    own[1] = tgr_context_bytes(alone);
     assert_true((own[1] - own[0]) * 4 < (uint64_t)test_model_parameters(model)->floats * sizeof(float));
     tgr_session_free(session);
-    assert_status(TGR_OK, tgr_context_memory(alone, &own[1], NULL));
+    own[1] = tgr_context_bytes(alone);
     assert_int_equal(own[0], own[1]);
-    assert_status(TGR_OK, tgr_context_memory(context, &after, NULL));
+    after = tgr_context_bytes(context);
     assert_int_equal(before, after);
     free(images);
     tgr_model_free(model);
@@ -239,9 +227,9 @@ static uint64_t activations(const char *options) {
     float *images = test_images(model, 16, 5);
     uint64_t before, after;
     tgr_session *session = new_session(model, context);
-    assert_status(TGR_OK, tgr_context_memory(context, &before, NULL));
+    before = tgr_context_bytes(context);
     assert_status(TGR_OK, tgr_session_forward(session, images, 16));
-    assert_status(TGR_OK, tgr_context_memory(context, &after, NULL));
+    after = tgr_context_bytes(context);
     tgr_session_free(session);
     free(images);
     tgr_model_free(model);
@@ -275,11 +263,11 @@ static tgr_status scarce(const tgr_allocator *allocator, void *user) {
     if (status == TGR_OK) {
         const float *logits, *kept;
         float first[CLASSES];
-        assert_status(TGR_OK, tgr_session_logits(session, &logits, NULL, NULL));
+        assert_status(TGR_OK, tgr_session_logits(session, &logits));
         memcpy(first, logits, sizeof first);
         status = tgr_session_forward(session, s->images, BATCH);
         /* When it fails, the last results are still there. */
-        assert_status(TGR_OK, tgr_session_logits(session, &kept, NULL, NULL));
+        assert_status(TGR_OK, tgr_session_logits(session, &kept));
         if (status != TGR_OK) assert_same_bytes(kept, first, sizeof first);
     }
     tgr_session_free(session);
@@ -317,14 +305,14 @@ static void bad_arguments_are_refused(void **state) {
     assert_fails(TGR_ERROR_RANGE, "tgr_session_forward: argument 'batch' is 0",
                  tgr_session_forward(session, images, 0));
     assert_fails(TGR_ERROR_OVERFLOW, "'batch'", tgr_session_forward(session, images, INT64_MAX));
-    assert_fails(TGR_ERROR_STATE, "tgr_session_logits: there has been no",
-                 tgr_session_logits(session, &floats, NULL, NULL));
+    assert_fails(TGR_ERROR_STATE, "tgr_session_logits: there has been no", tgr_session_logits(session, &floats));
     assert_fails(TGR_ERROR_STATE, "tgr_session_logits: the model has no head",
-                 tgr_session_logits(without_head, &floats, NULL, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "argument 'session'", tgr_session_logits(NULL, &floats, NULL, NULL));
-    assert_fails(TGR_ERROR_STATE, "tgr_session_features: there has been no",
-                 tgr_session_features(session, &floats, NULL, NULL, NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "argument 'session'", tgr_session_features(NULL, &floats, NULL, NULL, NULL));
+                 tgr_session_logits(without_head, &floats));
+    assert_fails(TGR_ERROR_ARGUMENT, "argument 'session'", tgr_session_logits(NULL, &floats));
+    assert_fails(TGR_ERROR_ARGUMENT, "argument 'logits'", tgr_session_logits(session, NULL));
+    assert_int_equal(tgr_session_batch(NULL), 0);
+    assert_fails(TGR_ERROR_STATE, "tgr_session_features: there has been no", tgr_session_features(session, &floats));
+    assert_fails(TGR_ERROR_ARGUMENT, "argument 'session'", tgr_session_features(NULL, &floats));
     assert_ptr_equal(floats, images);
     assert_fails(TGR_ERROR_RANGE, "tgr_session_routing: argument 'index' is 2",
                  tgr_session_routing(session, 2, &routing));

@@ -241,8 +241,7 @@ static void slots_of_a_model(void **state) {
         "experts=4 classes=3 mlp_ratio=1";
     tgr_model *model = test_model(context, options);
     tgr_parameters *parameters = test_model_parameters(model);
-    int64_t index;
-    assert_status(TGR_OK, tgr_parameters_find(parameters, "blocks.1.moe.router.phi", &index));
+    int64_t index = tgr_parameters_find(parameters, "blocks.1.moe.router.phi");
     assert_int_equal(parameters->tensors[index].dims[0], 4 * 5); /* 17 tokens */
     assert_int_equal(parameters->tensors[index].dims[1], 8);
     tgr_model_free(model);

@@ -34,12 +34,10 @@ typedef struct scenario {
 } scenario;
 
 static double option(const scenario *c, const char *key) {
-    const tgr_config *config = NULL;
-    tgr_option found;
     double number = NAN;
     int64_t integer;
-    assert_status(TGR_OK, tgr_model_config(c->model, &config));
-    assert_status(TGR_OK, tgr_option_find(key, &found));
+    const tgr_config *config = tgr_model_config(c->model);
+    tgr_option found = tgr_option_find(key);
     if (tgr_config_get_f64(config, found, &number) == TGR_OK) return number;
     assert_status(TGR_OK, tgr_config_get_i64(config, found, &integer));
     return (double)integer;
@@ -49,7 +47,7 @@ static void read_router(scenario *c) {
     for (int i = 0; i < ROUTER_TENSORS; i++) {
         char name[64];
         snprintf(name, sizeof name, "blocks.1.moe.router.%s", names[i]);
-        assert_status(TGR_OK, tgr_parameters_find(c->parameters, name, &c->index[i]));
+        c->index[i] = tgr_parameters_find(c->parameters, name);
         const int64_t count = c->parameters->tensors[c->index[i]].count;
         c->value[i] = calloc((size_t)count, sizeof(double));
         assert_non_null(c->value[i]);
@@ -129,8 +127,8 @@ static double sigmoid(double value) {
 /* Both losses of the scores in double for the choices that the library made. */
 static void losses(const scenario *c, double *balance, double *imitate) {
     const double even = (double)c->tokens / (double)c->experts;
-    const int32_t *choices = NULL;
-    assert_status(TGR_OK, tgr_routing_choices(c->routing, &choices, NULL));
+    const tgr_routing_view view = test_routing_view(c->routing);
+    const int32_t *choices = view.choices;
     *balance = *imitate = 0;
     for (int64_t t = 0; t < c->tokens; t++) {
         double members = 0, exponentials = 0;
@@ -145,7 +143,7 @@ static void losses(const scenario *c, double *balance, double *imitate) {
 static double term(const scenario *c, const char *name, int expected) {
     int64_t count = 0, found = 0;
     double value = 0;
-    assert_status(TGR_OK, tgr_routing_terms(c->routing, &count));
+    count = tgr_routing_term_count(c->routing);
     for (int64_t i = 0; i < count; i++) {
         const char *term_name = NULL;
         double number = NAN;
@@ -161,11 +159,13 @@ static double term(const scenario *c, const char *name, int expected) {
 /* One forward pass: the scores that chose, the choices, the gates, the terms. */
 static void check_forward(scenario *c, tgr_mode mode, int learning) {
     const float *logits = NULL, *p = NULL, *gates = NULL;
-    const int32_t *choices = NULL;
     int64_t terms = 0, moved = 0;
     assert_status(TGR_OK, tgr_model_forward(c->model, mode, c->images, c->batch));
-    assert_status(TGR_OK, tgr_routing_probabilities(c->routing, &logits, &p));
-    assert_status(TGR_OK, tgr_routing_choices(c->routing, &choices, &gates));
+    const tgr_routing_view view = test_routing_view(c->routing);
+    logits = view.logits;
+    p = view.probabilities;
+    const int32_t *choices = view.choices;
+    gates = view.gates;
     score(c);
     for (int64_t t = 0; t < c->tokens; t++) {
         const double *s = c->s + t * c->experts, *distilled = c->distilled + t * c->experts;
@@ -188,7 +188,7 @@ static void check_forward(scenario *c, tgr_mode mode, int learning) {
     losses(c, &balance, &imitate);
     assert_close(term(c, "stable_balance", learning && c->balance > 0), learning ? balance : 0, 1e-6);
     assert_close(term(c, "stable_distill", learning && c->imitate > 0), learning ? imitate : 0, 1e-6);
-    assert_status(TGR_OK, tgr_routing_terms(c->routing, &terms));
+    terms = tgr_routing_term_count(c->routing);
     assert_int_equal(terms, learning * ((c->balance > 0) + (c->imitate > 0)));
 }
 
@@ -311,7 +311,8 @@ static int32_t *evaluate(const scenario *c) {
     for (int64_t layer = 0; layer < 2; layer++) {
         const tgr_routing *routing = NULL;
         assert_status(TGR_OK, tgr_model_routing(c->model, layer, &routing));
-        assert_status(TGR_OK, tgr_routing_choices(routing, &choices, NULL));
+        const tgr_routing_view view = test_routing_view(routing);
+        choices = view.choices;
         memcpy(copy + layer * c->tokens, choices, (size_t)c->tokens * sizeof *choices);
     }
     return copy;
@@ -367,11 +368,11 @@ static void hard_scores(void **state) {
     (void)state;
     scenario c = start(ONE_LAYER "experts=4 ", 2, 5);
     float *centroids = tgr_value(c.parameters, c.index[CENTROIDS]);
-    const int32_t *choices = NULL;
     double total;
     memset(centroids, 0, (size_t)(c.experts * c.d->dim) * sizeof(float));
     backward(&c, 0);
-    assert_status(TGR_OK, tgr_routing_choices(c.routing, &choices, NULL));
+    const tgr_routing_view view = test_routing_view(c.routing);
+    const int32_t *choices = view.choices;
     for (int64_t t = 0; t < c.tokens; t++) assert_int_equal(choices[t], 0);
     assert_close(term(&c, "stable_balance", 1), c.balance * (double)(c.experts - 1) * 0.5, 1e-6);
     for (int64_t i = c.d->dim; i < c.experts * c.d->dim; i++)
@@ -416,8 +417,8 @@ static void centroids_begin_orthogonal(void **state) {
         int64_t centroids, distilled;
         assert_status(TGR_OK, test_model_create(&model, context, cases[i].options));
         tgr_parameters *parameters = test_model_parameters(model);
-        assert_status(TGR_OK, tgr_parameters_find(parameters, "blocks.1.moe.router.centroids", &centroids));
-        assert_status(TGR_OK, tgr_parameters_find(parameters, "blocks.1.moe.router.distilled", &distilled));
+        centroids = tgr_parameters_find(parameters, "blocks.1.moe.router.centroids");
+        distilled = tgr_parameters_find(parameters, "blocks.1.moe.router.distilled");
         check_orthogonal(tgr_value(parameters, centroids), cases[i].experts, cases[i].dim);
         check_orthogonal(tgr_value(parameters, distilled), cases[i].experts, cases[i].width);
         tgr_model_free(model);

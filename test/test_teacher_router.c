@@ -60,10 +60,9 @@ static void check_objective(int64_t tokens, int64_t dim, int64_t experts, double
     tgr_context *context = test_context(2, 1);
     test_random random = test_random_start((uint64_t)(tokens + 100 * dim));
     tgr_teacher_router *router = NULL;
-    tgr_parameters *parameters = NULL;
     const float *p = NULL;
     assert_status(TGR_OK, try_router(&router, context, dim, experts));
-    assert_status(TGR_OK, tgr_teacher_router_parameters(router, &parameters));
+    tgr_parameters *parameters = tgr_teacher_router_parameters(router);
     float *features = test_random_floats(&random, tokens * dim), *weight = tgr_value(parameters, 0);
     float *expected = test_random_floats(&random, experts * dim);
     double *wide = calloc((size_t)(experts * dim), sizeof *wide);
@@ -71,18 +70,19 @@ static void check_objective(int64_t tokens, int64_t dim, int64_t experts, double
     test_random_fill(&random, weight, experts * dim, -size, size);
     for (int64_t i = 0; i < experts * dim; i++) wide[i] = weight[i];
 
-    double objective, balance, entropy, right_balance, right_entropy;
+    tgr_teacher_measures measures = {.struct_size = sizeof measures};
+    double balance, entropy, right_balance, right_entropy;
     assert_status(TGR_OK, tgr_teacher_router_forward(router, features, tokens, &p));
     for (int64_t t = 0; t < tokens; t++) {
         double sum = 0;
         for (int64_t e = 0; e < experts; e++) sum += p[t * experts + e];
         assert_close(sum, 1, 1e-5);
     }
-    assert_status(TGR_OK, tgr_teacher_router_objective(router, &objective, &balance, &entropy));
+    assert_status(TGR_OK, tgr_teacher_router_measure(router, &measures));
     double right = naive_objective(wide, features, tokens, dim, experts, &right_balance, &right_entropy);
-    assert_close(balance, right_balance, 2e-5 * (1 + right_balance));
-    assert_close(entropy, right_entropy, 2e-5 * (1 + right_entropy));
-    assert_close(objective, right, 2e-5 * (1 + right));
+    assert_close(measures.balance, right_balance, 2e-5 * (1 + right_balance));
+    assert_close(measures.entropy, right_entropy, 2e-5 * (1 + right_entropy));
+    assert_close(measures.objective, right, 2e-5 * (1 + right));
 
     for (int64_t i = 0; i < experts * dim; i++) {
         double kept = wide[i], step = 1e-5, up, down;
@@ -119,42 +119,41 @@ static void test_edges(void **unused) {
     enum { TOKENS = 400, EXPERTS = 4 };
     tgr_context *context = test_context(1, 1);
     tgr_teacher_router *router = NULL;
-    tgr_parameters *parameters = NULL;
-    double balance, entropy, objective;
+    tgr_teacher_measures measures = {.struct_size = sizeof measures};
     float *features = calloc(TOKENS * EXPERTS, sizeof *features); /* one-hot: token t is of kind t mod 4 */
     assert_non_null(features);
     for (int t = 0; t < TOKENS; t++) features[t * EXPERTS + t % EXPERTS] = 1;
     assert_status(TGR_OK, try_router(&router, context, EXPERTS, EXPERTS));
-    assert_status(TGR_OK, tgr_teacher_router_parameters(router, &parameters));
+    tgr_parameters *parameters = tgr_teacher_router_parameters(router);
     float *weight = tgr_value(parameters, 0), *gradient = tgr_gradient(parameters, 0);
 
     memset(weight, 0, EXPERTS * EXPERTS * sizeof *weight); /* uniform */
     assert_status(TGR_OK, tgr_teacher_router_forward(router, features, TOKENS, NULL));
-    assert_status(TGR_OK, tgr_teacher_router_objective(router, &objective, &balance, &entropy));
-    assert_true(balance == 0);
-    assert_close(entropy, log(EXPERTS), 1e-7);
+    assert_status(TGR_OK, tgr_teacher_router_measure(router, &measures));
+    assert_true(measures.balance == 0);
+    assert_close(measures.entropy, log(EXPERTS), 1e-7);
     assert_status(TGR_OK, tgr_teacher_router_backward(router));
     for (int i = 0; i < EXPERTS * EXPERTS; i++) assert_close(gradient[i], 0, 1e-9);
 
     for (int e = 0; e < EXPERTS; e++) weight[e * EXPERTS + e] = 1000; /* sure and balanced: p is 0 and 1 */
     assert_status(TGR_OK, tgr_teacher_router_forward(router, features, TOKENS, NULL));
-    assert_status(TGR_OK, tgr_teacher_router_objective(router, &objective, &balance, &entropy));
-    assert_true(balance == 0 && entropy == 0 && objective == 0);
+    assert_status(TGR_OK, tgr_teacher_router_measure(router, &measures));
+    assert_true(measures.balance == 0 && measures.entropy == 0 && measures.objective == 0);
     assert_status(TGR_OK, tgr_teacher_router_backward(router));
     for (int i = 0; i < EXPERTS * EXPERTS; i++) assert_close(gradient[i], 0, 1e-9);
 
     for (int k = 0; k < EXPERTS; k++) weight[2 * EXPERTS + k] = 5000; /* all to expert 2: CV² = E - 1 */
     assert_status(TGR_OK, tgr_teacher_router_forward(router, features, TOKENS, NULL));
-    assert_status(TGR_OK, tgr_teacher_router_objective(router, NULL, &balance, &entropy));
-    assert_close(balance, EXPERTS - 1, 1e-12);
-    assert_true(entropy == 0);
+    assert_status(TGR_OK, tgr_teacher_router_measure(router, &measures));
+    assert_close(measures.balance, EXPERTS - 1, 1e-12);
+    assert_true(measures.entropy == 0);
     assert_status(TGR_OK, tgr_teacher_router_backward(router));
     for (int i = 0; i < EXPERTS * EXPERTS; i++) assert_true(isfinite(gradient[i]));
 
     weight[0] = NAN;
     assert_status(TGR_OK, tgr_teacher_router_forward(router, features, TOKENS, NULL));
-    assert_status(TGR_OK, tgr_teacher_router_objective(router, &objective, NULL, NULL));
-    assert_true(isnan(objective));
+    assert_status(TGR_OK, tgr_teacher_router_measure(router, &measures));
+    assert_true(isnan(measures.objective));
     free(features);
     tgr_teacher_router_free(router);
     tgr_context_free(context);
@@ -171,28 +170,27 @@ static void test_trains(void **unused) {
         tgr_context *context = test_context(threads, 5);
         tgr_config *config = NULL;
         tgr_teacher_router *router = NULL;
-        tgr_parameters *parameters = NULL;
         tgr_optimizer *optimizer = NULL;
-        double start = 0, end = 0;
-        uint64_t before = 0, after = 0;
+        double start = 0;
+        int64_t before = 0;
+        tgr_teacher_measures end = {.struct_size = sizeof end};
         assert_status(TGR_OK, tgr_config_create(&config, context));
         assert_status(TGR_OK, tgr_config_set(config, "lr", "0.05"));
         assert_status(TGR_OK, try_router(&router, context, DIM, EXPERTS));
-        assert_status(TGR_OK, tgr_teacher_router_parameters(router, &parameters));
+        tgr_parameters *parameters = tgr_teacher_router_parameters(router);
         assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
         for (int step = 0; step < 40; step++) {
             assert_status(TGR_OK, tgr_teacher_router_forward(router, features, TOKENS, NULL));
-            assert_status(TGR_OK, tgr_teacher_router_objective(router, &end, NULL, NULL));
+            assert_status(TGR_OK, tgr_teacher_router_measure(router, &end));
             if (step == 0) {
-                start = end;
-                assert_status(TGR_OK, tgr_context_allocations(context, &before));
+                start = end.objective;
+                before = tgr_context_allocation_count(context);
             }
             assert_status(TGR_OK, tgr_teacher_router_backward(router));
             assert_status(TGR_OK, tgr_optimizer_step(optimizer));
         }
-        assert_status(TGR_OK, tgr_context_allocations(context, &after));
-        assert_int_equal(before, after);
-        assert_true(end < 0.8 * start);
+        assert_int_equal(before, tgr_context_allocation_count(context));
+        assert_true(end.objective < 0.8 * start);
         if (threads == 1) memcpy(first, tgr_value(parameters, 0), sizeof first);
         assert_same_bytes(tgr_value(parameters, 0), first, sizeof first);
         tgr_optimizer_free(optimizer);
@@ -208,9 +206,8 @@ static void test_misuse(void **unused) {
     tgr_context *context = test_context(1, 1);
     tgr_config *config = NULL;
     tgr_teacher_router *router = NULL;
-    tgr_parameters *parameters = NULL;
+    tgr_teacher_measures measures = {.struct_size = sizeof measures, .objective = 42};
     const float features[2] = {1, 2}, *p = NULL;
-    double value = 42;
     assert_status(TGR_OK, tgr_config_create(&config, context));
     assert_fails(TGR_ERROR_ARGUMENT, "out", tgr_teacher_router_create(NULL, context, config, 2, 2));
     assert_fails(TGR_ERROR_ARGUMENT, "context", tgr_teacher_router_create(&router, NULL, config, 2, 2));
@@ -222,7 +219,7 @@ static void test_misuse(void **unused) {
     }
     assert_null(router);
     assert_status(TGR_OK, tgr_teacher_router_create(&router, context, config, 2, 2));
-    assert_fails(TGR_ERROR_STATE, "no forward", tgr_teacher_router_objective(router, &value, NULL, NULL));
+    assert_fails(TGR_ERROR_STATE, "no forward", tgr_teacher_router_measure(router, &measures));
     assert_fails(TGR_ERROR_STATE, "no forward", tgr_teacher_router_backward(router));
     assert_fails(TGR_ERROR_ARGUMENT, "router", tgr_teacher_router_forward(NULL, features, 1, &p));
     assert_fails(TGR_ERROR_ARGUMENT, "features", tgr_teacher_router_forward(router, NULL, 1, &p));
@@ -230,16 +227,15 @@ static void test_misuse(void **unused) {
     assert_fails(TGR_ERROR_RANGE, "'tokens'", tgr_teacher_router_forward(router, features, -7, &p));
     assert_status(TGR_ERROR_OVERFLOW, tgr_teacher_router_forward(router, features, INT64_MAX, &p));
     assert_status(TGR_ERROR_OVERFLOW, tgr_teacher_router_forward(router, features, INT64_MAX / 8, &p));
-    assert_fails(TGR_ERROR_ARGUMENT, "router", tgr_teacher_router_objective(NULL, &value, NULL, NULL));
+    assert_fails(TGR_ERROR_ARGUMENT, "router", tgr_teacher_router_measure(NULL, &measures));
     assert_fails(TGR_ERROR_ARGUMENT, "router", tgr_teacher_router_backward(NULL));
-    assert_fails(TGR_ERROR_ARGUMENT, "router", tgr_teacher_router_parameters(NULL, &parameters));
-    assert_fails(TGR_ERROR_ARGUMENT, "parameters", tgr_teacher_router_parameters(router, NULL));
-    assert_true(value == 42 && p == NULL);
+    assert_null(tgr_teacher_router_parameters(NULL));
+    assert_true(measures.objective == 42 && p == NULL);
     assert_status(TGR_OK, tgr_teacher_router_forward(router, features, 1, &p));
-    assert_status(TGR_OK, tgr_teacher_router_objective(router, NULL, NULL, NULL));
+    assert_status(TGR_OK, tgr_teacher_router_measure(router, &measures));
     assert_status(TGR_OK, tgr_teacher_router_backward(router));
     assert_fails(TGR_ERROR_STATE, "already", tgr_teacher_router_backward(router));
-    assert_status(TGR_OK, tgr_teacher_router_objective(router, &value, NULL, NULL));
+    assert_status(TGR_OK, tgr_teacher_router_measure(router, &measures));
     tgr_teacher_router_free(NULL);
     tgr_config_free(config);
     tgr_context_free(context);

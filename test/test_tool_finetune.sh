@@ -106,7 +106,7 @@ check "it classifies" grep -q "photos/bee/.*: [a-z]* ([0-9.]* %), " said
 check "it leaves a student" test -s made/student.safetensors
 check "photographs are cropped and flipped unless told otherwise" grep -q "batch 6, lr 0.0001, augmentation crop-flip" said
 refuse 2 "safetensors FOLDER" "finetune.sh without files" sh "$script"
-refuse 2 "none.safetensors is no file" "finetune.sh with a model that is not there" sh "$script" none.safetensors photos
+refuse 2 "none.safetensors is not a file" "finetune.sh with a model that is not there" sh "$script" none.safetensors photos
 
 refuse 2 "the model to begin from is missing" "no model" "$tool" finetune --data photos
 refuse 2 "data is missing" "no data" "$tool" finetune dense.tgr

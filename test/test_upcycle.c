@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/options.h"
 #include "model_support.h"
 #include "optimizer/optimizer.h"
 #include "routing/method.h"
@@ -22,8 +23,7 @@ static tgr_model *fresh(tgr_context *context, const char *options) {
 }
 
 static int64_t find(const tgr_model *model, const char *name) {
-    int64_t index = -1;
-    assert_status(TGR_OK, tgr_parameters_find(test_model_parameters((tgr_model *)model), name, &index));
+    int64_t index = tgr_parameters_find(test_model_parameters((tgr_model *)model), name);
     return index;
 }
 
@@ -176,11 +176,11 @@ static void every_method_may_be_upcycled(void **state) {
     tgr_context *context = test_context(2, 3);
     tgr_model *dense = test_model(context, DENSE);
     float *images = test_images(dense, BATCH, 5), gradient[BATCH * CLASSES] = {1, -1, 0.5f};
-    const char *method;
-    for (int64_t i = 0; tgr_method_describe(i, &method, NULL, NULL) == TGR_OK; i++) {
-        if (tgr_method_find((int)i) == NULL) continue;
+    for (int64_t i = 0; i < tgr_method_count(); i++) {
+        if (tgr_method_of((int)i) == NULL) continue;
         char options[256];
-        snprintf(options, sizeof options, SIZES "method=%s experts=3 moe_blocks=2,3 upcycle=1 total_steps=10", method);
+        snprintf(options, sizeof options, SIZES "method=%s experts=3 moe_blocks=2,3 upcycle=1 total_steps=10",
+                 tgr_method_name(i));
         tgr_model *sparse = fresh(context, options);
         assert_status(TGR_OK, tgr_model_upcycle(sparse, dense));
         assert_status(TGR_OK, tgr_model_forward(sparse, TGR_TRAIN, images, BATCH));
@@ -202,7 +202,7 @@ static double guided_step(tgr_model *sparse, tgr_teacher *teacher, tgr_loss *los
     assert_status(TGR_OK, tgr_teacher_forward(teacher, TGR_TRAIN, images, BATCH));
     assert_status(TGR_OK, tgr_loss_compute(loss, labels, &total));
     assert_true(isfinite(total));
-    assert_status(TGR_OK, tgr_loss_find_term(loss, "distill", &distill));
+    assert_status(TGR_OK, tgr_loss_term_value(loss, "distill", &distill));
     assert_status(TGR_OK, tgr_loss_backward(loss));
     assert_status(TGR_OK, tgr_optimizer_step(optimizer));
     return distill;
@@ -217,14 +217,13 @@ static void guidance_goes_with_upcycling(void **state) {
     tgr_model *sparse = fresh(context, SIZES
                               "method=tgr experts=4 moe_blocks=2,3 renormalize=1 router_noise=0 "
                               "upcycle=1 lr=0.01 teacher_router=frozen");
-    const tgr_config *config;
     tgr_teacher *teacher;
     tgr_loss *loss;
     tgr_optimizer *optimizer;
     float *images = test_images(dense, BATCH, 6);
     assert_status(TGR_OK, tgr_model_upcycle(sparse, dense));
     assert_close(difference(sparse, dense), 0, 2e-5);
-    assert_status(TGR_OK, tgr_model_config(sparse, &config));
+    const tgr_config *config = tgr_model_config(sparse);
     assert_status(TGR_OK, tgr_teacher_create(&teacher, dense, sparse));
     assert_status(TGR_OK, tgr_loss_create(&loss, sparse, teacher));
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, test_model_parameters(sparse)));
@@ -284,9 +283,8 @@ static void bad_arguments_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_model *dense = test_model(context, DENSE), *sparse = fresh(context, sparse_options);
-    const tgr_config *config;
     tgr_optimizer *optimizer;
-    assert_status(TGR_OK, tgr_model_config(dense, &config));
+    const tgr_config *config = tgr_model_config(dense);
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, test_model_parameters(dense)));
     assert_fails(TGR_ERROR_ARGUMENT, "'sparse' is NULL", tgr_model_upcycle(NULL, dense));
     assert_fails(TGR_ERROR_ARGUMENT, "'dense' is NULL", tgr_model_upcycle(sparse, NULL));
@@ -310,7 +308,7 @@ static void a_pass_before_does_not_count(void **state) {
     assert_status(TGR_OK, tgr_model_forward(sparse, TGR_TRAIN, images, BATCH));
     assert_status(TGR_OK, tgr_model_upcycle(sparse, dense));
     assert_fails(TGR_ERROR_STATE, "forward", tgr_model_backward(sparse, gradient, NULL));
-    assert_fails(TGR_ERROR_STATE, "forward", tgr_model_logits(sparse, &logits, NULL, NULL));
+    assert_fails(TGR_ERROR_STATE, "forward", tgr_model_logits(sparse, &logits));
     assert_status(TGR_OK, tgr_model_forward(sparse, TGR_TRAIN, images, BATCH));
     assert_status(TGR_OK, tgr_model_backward(sparse, gradient, NULL));
     free(images);
@@ -320,8 +318,7 @@ static void a_pass_before_does_not_count(void **state) {
 
 static tgr_optimizer *optimizer_of(tgr_model *model) {
     tgr_optimizer *optimizer;
-    const tgr_config *config;
-    assert_status(TGR_OK, tgr_model_config(model, &config));
+    const tgr_config *config = tgr_model_config(model);
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, test_model_parameters(model)));
     return optimizer;
 }

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "base/options.h"
 #include "model_support.h"
 #include "routing/method.h"
 #include "tgrmoe/checkpoint.h"
@@ -25,14 +26,13 @@ typedef struct training {
 
 static inline tgr_status training_start(training *t, tgr_context *context, const char *method, const char *more) {
     char options[512];
-    const tgr_config *config = NULL;
     *t = (training){.context = context};
     snprintf(options, sizeof options, SIZES "method=%s moe_blocks=1,2 experts=4 %s", method, more);
     tgr_status status = test_model_create(&t->model, context, options);
     if (status == TGR_OK) test_model_enliven(t->model, 3);
-    if (status == TGR_OK) status = tgr_model_config(t->model, &config);
     if (status == TGR_OK) status = tgr_loss_create(&t->loss, t->model, NULL);
-    if (status == TGR_OK) status = tgr_optimizer_create(&t->optimizer, config, test_model_parameters(t->model));
+    const tgr_config *config = tgr_model_config(t->model);
+    if (status == TGR_OK) status = tgr_optimizer_create(&t->optimizer, config, tgr_model_parameters(t->model));
     if (status == TGR_OK) status = tgr_checkpoint_create(&t->checkpoint, context);
     if (status == TGR_OK) status = tgr_checkpoint_add_model(t->checkpoint, "model", t->model);
     if (status == TGR_OK) status = tgr_checkpoint_add_optimizer(t->checkpoint, "optimizer", t->optimizer);
@@ -74,9 +74,8 @@ static inline int bfloat16_is_there(void) {
 
 /* fn(name of a method that is there, options on top) */
 static inline void each_method(void (*fn)(const char *method, const char *more)) {
-    const char *name;
-    for (int64_t i = 0; tgr_method_describe(i, &name, NULL, NULL) == TGR_OK; i++)
-        if (tgr_method_find((int)i) != NULL) fn(name, "");
+    for (int64_t i = 0; i < tgr_method_count(); i++)
+        if (tgr_method_of((int)i) != NULL) fn(tgr_method_name(i), "");
     fn("tgr", "shared_experts=2 top_k=2 capacity_factor=0.7");
     fn("default", "top_k=2 default_weighted=0 default_beta=0.5");
     fn("loss-free", "top_k=2 capacity_factor=1 bias_rate=0.3");

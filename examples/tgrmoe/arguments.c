@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of flags is read in every direction: parsed, explained, emptied, written. */
+/* Everything here walks the table of flags: parsing, help, clearing, writing. */
 #include "arguments.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static int parse_number(const tool_flag *flag, const char *text, int64_t *number
     errno = 0;
     const long long value = strtoll(text, &end, 10);
     if (end == text || *end != '\0' || errno != 0 || value < flag->least) {
-        return fail_usage("--%s is '%s'; a whole number of at least %lld is needed", flag->name, text,
+        return fail_usage("--%s is '%s'; it must be a whole number, at least %lld", flag->name, text,
                           (long long)flag->least);
     }
     *number = value;
@@ -56,7 +56,7 @@ static int add_setting(tool_arguments *out, const tool_flag *flag, const char *t
     size_t length = strlen(key);
     if (flag->kind == FLAG_SET) {
         const char *equals = strchr(text, '=');
-        if (!equals || equals == text) return fail_usage("--set is '%s'; KEY=VALUE is needed", text);
+        if (!equals || equals == text) return fail_usage("--set is '%s'; it must be KEY=VALUE", text);
         key = text;
         length = (size_t)(equals - text);
         setting->value = equals + 1;
@@ -109,7 +109,7 @@ int arguments_parse(tool_arguments *out, tool_command command, int argc, char **
         const int found = getopt_long(argc, argv, ":", table, NULL);
         if (found == -1) break;
         if (found == ':') return fail_usage("%s: %s needs a value", argv[0], argv[optind - 1]);
-        if (found == '?') return fail_usage("%s: there is no flag %s, or it takes no value", argv[0], argv[at]);
+        if (found == '?') return fail_usage("%s: there is no flag %s, or it does not take a value", argv[0], argv[at]);
         const int result = take(out, &flags[found - 256], optarg);
         if (result != 0) return result;
     }
@@ -196,7 +196,7 @@ int arguments_labels(const char *text, int64_t *first, int64_t *last) {
     const long long from = strtoll(text, &dash, 10);
     const long long to = *dash == '-' ? strtoll(dash + 1, &end, 10) : -1;
     if (dash == text || from < 0 || to < from || !end || end == dash + 1 || *end != '\0') {
-        return fail_usage("--labels is '%s'; two labels with a dash between are needed, such as 0-4", text);
+        return fail_usage("--labels is '%s'; it must be two labels separated by a dash, such as 0-4", text);
     }
     *first = from;
     *last = to;
@@ -209,14 +209,14 @@ int arguments_numbers(const char *flag, const char *text, int64_t channels, doub
         char *end = NULL;
         const double number = strtod(at, &end);
         if (end == at || (*end != '\0' && (*end != ',' || end[1] == '\0')) || count == channels) {
-            return fail_usage("--%s is '%s'; one number is needed, or %lld between commas", flag, text,
+            return fail_usage("--%s is '%s'; it must be one number, or %lld separated by commas", flag, text,
                               (long long)channels);
         }
         numbers[count++] = number;
         at = *end == ',' ? end + 1 : end;
     }
     if (count != 1 && count != channels) {
-        return fail_usage("--%s is '%s'; one number is needed, or %lld between commas", flag, text,
+        return fail_usage("--%s is '%s'; it must be one number, or %lld separated by commas", flag, text,
                           (long long)channels);
     }
     for (int64_t i = count; i < channels; i++) numbers[i] = numbers[0];

@@ -28,31 +28,31 @@ typedef struct tool_arguments {
     TOOL_FLAG_MAP(TOOL_MEMBER)
     tool_setting settings[SETTINGS_MAX]; /* in the order of the command line */
     int setting_count;
-    char **files; /* what is no flag */
+    char **files; /* arguments that are not flags */
     int file_count;
 } tool_arguments;
 
-/* Reads argv[1 …] of one command; argv[0] is its name. */
+/* Parses argv[1 …] of one command; argv[0] is its name. */
 int arguments_parse(tool_arguments *out, tool_command command, int argc, char **argv);
-/* Sets an option of the library, by name. `value` is lent. */
+/* Sets an option of the library by name. `value` must outlive `to`. */
 int arguments_set(tool_arguments *to, const char *key, const char *value);
-/* The option's value that was set last, or NULL. */
+/* The value that the option was last set to, or NULL. */
 const char *arguments_setting(const tool_arguments *arguments, const char *key);
-/* What was given to the text flag of that name. */
+/* The value of the text flag of that name, or NULL. */
 const char *arguments_text(const tool_arguments *arguments, const char *flag);
-/* Takes from another command's arguments what `command` has a flag for, with settings and files. */
+/* Copies another command's arguments, as far as `command` has flags for them; settings and files too. */
 void arguments_take(tool_arguments *out, tool_command command, const tool_arguments *from);
-/* Writes " --flag value" for each flag and setting that decides what comes out of a training. */
+/* Writes " --flag value" for each flag and setting that determines the outcome of a training run. */
 void arguments_write(FILE *to, const tool_arguments *arguments);
 /* How many threads compute; 0: as many as there are processors. */
 int arguments_threads(const tool_arguments *arguments);
 /* How many threads read images ahead. */
 int arguments_readers(const tool_arguments *arguments);
-/* Writes the flags of one command, a line each. */
+/* Writes the flags of one command, one per line. */
 void arguments_help(FILE *to, tool_command command);
-/* Reads "0-4" as the first and the last of some labels. */
+/* Parses a range of labels, such as "0-4". */
 int arguments_labels(const char *text, int64_t *first, int64_t *last);
-/* Reads "0.5" or "0.1,0.2,0.3" into `numbers` [channels]; one number stands for all. */
+/* Parses "0.5" or "0.1,0.2,0.3" into `numbers` [channels]; a single number is used for every channel. */
 int arguments_numbers(const char *flag, const char *text, int64_t channels, double *numbers);
 
 #endif

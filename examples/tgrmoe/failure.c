@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The message of the last failure, and names that are fit to be in one. */
+/* The message of the last failure, and file names that are safe to print in it. */
 #include "failure.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Of the thread: images are read by several. */
+/* Per thread: several threads read images. */
 static _Thread_local char message[1024];
 
 void failure_record(const char *format, ...) {
     char fresh[sizeof message];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(fresh, sizeof fresh, format, arguments); /* the last message may be among the arguments */
+    vsnprintf(fresh, sizeof fresh, format, arguments); /* the last message may be one of the arguments */
     va_end(arguments);
     memcpy(message, fresh, sizeof message);
 }

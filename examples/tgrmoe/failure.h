@@ -10,16 +10,16 @@
 enum { FAILURE = 1, USAGE = 2 };
 
 void failure_record(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Records the message and is FAILURE; as macros, so that an analyzer sees that failing is never 0. */
+/* Records the message and yields FAILURE. These are macros so that analyzers see that the result is never 0. */
 #define fail_with(...) (failure_record(__VA_ARGS__), (int)FAILURE)
-/* The same for a wrong command line: USAGE. */
+/* The same for a wrong command line; yields USAGE. */
 #define fail_usage(...) (failure_record(__VA_ARGS__), (int)USAGE)
 /* The same with the library's own message. */
 #define fail_library() fail_with("%s", tgr_last_error())
-/* What this thread recorded last. */
+/* What this thread last recorded. */
 const char *failure_message(void);
 
-/* `path` with control characters written as \xNN, cut to fit: names of files are anyone's. */
+/* `path` with control characters written as \xNN, truncated to fit: a terminal must not obey a file's name. */
 const char *printable_name(char *to, size_t size, const char *path);
 
 #define TRY(call)                   \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line as two tables, of commands and of flags, from which all that knows of them is derived. */
+/* The command line as two tables, one of commands and one of flags. Everything that knows them is derived from
+ * these. */
 #ifndef TOOL_FLAGS_H
 #define TOOL_FLAGS_H
 
@@ -23,7 +24,7 @@
 #define TOOL_COMMAND_INDEX(NAME, ...) COMMAND_INDEX_##NAME,
 #define TOOL_COMMAND_BIT(NAME, ...)   COMMAND_##NAME = 1 << COMMAND_INDEX_##NAME,
 enum { TOOL_COMMAND_MAP(TOOL_COMMAND_INDEX) COMMANDS };
-/* A flag's commands are a sum of them. */
+/* The commands of a flag are a bitwise or of these. */
 typedef enum tool_command { TOOL_COMMAND_MAP(TOOL_COMMAND_BIT) } tool_command;
 
 enum {

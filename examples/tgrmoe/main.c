@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line tool of libtgrmoe, written against its public headers alone. */
+/* The command line tool of libtgrmoe. It uses the public headers only. */
 #include <stdio.h>
 #include <string.h>
 #include <tgrmoe/common.h>
@@ -32,7 +32,7 @@ static void write_overview(FILE *to) {
     for (int i = 0; i < COMMANDS; i++) {
         fprintf(to, "  tgrmoe %-8s %s\n                  %s\n", entries[i].name, entries[i].usage, entries[i].help);
     }
-    fprintf(to, "\ntgrmoe COMMAND --help tells more.\n");
+    fprintf(to, "\nSee also tgrmoe COMMAND --help.\n");
 }
 
 static int write_help(const tool_entry *entry) {

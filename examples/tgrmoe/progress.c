@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bar, redrawn in place, and its plain stand-in. */
+/* The bar, redrawn in place, and the plain line used where there is no terminal. */
 #include "progress.h"
 
 #include <stdio.h>
@@ -33,7 +33,7 @@ static void show_time(double seconds, const char *what) {
     if (hours == 0) fprintf(stderr, "  %lld:%02lld %s", whole / 60, whole % 60, what);
 }
 
-/* Of later trainings about which nothing is known, this one is taken as the measure. */
+/* Later trainings of unknown length are assumed to take as long as this one. */
 static void show_time_left(const tool_progress *progress, int64_t step, double speed) {
     const later_trainings *later = progress->later;
     const double step_seconds = speed > 0 ? (double)progress->batch / speed : 0;

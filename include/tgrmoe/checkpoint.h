@@ -44,9 +44,9 @@ TGR_API tgr_status tgr_model_load(tgr_model **out, tgr_context *context, const c
 /** The options stored for the model called `name`, as a new config. */
 TGR_API tgr_status tgr_config_load(tgr_config **out, tgr_context *context, const char *path, const char *name);
 
-/** One part of a file, for listing. `dims` are zero past `ndim`. Later libraries may add fields at the end. */
+/** One part of a file, for listing. `dims` are zero past `ndim`. */
 typedef struct tgr_section {
-    size_t struct_size;    /**< sizeof(tgr_section) of the running library, which sets it */
+    size_t struct_size;    /**< sizeof(tgr_section), set by the caller: here, of the callback, the running library */
     char name[128];        /**< such as "model/blocks.0.attn.qkv.weight" */
     char type[8];          /**< "f32", "u8", "u64" */
     int32_t ndim;          /**< 0 to 4 */

@@ -25,7 +25,7 @@ typedef void (*tgr_task_fn)(void *job, int64_t task, int worker);
 /** The host's own threads, if it has some. `run` must call `fn` once for each task in [0, tasks) and return when all
  *  have returned; in which order, and on which thread, is the host's business. */
 typedef struct tgr_executor {
-    size_t struct_size; /**< sizeof(tgr_executor) */
+    size_t struct_size; /**< sizeof(tgr_executor), set by the caller */
     void *user;         /**< handed to `run` */
     int workers;        /**< how many tasks may run at once, 1 to 1024 */
     void (*run)(void *user, int64_t tasks, tgr_task_fn fn, void *job);
@@ -33,7 +33,7 @@ typedef struct tgr_executor {
 
 /** Where memory comes from. Both functions may be called from any thread that uses a handle. */
 typedef struct tgr_allocator {
-    size_t struct_size;                                            /**< sizeof(tgr_allocator) */
+    size_t struct_size;                                            /**< sizeof(tgr_allocator), set by the caller */
     void *user;                                                    /**< handed to both functions */
     void *(*allocate)(void *user, size_t bytes, size_t alignment); /**< NULL when there is none; alignment 64 at most */
     void (*release)(void *user, void *memory, size_t bytes);       /**< never called with NULL */
@@ -44,7 +44,7 @@ typedef void (*tgr_log_fn)(void *user, const char *message);
 
 /** What a context can be given; every field may stay zero. */
 typedef struct tgr_context_options {
-    size_t struct_size;             /**< sizeof(tgr_context_options) */
+    size_t struct_size;             /**< sizeof(tgr_context_options), set by the caller */
     int threads;                    /**< 0: as many as the process may run on; ignored when `pool` is set */
     tgr_pool *pool;                 /**< NULL: the context makes its own with `threads` threads */
     const tgr_allocator *allocator; /**< NULL: the C library's; copied */
@@ -66,17 +66,19 @@ TGR_API tgr_status tgr_context_create(tgr_context **out, const tgr_context_optio
 /** Gives up the caller's hold; what was made from the context keeps it alive. */
 TGR_API void tgr_context_free(tgr_context *context);
 /** How many tasks run at once. */
-TGR_API tgr_status tgr_context_threads(const tgr_context *context, int *threads);
+TGR_API int64_t tgr_context_thread_count(const tgr_context *context);
 /** The name of the compute kernels that the processor got, the first that it can run: "amx", "avx512", "avx2", "blis",
  *  "portable". The environment variable TGRMOE_KERNELS, read when a context is made, asks for one of them by name; it
- * is meant for tests, and one that the machine cannot run is refused. Option precision=bfloat16 needs "amx", or
- * "avx512" on a processor with AVX512_BF16. For "amx" the system is asked for the tile registers when a context is
- * made; what it grants holds for the whole process (docs/abi.md). */
-TGR_API tgr_status tgr_context_kernels(const tgr_context *context, const char **name);
-/** Bytes that handles of this context hold now, and the most they ever held. Either may be NULL. */
-TGR_API tgr_status tgr_context_memory(const tgr_context *context, uint64_t *now, uint64_t *peak);
+ *  is meant for tests, and one that the machine cannot run is refused. Option precision=bfloat16 needs "amx", or
+ *  "avx512" on a processor with AVX512_BF16. For "amx" the system is asked for the tile registers when a context is
+ *  made; what it grants holds for the whole process (docs/abi.md). */
+TGR_API const char *tgr_context_kernels(const tgr_context *context);
+/** Bytes that handles of this context hold now. */
+TGR_API uint64_t tgr_context_bytes(const tgr_context *context);
+/** The most bytes that they ever held. */
+TGR_API uint64_t tgr_context_peak_bytes(const tgr_context *context);
 /** How many allocations handles of this context have made so far (for checking that a training step makes none). */
-TGR_API tgr_status tgr_context_allocations(const tgr_context *context, uint64_t *count);
+TGR_API int64_t tgr_context_allocation_count(const tgr_context *context);
 
 #ifdef __cplusplus
 }

@@ -28,10 +28,10 @@ TGR_API tgr_status tgr_config_import(tgr_config **out, tgr_context *context, con
 
 /** What to do where file and model differ. Zeroed means: they must agree. */
 typedef struct tgr_import_options {
-    size_t struct_size;     /**< sizeof(tgr_import_options) */
-    int32_t resample;       /**< 1: position embeddings of another grid are resampled (bicubic, no antialias: timm's) */
-    int32_t fresh_head;     /**< 1: head and head_dist stay as the model has them */
-    int32_t ignore_unknown; /**< 1: tensors that the model has no place for are skipped */
+    size_t struct_size;     /**< sizeof(tgr_import_options), set by the caller */
+    int64_t resample;       /**< 1: position embeddings of another grid are resampled (bicubic, no antialias: timm's) */
+    int64_t fresh_head;     /**< 1: head and head_dist stay as the model has them */
+    int64_t ignore_unknown; /**< 1: tensors that the model has no place for are skipped */
 } tgr_import_options;
 
 /** Fills a model's weights and state from a file. Everything is checked first; on failure nothing has changed, and the
@@ -41,17 +41,17 @@ typedef struct tgr_import_options {
  *  @param options NULL is zeroed. */
 TGR_API tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options);
 
-/** A text for the file beside those of the library, such as {"mean", "0.485,0.456,0.406"}. */
-typedef struct tgr_text {
-    const char *key;
-    const char *text;
-} tgr_text;
+/** How a model is written. Zeroed means: as F32, without texts of the host. */
+typedef struct tgr_export_options {
+    size_t struct_size;       /**< sizeof(tgr_export_options), set by the caller */
+    tgr_element element;      /**< TGR_ELEMENT_F32 or TGR_ELEMENT_BF16, of the weights; 0 is F32 */
+    const char *const *texts; /**< [2 * text_count], key, text, key, text …, such as "mean", "0.485,0.456,0.406" */
+    int64_t text_count;       /**< texts that the file gets besides those of the library */
+} tgr_export_options;
 
-/** Writes a model. `element` is TGR_ELEMENT_F32 or TGR_ELEMENT_BF16, of the weights; router state (running means, a
- *  table of experts) is float32 always. @param texts may be NULL when text_count is 0;
- *  keys that begin with "tgrmoe." are the library's. */
-TGR_API tgr_status tgr_model_export(tgr_model *model, const char *path, tgr_element element, const tgr_text *texts,
-                                    int64_t text_count);
+/** Writes a model. Router state (running means, a table of experts) is float32 always. A key may be used once; those
+ * that begin with "tgrmoe." are the library's. @param options NULL is zeroed. */
+TGR_API tgr_status tgr_model_export(tgr_model *model, const char *path, const tgr_export_options *options);
 
 #ifdef __cplusplus
 }

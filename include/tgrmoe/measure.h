@@ -20,11 +20,18 @@ TGR_API tgr_status tgr_measure_overlap(const int32_t *a, const int32_t *b, int64
 /** The coefficient of variation of the loads, population deviation over mean; 0 when all are zero.
  *  @param load [experts] @param experts ≥ 1 */
 TGR_API tgr_status tgr_measure_load_cv(const int64_t *load, int64_t experts, double *cv);
-/** What one routing shows; any output may be NULL: `entropy` the mean over tokens of -Σ p ln p, in nats; `dropped` the
- *  share of choices without a slot; `dead` how many experts computed no token; `margin` the mean over tokens of the
- *  difference between the largest and the second largest probability (1 with one expert). */
-TGR_API tgr_status tgr_measure_routing(const tgr_routing *routing, double *entropy, double *dropped, int64_t *dead,
-                                       double *margin);
+/** One routing in numbers. */
+typedef struct tgr_routing_measures {
+    size_t struct_size; /**< sizeof(tgr_routing_measures), set by the caller */
+    double load_cv;     /**< tgr_measure_load_cv() of the experts' loads */
+    double entropy;     /**< mean over tokens of -Σ p ln p, in nats */
+    double margin;      /**< mean over tokens of the largest minus the second largest p; 1 with one expert */
+    double dropped;     /**< share of choices without a slot */
+    int64_t dead;       /**< experts that computed no token */
+} tgr_routing_measures;
+
+/** What the routing of the last batch shows. ERROR_STATE before the first forward pass. */
+TGR_API tgr_status tgr_measure_routing(const tgr_routing *routing, tgr_routing_measures *measures);
 
 #ifdef __cplusplus
 }

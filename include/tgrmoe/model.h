@@ -34,21 +34,42 @@ TGR_API tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const floa
  *  tgr_loss calls tgr_loss_backward() instead. */
 TGR_API tgr_status tgr_model_backward(tgr_model *model, const float *logits_gradient, const float *features_gradient);
 
-/** The logits of the last batch, [batch, classes]; with a distillation token the mean of both heads.
- *  ERROR_STATE before the first forward, or without a head. Any output may be NULL. */
-TGR_API tgr_status tgr_model_logits(const tgr_model *model, const float **logits, int64_t *batch, int64_t *classes);
-/** The final LayerNorm's output of the last batch, [batch, tokens, dim]. Any output may be NULL. */
-TGR_API tgr_status tgr_model_features(const tgr_model *model, const float **features, int64_t *batch, int64_t *tokens,
-                                      int64_t *dim);
-/** How many MoE layers there are; the block, counted from 1, and the routing of layer `index` in [0, count). */
-TGR_API tgr_status tgr_model_moe_layers(const tgr_model *model, int64_t *count);
+/** How many images the last forward pass had; 0 before the first. */
+TGR_API int64_t tgr_model_batch(const tgr_model *model);
+/** The logits of the last batch, [batch, classes]; with a distillation token the mean of both heads. Lent until the
+ *  next forward pass. ERROR_STATE before the first one, or without a head. */
+TGR_API tgr_status tgr_model_logits(const tgr_model *model, const float **logits);
+/** The final LayerNorm's output of the last batch, [batch, tokens, dim]. Lent until the next forward pass. ERROR_STATE
+ *  before the first one. */
+TGR_API tgr_status tgr_model_features(const tgr_model *model, const float **features);
+/** How many MoE layers there are. */
+TGR_API int64_t tgr_model_moe_layer_count(const tgr_model *model);
+/** The block, counted from 1, of MoE layer `index` in [0, tgr_model_moe_layer_count()). */
 TGR_API tgr_status tgr_model_moe_block(const tgr_model *model, int64_t index, int64_t *block);
+/** What the router of MoE layer `index` decided for the last batch; see tgr_routing_read(). */
 TGR_API tgr_status tgr_model_routing(const tgr_model *model, int64_t index, const tgr_routing **routing);
 
-TGR_API tgr_status tgr_model_parameters(tgr_model *model, tgr_parameters **parameters);
-TGR_API tgr_status tgr_model_config(const tgr_model *model, const tgr_config **config);
-/** Trained numbers in all, and those that one token meets: all but the experts it is not sent to. */
-TGR_API tgr_status tgr_model_parameter_counts(const tgr_model *model, int64_t *total, int64_t *active);
+/** The model's tensors, lent as long as the model lives. */
+TGR_API tgr_parameters *tgr_model_parameters(tgr_model *model);
+/** The model's options, lent as long as the model lives. */
+TGR_API const tgr_config *tgr_model_config(const tgr_model *model);
+
+/** The sizes of a model, which do not change. */
+typedef struct tgr_model_description {
+    size_t struct_size;        /**< sizeof(tgr_model_description), set by the caller */
+    int64_t channels;          /**< of an image */
+    int64_t image_size;        /**< height and width of an image, in pixels */
+    int64_t classes;           /**< 0 without a head */
+    int64_t tokens;            /**< N, of an image, prefix tokens (CLS, distillation) included */
+    int64_t prefix_tokens;     /**< 1, or 2 with a distillation token */
+    int64_t dim;               /**< d, the width of a token */
+    int64_t depth;             /**< blocks */
+    int64_t moe_layers;        /**< blocks with experts */
+    int64_t parameters;        /**< trained numbers */
+    int64_t active_parameters; /**< those of them that one token sees: all but the experts that it is not sent to */
+} tgr_model_description;
+TGR_API tgr_status tgr_model_describe(const tgr_model *model, tgr_model_description *description);
+
 /** Sparse upcycling (Komatsuzaki et al., ICLR 2023, arXiv 2212.05055): fills `sparse`, a model with experts, fresh as a
  *  rule, from `dense`, one without that is its like otherwise. Every expert becomes a copy of its block's FFN, all else
  *  is copied; router, state and shared experts have no counterpart and stay as they are (router_init_std), but for the

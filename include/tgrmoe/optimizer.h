@@ -26,11 +26,11 @@ TGR_API void tgr_optimizer_free(tgr_optimizer *optimizer);
  *  it grow without bound. ERROR_STATE when there was no backward since the last step. */
 TGR_API tgr_status tgr_optimizer_step(tgr_optimizer *optimizer);
 /** The learning rate that the next step will use: the schedule's at the parameters' step count. */
-TGR_API tgr_status tgr_optimizer_learning_rate(const tgr_optimizer *optimizer, double *rate);
+TGR_API double tgr_optimizer_learning_rate(const tgr_optimizer *optimizer);
 /** Uses `rate` (0 to 1000) from now on instead of the schedule; a negative number goes back to the schedule. */
 TGR_API tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate);
 /** The global norm of the last successful step's gradient, before clipping; 0 before the first. */
-TGR_API tgr_status tgr_optimizer_gradient_norm(const tgr_optimizer *optimizer, double *norm);
+TGR_API double tgr_optimizer_gradient_norm(const tgr_optimizer *optimizer);
 
 /** Goes with tgr_model_upcycle(): the moments of each tensor, an expert's too, become those of the tensor that it was
  *  made of, and 0 for what has none. The count of steps for AdamW's bias correction becomes that of `dense`, so the

@@ -19,6 +19,7 @@
 #ifndef TGRMOE_PROBE_H
 #define TGRMOE_PROBE_H
 
+#include "tgrmoe/measure.h"
 #include "tgrmoe/model.h"
 
 #ifdef __cplusplus
@@ -41,10 +42,18 @@ TGR_API tgr_status tgr_probe_run(tgr_probe *probe);
 TGR_API tgr_status tgr_probe_record(tgr_probe *probe);
 
 /** How many runs there are. */
-TGR_API tgr_status tgr_probe_runs(const tgr_probe *probe, int64_t *runs);
-/** MoE layers, tokens of the whole probe set in one layer, experts E and choices K. Any output may be NULL. */
-TGR_API tgr_status tgr_probe_shape(const tgr_probe *probe, int64_t *layers, int64_t *tokens, int64_t *experts,
-                                   int64_t *top_k);
+TGR_API int64_t tgr_probe_run_count(const tgr_probe *probe);
+
+/** The sizes of a probe, which do not change. */
+typedef struct tgr_probe_description {
+    size_t struct_size; /**< sizeof(tgr_probe_description), set by the caller */
+    int64_t layers;     /**< MoE layers */
+    int64_t tokens;     /**< of the whole probe set, in one layer */
+    int64_t experts;    /**< E */
+    int64_t top_k;      /**< K, choices of a token */
+} tgr_probe_description;
+TGR_API tgr_status tgr_probe_describe(const tgr_probe *probe, tgr_probe_description *description);
+
 /** The choices number `k` of a run, 0 for the first, of all layers: [layers, tokens], lent until the next run. */
 TGR_API tgr_status tgr_probe_choices(const tgr_probe *probe, int64_t run, int64_t k, const int32_t **experts);
 
@@ -64,12 +73,9 @@ TGR_API tgr_status tgr_probe_fluctuating(const tgr_probe *probe, int64_t layer, 
 /** Each expert's share of the tokens that were computed in a run: [experts]; zeros when none was. For layer -1 the
  *  experts of the same number are taken together. */
 TGR_API tgr_status tgr_probe_load(const tgr_probe *probe, int64_t layer, int64_t run, double *shares);
-/** One run in numbers; any output may be NULL. Over the tokens: `entropy` the mean of -Σ p ln p, in nats; `dropped` the
- *  share of choices without a slot; `margin` the mean difference between the largest and the second largest p. Over
- *  the experts: `load_cv` deviation over mean of the loads; `dead` how many computed no token. For layer -1 `dead` is
- *  the sum over layers, the others are means. */
-TGR_API tgr_status tgr_probe_measure(const tgr_probe *probe, int64_t layer, int64_t run, double *load_cv,
-                                     double *entropy, double *dropped, int64_t *dead, double *margin);
+/** One run in numbers. For layer -1 `dead` is the sum over layers, the others are means. */
+TGR_API tgr_status tgr_probe_measure(const tgr_probe *probe, int64_t layer, int64_t run,
+                                     tgr_routing_measures *measures);
 
 /** The history as bytes, in this machine's byte order, for tgr_checkpoint_add_bytes(): lent until the next run or
  *  resize. `size` is 0 (and `bytes` NULL) without runs. */

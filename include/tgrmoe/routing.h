@@ -17,27 +17,33 @@
 extern "C" {
 #endif
 
-/* What was decided for the last batch. All arrays belong to the layer and hold until its next forward pass. */
+/** What was decided for the last batch. The arrays belong to the layer and hold until its next forward pass. Before the
+ *  first one `tokens` is 0 and the arrays are NULL.
+ *
+ *  Where experts choose tokens (expert-choice) the one choice on record is, of the experts that took the token, the one
+ *  with the largest probability, or where none did the router's first, dropped. Where tokens are mixed (soft)
+ *  probabilities are the experts' shares in what a token gets, and the choice is the largest. Of StableMoE's two
+ * routers logits and probabilities are of the one that chose. */
+typedef struct tgr_routing_view {
+    size_t struct_size;         /**< sizeof(tgr_routing_view), set by the caller */
+    int64_t tokens;             /**< T, of the last batch */
+    int64_t experts;            /**< E */
+    int64_t top_k;              /**< K, choices of a token */
+    const float *logits;        /**< [T, E], the router's, without noise */
+    const float *probabilities; /**< [T, E], their softmax */
+    const int32_t *choices;     /**< [T, K], the experts of each token, best first */
+    const float *gates;         /**< [T, K], the weights of their outputs */
+    const uint8_t *kept;        /**< [T, K], 1 if the choice got a slot within the expert's capacity, 0 if dropped */
+    const int64_t *load;        /**< [E], how many tokens each expert computed */
+} tgr_routing_view;
 
-/** Tokens T of the last batch, experts E and choices K. Any output may be NULL. */
-TGR_API tgr_status tgr_routing_shape(const tgr_routing *routing, int64_t *tokens, int64_t *experts, int64_t *top_k);
-/** The router's logits without noise and their softmax: [tokens, experts] each. Any output may be NULL. (Of StableMoE's
- *  two routers, the one that chose.) */
-TGR_API tgr_status tgr_routing_probabilities(const tgr_routing *routing, const float **logits,
-                                             const float **probabilities);
-/** The experts of each token, best first, and their gates: [tokens, top_k] each. Any output may be NULL. Where experts
- *  choose tokens (expert-choice) the one choice on record is, of the experts that took the token, the one with the
- *  largest probability, or where none did the router's first, dropped. Where tokens are mixed (soft) probabilities are
- *  the experts' shares in what a token gets, and the choice is the largest. */
-TGR_API tgr_status tgr_routing_choices(const tgr_routing *routing, const int32_t **experts, const float **gates);
-/** Whether a choice got a slot within the expert's capacity: [tokens, top_k], 1 kept, 0 dropped. */
-TGR_API tgr_status tgr_routing_kept(const tgr_routing *routing, const uint8_t **kept);
-/** How many tokens each expert computed: [experts]. */
-TGR_API tgr_status tgr_routing_load(const tgr_routing *routing, const int64_t **load);
-/** The number of auxiliary terms of the last batch, in either mode: those whose weight is not 0. Term `index` has a
- *  name ("importance", "load", "switch", "z"; StableMoE's, in its stage 1's training, "stable_balance" and
- *  "stable_distill"; dense training's "mi") and a value with its weight in it; either output may be NULL. */
-TGR_API tgr_status tgr_routing_terms(const tgr_routing *routing, int64_t *count);
+/** Reads what was decided. */
+TGR_API tgr_status tgr_routing_read(const tgr_routing *routing, tgr_routing_view *view);
+/** The number of auxiliary terms of the last batch, in either mode: those whose weight is not 0. */
+TGR_API int64_t tgr_routing_term_count(const tgr_routing *routing);
+/** Term `index` in [0, tgr_routing_term_count()): its name ("importance", "load", "switch", "z"; StableMoE's, in its
+ *  stage 1's training, "stable_balance" and "stable_distill"; dense training's "mi") and its value with its weight in
+ *  it. Either output may be NULL. */
 TGR_API tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, const char **name, double *value);
 
 /** A gating network alone, for a host that runs its own experts. Reads experts, top_k, method and the router's options
@@ -56,8 +62,9 @@ TGR_API tgr_status tgr_router_forward(tgr_router *router, tgr_mode mode, const f
  *  be NULL; must not overlap the other two, gates_gradient and the forward's x), adding to the weight's gradient. Needs
  *  a forward in TGR_TRAIN before, one for each backward; auxiliary terms and guidance are part of it. */
 TGR_API tgr_status tgr_router_backward(tgr_router *router, const float *gates_gradient, float *x_gradient);
-TGR_API tgr_status tgr_router_routing(const tgr_router *router, const tgr_routing **routing);
-TGR_API tgr_status tgr_router_parameters(tgr_router *router, tgr_parameters **parameters);
+/** What it decided for the last batch; see tgr_routing_read(). */
+TGR_API const tgr_routing *tgr_router_routing(const tgr_router *router);
+TGR_API tgr_parameters *tgr_router_parameters(tgr_router *router);
 /** Adds weight · KL(teacher ‖ p), mean over tokens, to what the next backward differentiates (methods: TGR-MoE), for
  *  `teacher` probabilities [tokens, experts]; reports the KL without the weight in `divergence` (may be NULL). */
 TGR_API tgr_status tgr_router_guide(tgr_router *router, const float *teacher, double weight, double *divergence);
@@ -79,8 +86,9 @@ TGR_API tgr_status tgr_moe_forward(tgr_moe *moe, tgr_mode mode, const float *x, 
  *  [tokens, dim], adding to the gradients of all parameters. Needs a forward in TGR_TRAIN before, one for each backward;
  *  auxiliary terms and guidance are part of it. */
 TGR_API tgr_status tgr_moe_backward(tgr_moe *moe, const float *y_gradient, float *x_gradient);
-TGR_API tgr_status tgr_moe_routing(const tgr_moe *moe, const tgr_routing **routing);
-TGR_API tgr_status tgr_moe_parameters(tgr_moe *moe, tgr_parameters **parameters);
+/** What its router decided for the last batch; see tgr_routing_read(). */
+TGR_API const tgr_routing *tgr_moe_routing(const tgr_moe *moe);
+TGR_API tgr_parameters *tgr_moe_parameters(tgr_moe *moe);
 /** See tgr_router_guide(). */
 TGR_API tgr_status tgr_moe_guide(tgr_moe *moe, const float *teacher, double weight, double *divergence);
 

@@ -44,14 +44,14 @@ typedef enum tgr_element {
 
 /** One tensor of an open file. Pointers are lent by the file, until it is closed. */
 typedef struct tgr_safetensors_entry {
-    size_t struct_size; /**< set by the caller to its own sizeof, before the call */
-    const char *name;   /**< UTF-8 */
-    tgr_element element;
+    size_t struct_size;                 /**< set by the caller to its own sizeof, before the call */
+    const char *name;                   /**< UTF-8 */
+    tgr_element element;                /**< what kind of numbers */
     int32_t ndim;                       /**< 0 to TGR_SAFETENSORS_DIMS; 0 is a single number */
     int64_t dims[TGR_SAFETENSORS_DIMS]; /**< zero past ndim */
     int64_t count;                      /**< numbers in all */
     const void *data;                   /**< as in the file: little-endian, row-major, perhaps unaligned; never NULL */
-    uint64_t bytes;
+    uint64_t bytes;                     /**< of `data` */
 } tgr_safetensors_entry;
 
 /** Opens and checks a file. ERROR_FILE, ERROR_FILE_FOREIGN, ERROR_FILE_TRUNCATED or ERROR_FILE_CORRUPT with a message
@@ -64,19 +64,21 @@ TGR_API tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_contex
                                                size_t size);
 TGR_API void tgr_safetensors_close(tgr_safetensors *file);
 
-/** How many tensors, and tensor `index` in [0, count), in the order of their data. */
-TGR_API tgr_status tgr_safetensors_count(const tgr_safetensors *file, int64_t *count);
+/** How many tensors there are. */
+TGR_API int64_t tgr_safetensors_count(const tgr_safetensors *file);
+/** Tensor `index` in [0, tgr_safetensors_count()), in the order of their data. */
 TGR_API tgr_status tgr_safetensors_entry_at(const tgr_safetensors *file, int64_t index, tgr_safetensors_entry *entry);
-/** The index of the tensor called `name`; -1 when there is none (that is no error). */
-TGR_API tgr_status tgr_safetensors_find(const tgr_safetensors *file, const char *name, int64_t *index);
+/** The index of the tensor called `name`; -1 when there is none. */
+TGR_API int64_t tgr_safetensors_find(const tgr_safetensors *file, const char *name);
 /** The numbers of tensor `index` as float32, `count` of them. ERROR_UNSUPPORTED for integers and float64. */
 TGR_API tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, float *to);
-/** How many texts there are (the file's __metadata__), and text `index` in [0, count), in file order. */
-TGR_API tgr_status tgr_safetensors_text_count(const tgr_safetensors *file, int64_t *count);
+/** How many texts there are (the file's __metadata__). */
+TGR_API int64_t tgr_safetensors_text_count(const tgr_safetensors *file);
+/** Text `index` in [0, tgr_safetensors_text_count()) and its key, in file order. */
 TGR_API tgr_status tgr_safetensors_text_at(const tgr_safetensors *file, int64_t index, const char **key,
                                            const char **text);
-/** The text kept under `key`; NULL when there is none (that is no error). */
-TGR_API tgr_status tgr_safetensors_text(const tgr_safetensors *file, const char *key, const char **text);
+/** The text kept under `key`; NULL when there is none. Lent by the file, until it is closed. */
+TGR_API const char *tgr_safetensors_text(const tgr_safetensors *file, const char *key);
 
 /** A file to be written: tensors and texts are listed first, then written at once. */
 TGR_API tgr_status tgr_safetensors_writer_create(tgr_safetensors_writer **out, tgr_context *context);

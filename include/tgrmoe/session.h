@@ -25,11 +25,10 @@ TGR_API tgr_status tgr_session_create(tgr_session **out, tgr_model *model, tgr_c
 TGR_API void tgr_session_free(tgr_session *session);
 /** Runs a batch in TGR_EVAL; as tgr_model_forward(), bit for bit. `images` need not stay. */
 TGR_API tgr_status tgr_session_forward(tgr_session *session, const float *images, int64_t batch);
-/** As tgr_model_logits(), tgr_model_features(), tgr_model_routing(). */
-TGR_API tgr_status tgr_session_logits(const tgr_session *session, const float **logits, int64_t *batch,
-                                      int64_t *classes);
-TGR_API tgr_status tgr_session_features(const tgr_session *session, const float **features, int64_t *batch,
-                                        int64_t *tokens, int64_t *dim);
+/** As tgr_model_batch(), tgr_model_logits(), tgr_model_features(), tgr_model_routing(). */
+TGR_API int64_t tgr_session_batch(const tgr_session *session);
+TGR_API tgr_status tgr_session_logits(const tgr_session *session, const float **logits);
+TGR_API tgr_status tgr_session_features(const tgr_session *session, const float **features);
 TGR_API tgr_status tgr_session_routing(const tgr_session *session, int64_t index, const tgr_routing **routing);
 
 #ifdef __cplusplus

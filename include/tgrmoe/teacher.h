@@ -27,12 +27,18 @@ TGR_API void tgr_teacher_router_free(tgr_teacher_router *router);
  *  until the next forward, and may be NULL. */
 TGR_API tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *features, int64_t tokens,
                                               const float **probabilities);
-/** The objective at the last forward and its parts, CV² and H, without their weights. Any output may be NULL. */
-TGR_API tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double *objective, double *balance,
-                                                double *entropy);
+/** A teacher router's objective and its parts. */
+typedef struct tgr_teacher_measures {
+    size_t struct_size; /**< sizeof(tgr_teacher_measures), set by the caller */
+    double objective;   /**< teacher_load_weight · balance + teacher_entropy_weight · entropy */
+    double balance;     /**< CV²(mean_t p_t) */
+    double entropy;     /**< H(p_t), mean over tokens, in nats */
+} tgr_teacher_measures;
+/** The objective at the last forward. ERROR_STATE before the first. */
+TGR_API tgr_status tgr_teacher_router_measure(const tgr_teacher_router *router, tgr_teacher_measures *measures);
 /** Adds the objective's gradient to the weight's; once for each forward. */
 TGR_API tgr_status tgr_teacher_router_backward(tgr_teacher_router *router);
-TGR_API tgr_status tgr_teacher_router_parameters(tgr_teacher_router *router, tgr_parameters **parameters);
+TGR_API tgr_parameters *tgr_teacher_router_parameters(tgr_teacher_router *router);
 
 /** A teacher for `student`: `backbone` is held and only ever run forward, its weights never change; each MoE layer of
  *  the student gets a teacher router. The student's config decides layers, feature, weights, window and learning rate.
@@ -54,7 +60,7 @@ TGR_API tgr_status tgr_teacher_forward_cached(tgr_teacher *teacher, tgr_mode mod
                                               const int64_t *ids, int64_t batch);
 /** Whether guidance is on at the student's present step. The window's edges are guidance_start and guidance_end times
  *  total_steps, rounded up to a whole step once and for all (a product that is whole but for rounding stays). */
-TGR_API tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active);
+TGR_API int tgr_teacher_is_active(const tgr_teacher *teacher);
 /** The teacher's probabilities of the last batch for MoE layer `index`, in the student's tokens: [tokens, experts]. */
 TGR_API tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities);
 /** One optimizer step of the teacher routers, at the learning rate that belongs to the student's step in the schedule.
@@ -67,7 +73,7 @@ TGR_API tgr_status tgr_teacher_step(tgr_teacher *teacher);
  *  another number of images. 0 ends it, and so does the end of the teacher (a loss made with it keeps it alive). */
 TGR_API tgr_status tgr_teacher_set_oracle(tgr_teacher *teacher, int on);
 /** The teacher routers' weights, "layers.I.router.weight" [experts, dim of the backbone]. */
-TGR_API tgr_status tgr_teacher_parameters(tgr_teacher *teacher, tgr_parameters **parameters);
+TGR_API tgr_parameters *tgr_teacher_parameters(tgr_teacher *teacher);
 
 #ifdef __cplusplus
 }

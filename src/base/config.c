@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
+#include "base/names.h"
 #include "base/number.h"
 #include "base/options.h"
 #include "base/status.h"
@@ -56,18 +57,14 @@ static tgr_status check_list(const tgr_option_row *row, const int64_t *values, i
 }
 
 static tgr_status parse_choice(const tgr_option_row *row, const char *text, int64_t *value) {
-    const size_t length = strlen(text);
-    const char *choice = row->choices;
-    for (int64_t i = 0; choice; i++) {
-        const char *bar = strchr(choice, '|');
-        const size_t size = bar ? (size_t)(bar - choice) : strlen(choice);
-        if (size == length && memcmp(choice, text, size) == 0) {
-            *value = i;
-            return TGR_OK;
-        }
-        choice = bar ? bar + 1 : NULL;
-    }
-    return tgr_fail(TGR_ERROR_RANGE, "%s is '%s'; it must be one of %s", row->key, text, row->choices);
+    char hint[TGR_HINT_BYTES];
+    tgr_nearest nearest = {.text = text};
+    const int64_t index = tgr_names_find(row->choices, text);
+    if (index < 0) tgr_nearest_offer_all(&nearest, row->choices);
+    TGR_REQUIRE(index >= 0, TGR_ERROR_RANGE, "%s is '%s'; it must be one of %s%s", row->key, text, row->choices,
+                tgr_nearest_hint(&nearest, hint));
+    *value = index;
+    return TGR_OK;
 }
 
 static tgr_status parse_integer(const tgr_option_row *row, const char *text, const char **end, int64_t *value) {
@@ -181,8 +178,7 @@ void tgr_config_free(tgr_config *config) {
 
 /* The row of `option`, if its type is one of `types`. */
 static tgr_status find_typed(tgr_option option, unsigned types, const tgr_option_row **row) {
-    *row = tgr_option_find_row(option);
-    TGR_REQUIRE(*row, TGR_ERROR_OPTION, "there is no option number %d", (int)option);
+    TGR_TRY(tgr_option_require(option, row));
     TGR_REQUIRE(types >> (*row)->type & 1u, TGR_ERROR_OPTION, "option %s has a different type", (*row)->key);
     return TGR_OK;
 }
@@ -232,8 +228,8 @@ tgr_status tgr_config_set(tgr_config *config, const char *key, const char *value
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(value);
-    const tgr_option_row *row = tgr_option_find_key(key, strlen(key));
-    TGR_REQUIRE(row, TGR_ERROR_OPTION, "there is no option '%s'", key);
+    const tgr_option_row *row = NULL;
+    TGR_TRY(tgr_option_require_key(key, &row));
     option_value parsed = {0};
     TGR_TRY(parse_value(row, value, &parsed));
     store(config, row, &parsed);
@@ -283,27 +279,21 @@ static void append(char *text, size_t size, size_t *used, const char *piece, siz
     if (size > 0) text[*used < size ? *used : size - 1] = '\0';
 }
 
-static void write_choice(const char *choices, int64_t index, char *text, size_t size, size_t *used) {
-    for (; index > 0; index--) {
-        TGR_ASSERT(strchr(choices, '|') != NULL);
-        choices = strchr(choices, '|') + 1;
-    }
-    append(text, size, used, choices, strcspn(choices, "|"));
-}
-
 tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text, size_t size) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(config);
     TGR_REQUIRE_ARGUMENT(key);
     TGR_REQUIRE_ARGUMENT(text);
-    const tgr_option_row *row = tgr_option_find_key(key, strlen(key));
-    TGR_REQUIRE(row, TGR_ERROR_OPTION, "there is no option '%s'", key);
+    const tgr_option_row *row = NULL;
+    TGR_TRY(tgr_option_require_key(key, &row));
     const option_value *value = &config->values[row_index(row)];
     char number[TGR_NUMBER_BYTES];
     char whole[1024] = "";
     size_t used = 0;
     if (row->type == TGR_TYPE_CHOICE) {
-        write_choice(row->choices, value->integer, whole, sizeof whole, &used);
+        size_t length = 0;
+        const char *name = tgr_names_at(row->choices, value->integer, &length);
+        append(whole, sizeof whole, &used, name, length);
     } else if (row->type == TGR_TYPE_LIST) {
         for (int64_t i = 0; i < value->list_count; i++) {
             const int length = snprintf(number, sizeof number, i ? ",%lld" : "%lld", (long long)value->list[i]);
@@ -322,14 +312,9 @@ tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text,
     return TGR_OK;
 }
 
-tgr_status tgr_config_is_set(const tgr_config *config, tgr_option option, int *set) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(config);
-    TGR_REQUIRE_ARGUMENT(set);
+int tgr_config_is_set(const tgr_config *config, tgr_option option) {
     const tgr_option_row *row = tgr_option_find_row(option);
-    TGR_REQUIRE(row, TGR_ERROR_OPTION, "there is no option number %d", (int)option);
-    *set = config->set[row_index(row)];
-    return TGR_OK;
+    return config != NULL && row != NULL && config->set[row_index(row)];
 }
 
 /* The value of an option of one of these types. */
@@ -353,32 +338,29 @@ const int64_t *tgr_option_list(const tgr_config *config, tgr_option option, int6
     return value->list;
 }
 
-/* Whether `name` is one of the names separated by bars. */
-static int is_among(const char *names, const char *name) {
-    const size_t length = strlen(name);
-    while (*names) {
-        const size_t size = strcspn(names, "|");
-        if (size == length && memcmp(names, name, size) == 0) return 1;
-        names += size + (names[size] == '|');
-    }
-    return 0;
-}
-
-static int is_used(const tgr_option_row *row, const char *method) {
-    return *row->methods == '\0' || is_among(row->methods, method);
-}
-
 int tgr_option_is_used(const tgr_config *config, tgr_option option) {
-    return is_used(tgr_option_find_row(option), tgr_method_name(tgr_option_i64(config, TGR_OPTION_METHOD)));
+    return tgr_method_uses_option(tgr_option_i64(config, TGR_OPTION_METHOD), option);
+}
+
+/* The names of the methods that use an option, with bars between them. */
+static void write_users(const tgr_option_row *row, char *text, size_t size) {
+    size_t used = 0;
+    *text = '\0';
+    for (int64_t method = 0; method < tgr_method_count(); method++) {
+        if (!tgr_method_uses_option(method, (tgr_option)row->number)) continue;
+        if (used > 0) append(text, size, &used, "|", 1);
+        append(text, size, &used, tgr_method_name(method), strlen(tgr_method_name(method)));
+    }
 }
 
 tgr_status tgr_config_check_methods(const tgr_config *config) {
-    const char *method = tgr_method_name(tgr_option_i64(config, TGR_OPTION_METHOD));
+    char users[512];
     for (int i = 0; i < TGR_OPTION_ROWS; i++) {
         const tgr_option_row *row = &tgr_option_rows[i];
-        TGR_REQUIRE(!config->set[i] || is_used(row, method), TGR_ERROR_OPTION,
-                    "option '%s' is set, but method '%s' does not use it; these do: %s", row->key, method,
-                    row->methods);
+        if (!config->set[i] || tgr_option_is_used(config, (tgr_option)row->number)) continue;
+        write_users(row, users, sizeof users);
+        return tgr_fail(TGR_ERROR_OPTION, "option '%s' is set, but method '%s' does not use it; these do: %s", row->key,
+                        tgr_method_name(tgr_option_i64(config, TGR_OPTION_METHOD)), users);
     }
     return TGR_OK;
 }

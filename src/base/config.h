@@ -15,7 +15,7 @@ const int64_t *tgr_option_list(const tgr_config *config, tgr_option option, int6
 int64_t tgr_hidden_width(const tgr_config *config, int64_t dim);
 /* The key of an option and, for a CHOICE, the name of its value in force; for messages. */
 const char *tgr_option_key(tgr_option option);
-/* Whether the method in force uses the option, or the option belongs to no method (column `methods` of the table). */
+/* tgr_method_uses_option for the method in force. */
 int tgr_option_is_used(const tgr_config *config, tgr_option option);
 /* Fails with ERROR_OPTION if the caller set an option that the method in force does not use. */
 tgr_status tgr_config_check_methods(const tgr_config *config);

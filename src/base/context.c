@@ -14,15 +14,14 @@
 
 #define TGR_LOG_BYTES 512
 
-static tgr_status copy_allocator(tgr_allocator *into, const tgr_allocator *allocator) {
-    if (allocator == NULL) {
+static tgr_status copy_allocator(tgr_allocator *into, const tgr_context_options *options) {
+    if (options->allocator == NULL) {
         *into = tgr_default_allocator;
         return TGR_OK;
     }
-    size_t minimum = offsetof(tgr_allocator, release) + sizeof allocator->release;
-    TGR_TRY(tgr_struct_copy(into, sizeof *into, minimum, allocator, "options->allocator"));
-    TGR_REQUIRE_ARGUMENT(allocator->allocate);
-    TGR_REQUIRE_ARGUMENT(allocator->release);
+    TGR_TRY(TGR_STRUCT_READ(into, options->allocator, release));
+    TGR_REQUIRE_ARGUMENT(options->allocator->allocate);
+    TGR_REQUIRE_ARGUMENT(options->allocator->release);
     return TGR_OK;
 }
 
@@ -64,10 +63,9 @@ tgr_status tgr_context_build(tgr_context **out, const tgr_context_options *optio
                              int64_t scratch_floats) {
     TGR_ASSERT(kernels != NULL);
     tgr_context_options copy = {.struct_size = sizeof copy};
-    if (options != NULL)
-        TGR_TRY(tgr_struct_copy(&copy, sizeof copy, offsetof(tgr_context_options, threads), options, "options"));
+    if (options != NULL) TGR_TRY(TGR_STRUCT_READ(&copy, options, struct_size));
     tgr_allocator allocator;
-    TGR_TRY(copy_allocator(&allocator, copy.allocator));
+    TGR_TRY(copy_allocator(&allocator, &copy));
 
     void *memory;
     TGR_TRY(tgr_allocate_from(&allocator, &memory, sizeof(tgr_context)));
@@ -99,28 +97,20 @@ void tgr_context_free(tgr_context *context) {
     destroy(context);
 }
 
-tgr_status tgr_context_threads(const tgr_context *context, int *threads) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(context);
-    TGR_REQUIRE_ARGUMENT(threads);
-    *threads = context->compute.workers;
-    return TGR_OK;
+int64_t tgr_context_thread_count(const tgr_context *context) {
+    return context != NULL ? context->compute.workers : 0;
 }
 
-tgr_status tgr_context_memory(const tgr_context *context, uint64_t *now, uint64_t *peak) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(context);
-    if (now != NULL) *now = atomic_load(&context->bytes_now);
-    if (peak != NULL) *peak = atomic_load(&context->bytes_peak);
-    return TGR_OK;
+uint64_t tgr_context_bytes(const tgr_context *context) {
+    return context != NULL ? atomic_load(&context->bytes_now) : 0;
 }
 
-tgr_status tgr_context_allocations(const tgr_context *context, uint64_t *count) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(context);
-    TGR_REQUIRE_ARGUMENT(count);
-    *count = atomic_load(&context->allocations);
-    return TGR_OK;
+uint64_t tgr_context_peak_bytes(const tgr_context *context) {
+    return context != NULL ? atomic_load(&context->bytes_peak) : 0;
+}
+
+int64_t tgr_context_allocation_count(const tgr_context *context) {
+    return context != NULL ? (int64_t)atomic_load(&context->allocations) : 0;
 }
 
 void tgr_parallel(const tgr_compute *compute, int64_t tasks, tgr_task_fn fn, void *job) {

@@ -10,7 +10,8 @@ typedef struct tgr_option_row {
     const char *key;
     tgr_option_type type;
     double least, most;
-    const char *standard, *choices, *methods, *help;
+    const char *choices; /* names between bars; NULL unless the type is CHOICE */
+    const char *standard, *trait, *help;
 } tgr_option_row;
 
 #define TGR_OPTION_ONE(...) +1
@@ -21,6 +22,9 @@ extern const tgr_option_row tgr_option_rows[TGR_OPTION_ROWS];
 /* The row of an option, or NULL. */
 const tgr_option_row *tgr_option_find_row(tgr_option option);
 const tgr_option_row *tgr_option_find_key(const char *key, size_t length);
+/* The same, or they fail with ERROR_OPTION; for a key that is nearly right the message says which one may be meant. */
+tgr_status tgr_option_require(tgr_option option, const tgr_option_row **row);
+tgr_status tgr_option_require_key(const char *key, const tgr_option_row **row);
 /* "key=value key=value …": the defaults that a preset or a method replaces. */
 const char *tgr_preset_defaults(int64_t preset);
 const char *tgr_method_defaults(int64_t method);

@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/struct.h"
 
 #define FLOATS_PER_LINE (TGR_ALIGNMENT / (int64_t)sizeof(float))
 #define FIRST_CAPACITY  16
@@ -170,52 +171,43 @@ void tgr_parameters_replace(tgr_parameters *parameters) {
 }
 
 static tgr_status check_index(const tgr_parameters *parameters, int64_t index) {
-    if (index >= 0 && index < parameters->tensor_count) return TGR_OK;
-    return tgr_fail(TGR_ERROR_RANGE, "argument 'index' is %lld; there are %lld tensors", (long long)index,
-                    (long long)parameters->tensor_count);
-}
-
-tgr_status tgr_parameters_count(const tgr_parameters *parameters, int64_t *count) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(parameters);
-    TGR_REQUIRE_ARGUMENT(count);
-    *count = parameters->tensor_count;
+    TGR_REQUIRE(index >= 0 && index < parameters->tensor_count, TGR_ERROR_RANGE,
+                "argument 'index' is %lld; there are %lld tensors", (long long)index,
+                (long long)parameters->tensor_count);
     return TGR_OK;
 }
 
-tgr_status tgr_parameters_total(const tgr_parameters *parameters, int64_t *numbers) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(parameters);
-    TGR_REQUIRE_ARGUMENT(numbers);
+int64_t tgr_parameters_count(const tgr_parameters *parameters) {
+    return parameters != NULL ? parameters->tensor_count : 0;
+}
+
+int64_t tgr_parameters_number_count(const tgr_parameters *parameters) {
     int64_t total = 0;
+    if (parameters == NULL) return 0;
     for (int64_t i = 0; i < parameters->tensor_count; i++)
         if ((parameters->tensors[i].flags & TGR_TENSOR_STATE) == 0) total += parameters->tensors[i].count;
     TGR_ASSERT(total >= 0 && total <= parameters->floats); /* which tgr_parameters_add could count */
-    *numbers = total;
-    return TGR_OK;
+    return total;
 }
 
-tgr_status tgr_parameters_describe(const tgr_parameters *parameters, int64_t index, const char **name, int *ndim,
-                                   const int64_t **dims) {
+tgr_status tgr_parameters_describe(const tgr_parameters *parameters, int64_t index,
+                                   tgr_parameter_description *description) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(parameters);
     TGR_TRY(check_index(parameters, index));
     const tgr_tensor *tensor = &parameters->tensors[index];
-    if (name != NULL) *name = tensor->name;
-    if (ndim != NULL) *ndim = tensor->ndim;
-    if (dims != NULL) *dims = tensor->dims;
-    return TGR_OK;
+    const int trained = (tensor->flags & TGR_TENSOR_STATE) == 0;
+    tgr_parameter_description found = {.name = tensor->name,
+                                       .ndim = tensor->ndim,
+                                       .count = tensor->count,
+                                       .trained = trained,
+                                       .decayed = trained && (tensor->flags & TGR_TENSOR_NO_DECAY) == 0};
+    memcpy(found.dims, tensor->dims, sizeof found.dims);
+    return TGR_STRUCT_WRITE(description, &found, decayed);
 }
 
-tgr_status tgr_parameters_find(const tgr_parameters *parameters, const char *name, int64_t *index) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(parameters);
-    TGR_REQUIRE_ARGUMENT(name);
-    TGR_REQUIRE_ARGUMENT(index);
-    int64_t found = find(parameters, name);
-    TGR_REQUIRE(found >= 0, TGR_ERROR_ARGUMENT, "there is no tensor called '%s'", name);
-    *index = found;
-    return TGR_OK;
+int64_t tgr_parameters_find(const tgr_parameters *parameters, const char *name) {
+    return parameters != NULL && name != NULL ? find(parameters, name) : -1;
 }
 
 tgr_status tgr_parameters_value(tgr_parameters *parameters, int64_t index, float **value) {
@@ -238,20 +230,12 @@ tgr_status tgr_parameters_gradient(tgr_parameters *parameters, int64_t index, fl
     return TGR_OK;
 }
 
-tgr_status tgr_parameters_micro(const tgr_parameters *parameters, int64_t *micro) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(parameters);
-    TGR_REQUIRE_ARGUMENT(micro);
-    *micro = parameters->micro;
-    return TGR_OK;
+int64_t tgr_parameters_micro_count(const tgr_parameters *parameters) {
+    return parameters != NULL ? parameters->micro : 0;
 }
 
-tgr_status tgr_parameters_step(const tgr_parameters *parameters, int64_t *step) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(parameters);
-    TGR_REQUIRE_ARGUMENT(step);
-    *step = (int64_t)parameters->step;
-    return TGR_OK;
+int64_t tgr_parameters_step_count(const tgr_parameters *parameters) {
+    return parameters != NULL ? (int64_t)parameters->step : 0;
 }
 
 tgr_status tgr_parameters_zero_gradients(tgr_parameters *parameters) {

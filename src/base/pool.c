@@ -210,7 +210,7 @@ tgr_status tgr_pool_create_from_executor(tgr_pool **out, const tgr_executor *exe
     TGR_REQUIRE_ARGUMENT(out);
     TGR_REQUIRE_ARGUMENT(executor);
     tgr_executor copy;
-    TGR_TRY(tgr_struct_copy(&copy, sizeof copy, offsetof(tgr_executor, run) + sizeof copy.run, executor, "executor"));
+    TGR_TRY(TGR_STRUCT_READ(&copy, executor, run));
     TGR_REQUIRE_ARGUMENT(executor->run);
     TGR_REQUIRE(copy.workers >= 1 && copy.workers <= TGR_MAX_WORKERS, TGR_ERROR_RANGE,
                 "argument 'executor->workers' is %d; it must be 1 to %d", copy.workers, TGR_MAX_WORKERS);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Public structs whose first field is their own size, so that they can grow. */
+/* Public structs, whose first field is their own size, so that they can grow. The caller may have been compiled with an
+ * older or a newer header than this library. */
 #ifndef TGR_BASE_STRUCT_H
 #define TGR_BASE_STRUCT_H
 
@@ -8,9 +9,17 @@
 /* No public struct is larger; one that claims to be was not initialised. */
 #define TGR_STRUCT_LIMIT 4096
 
-/* Copies the caller's struct `from` to `into` (`size` bytes, as this library defines it), the smaller size of the two;
- * the rest becomes zero. `from` must have at least `minimum` bytes. Bytes that only a newer header defines must be
- * zero. `name` is the argument's, for the message. */
-tgr_status tgr_struct_copy(void *into, size_t size, size_t minimum, const void *from, const char *name);
+/* Copies the caller's struct `from` to `into`, of the same type. `last` is the last field of the first release: a
+ * caller's struct must reach that far. What the caller's lacks becomes zero; what only a newer header knows must be
+ * zero. */
+#define TGR_STRUCT_READ(into, from, last) \
+    tgr_struct_read((into), sizeof *(into), TGR_STRUCT_REACH(into, last), (from), #from)
+/* Copies `from`, all but its first field, to the caller's struct `to`: whichever is smaller, no byte more. */
+#define TGR_STRUCT_WRITE(to, from, last) \
+    tgr_struct_write((to), (from), sizeof *(from), TGR_STRUCT_REACH(from, last), #to)
+#define TGR_STRUCT_REACH(pointer, last) ((size_t)((const char *)(&(pointer)->last + 1) - (const char *)(pointer)))
+
+tgr_status tgr_struct_read(void *into, size_t size, size_t least, const void *from, const char *name);
+tgr_status tgr_struct_write(void *to, const void *from, size_t size, size_t least, const char *name);
 
 #endif

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "checkpoint/file_error.h"
 
@@ -83,13 +84,16 @@ static tgr_status create_temporary(tgr_atomic_file *file) {
 
 tgr_status tgr_atomic_file_open(tgr_atomic_file *file, const char *path) {
     *file = (tgr_atomic_file){.path = path, .directory = -1, .file = -1};
-    tgr_status status = open_directory(file);
-    if (status == TGR_OK) status = create_temporary(file);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(open_directory(file));
+    TGR_TRY_DONE(create_temporary(file));
+done:
     if (status != TGR_OK) tgr_atomic_file_close(file);
     return status;
 }
 
 tgr_status tgr_atomic_file_write(tgr_atomic_file *file, uint64_t offset, const void *bytes, size_t count) {
+    TGR_ASSERT(file->file >= 0);
     const char *from = bytes;
     while (count > 0) {
         const ssize_t written = pwrite(file->file, from, count, (off_t)offset);
@@ -109,6 +113,7 @@ static int sync_directory(int directory) {
 }
 
 tgr_status tgr_atomic_file_commit(tgr_atomic_file *file) {
+    TGR_ASSERT(file->file >= 0 && file->temporary[0] != '\0');
     if (fsync(file->file) != 0) return tgr_file_fail(file->path, "cannot be synced to the disk");
     const int closed = close(file->file); /* the descriptor is closed even when this fails */
     file->file = -1;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/parameters.h"
@@ -77,6 +78,7 @@ static tgr_status add(tgr_checkpoint *checkpoint, const char *name, tgr_object o
     TGR_TRY(make_room(checkpoint));
     if (object.kind == TGR_OBJECT_MODEL)
         TGR_TRY(tgr_allocate(checkpoint->context, (void **)&object.options, TGR_OPTIONS_TEXT_BYTES, 1));
+    TGR_ASSERT(strlen(name) < sizeof object.name);
     memcpy(object.name, name, strlen(name) + 1);
     checkpoint->objects[checkpoint->count++] = object;
     return TGR_OK;
@@ -87,8 +89,7 @@ tgr_status tgr_checkpoint_add_model(tgr_checkpoint *checkpoint, const char *name
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(name);
     TGR_REQUIRE_ARGUMENT(model);
-    tgr_parameters *parameters = NULL;
-    TGR_TRY(tgr_model_parameters(model, &parameters));
+    tgr_parameters *parameters = tgr_model_parameters(model);
     TGR_TRY(add(checkpoint, name, (tgr_object){.kind = TGR_OBJECT_MODEL, .model = model, .parameters = parameters}));
     tgr_model_retain(model);
     return TGR_OK;
@@ -149,8 +150,10 @@ tgr_status tgr_checkpoint_save(tgr_checkpoint *checkpoint, const char *path) {
     TGR_REQUIRE_ARGUMENT(checkpoint);
     TGR_REQUIRE_ARGUMENT(path);
     tgr_entry_list list = {.context = checkpoint->context};
-    tgr_status status = collect_all(checkpoint, &list, 1);
-    if (status == TGR_OK) status = tgr_entries_write(&list, path);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(collect_all(checkpoint, &list, 1));
+    TGR_TRY_DONE(tgr_entries_write(&list, path));
+done:
     tgr_entries_free(&list);
     return status;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "checkpoint/section_writer.h"
@@ -25,6 +26,7 @@ static tgr_status make_room(tgr_entry_list *list) {
 
 tgr_status tgr_entry_add(tgr_entry_list *list, const char *object, const char *part, const char *tensor, int type,
                          int ndim, const int64_t *dims, void *data, unsigned flags) {
+    TGR_ASSERT(ndim >= 1 && ndim <= TGR_SECTION_MAX_DIMS);
     tgr_entry entry = {.header = {.type = type, .ndim = ndim}, .data = data, .flags = flags};
     const int length =
         snprintf(entry.header.name, sizeof entry.header.name, "%s%s%s", object, part, tensor != NULL ? tensor : "");
@@ -47,11 +49,13 @@ void tgr_entries_free(tgr_entry_list *list) {
 }
 
 tgr_status tgr_entries_write(const tgr_entry_list *list, const char *path) {
+    tgr_status status = TGR_OK;
     tgr_section_writer writer;
-    tgr_status status = tgr_section_writer_open(&writer, list->context, path);
-    for (size_t i = 0; i < list->count && status == TGR_OK; i++)
-        status = tgr_section_writer_add(&writer, &list->entries[i].header, list->entries[i].data);
-    if (status == TGR_OK) status = tgr_section_writer_finish(&writer);
+    TGR_TRY_DONE(tgr_section_writer_open(&writer, list->context, path));
+    for (size_t i = 0; i < list->count; i++)
+        TGR_TRY_DONE(tgr_section_writer_add(&writer, &list->entries[i].header, list->entries[i].data));
+    TGR_TRY_DONE(tgr_section_writer_finish(&writer));
+done:
     tgr_section_writer_close(&writer);
     return status;
 }
@@ -59,6 +63,7 @@ tgr_status tgr_entries_write(const tgr_entry_list *list, const char *path) {
 void tgr_entries_commit(const tgr_entry_list *list) {
     for (size_t i = 0; i < list->count; i++) {
         const tgr_entry *entry = &list->entries[i];
+        TGR_ASSERT(entry->staged == NULL || (entry->found && !(entry->flags & TGR_ENTRY_OWN)));
         if (entry->staged != NULL) memcpy(entry->data, entry->staged, (size_t)entry->header.raw_bytes);
     }
 }

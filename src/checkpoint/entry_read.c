@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "checkpoint/entry.h"
@@ -39,6 +40,7 @@ static int knows_object(const tgr_entry_list *list, const char *name) {
 
 static int fits(const tgr_entry *entry, const tgr_section_header *header) {
     if (entry->header.type != header->type || entry->header.ndim != header->ndim) return 0;
+    TGR_ASSERT(!(entry->flags & TGR_ENTRY_FLEXIBLE) || entry->header.ndim == 1);
     if (entry->flags & TGR_ENTRY_FLEXIBLE) return header->dims[0] <= entry->header.dims[0];
     return memcmp(entry->header.dims, header->dims, sizeof header->dims) == 0;
 }
@@ -107,8 +109,10 @@ tgr_status tgr_entries_read(tgr_entry_list *list, const char *path, int strict, 
     search where = {.list = list, .strict = strict, .path = path, .misfit = misfit};
     misfit[0] = '\0';
     tgr_section_reader reader;
-    tgr_status status = tgr_section_reader_open(&reader, list->context, path);
-    if (status == TGR_OK) status = read_sections(&where, &reader);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_section_reader_open(&reader, list->context, path));
+    TGR_TRY_DONE(read_sections(&where, &reader));
+done:
     tgr_section_reader_close(&reader);
     return status;
 }

@@ -2,6 +2,7 @@
 /* Listing what a file holds, after checking all of it. */
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "checkpoint/section_reader.h"
 #include "tgrmoe/checkpoint.h"
@@ -12,6 +13,7 @@ static void describe(const tgr_section_header *header, tgr_section *section) {
                              .bytes = header->raw_bytes,
                              .stored_bytes = header->stored_bytes};
     const char *type = tgr_section_type_name(header->type);
+    TGR_ASSERT(type != NULL && strlen(type) < sizeof section->type); /* the header was checked */
     memcpy(section->name, header->name, sizeof section->name);
     memcpy(section->type, type, strlen(type) + 1);
     for (int i = 0; i < header->ndim; i++) section->dims[i] = (int64_t)header->dims[i];
@@ -27,8 +29,9 @@ static tgr_status walk(tgr_context *context, const char *path, tgr_section_fn ea
     tgr_section_reader reader;
     tgr_section_header header;
     int more = 1;
-    tgr_status status = tgr_section_reader_open(&reader, context, path);
-    while (status == TGR_OK) {
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_section_reader_open(&reader, context, path));
+    for (;;) {
         TGR_TRY_DONE(tgr_section_reader_next(&reader, &header, &more));
         if (!more) break;
         if (each == NULL) {

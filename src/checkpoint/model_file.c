@@ -29,8 +29,10 @@ tgr_status tgr_config_load(tgr_config **out, tgr_context *context, const char *p
     TGR_TRY(tgr_object_check_name(name));
     tgr_entry_list list = {.context = context};
     char *text = NULL;
-    tgr_status status = tgr_allocate(context, (void **)&text, TGR_OPTIONS_TEXT_BYTES, 1);
-    if (status == TGR_OK) status = read_config(out, &list, path, name, text);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_allocate(context, (void **)&text, TGR_OPTIONS_TEXT_BYTES, 1));
+    TGR_TRY_DONE(read_config(out, &list, path, name, text));
+done:
     tgr_entries_free(&list);
     tgr_release(context, text, TGR_OPTIONS_TEXT_BYTES, 1);
     return status;
@@ -47,24 +49,22 @@ static tgr_status too_small(const char *path, int64_t size, const char *what, in
 static tgr_status check_size(tgr_context *context, const tgr_config *config, const char *path) {
     struct stat state;
     tgr_model *plan = NULL;
-    tgr_parameters *parameters = NULL;
-    int64_t weights = 0;
     if (stat(path, &state) != 0) return tgr_file_fail(path, "cannot be opened");
     const int64_t size = (int64_t)state.st_size, depth = tgr_option_i64(config, TGR_OPTION_DEPTH);
     if (depth > size / TGR_SECTION_HEADER_BYTES) return too_small(path, size, "blocks", depth);
     TGR_TRY(tgr_model_assemble(&plan, context, config));
-    tgr_status status = tgr_model_parameters(plan, &parameters);
-    if (status == TGR_OK) status = tgr_parameters_total(parameters, &weights);
+    const int64_t weights = tgr_parameters_number_count(tgr_model_parameters(plan));
     tgr_model_free(plan);
-    if (status != TGR_OK) return status;
     return weights / (int64_t)TGR_DEFLATE_MAX_RATIO <= size ? TGR_OK : too_small(path, size, "weights", weights);
 }
 
 static tgr_status load_into(tgr_context *context, tgr_model *model, const char *path, const char *name) {
     tgr_checkpoint *checkpoint = NULL;
     TGR_TRY(tgr_checkpoint_create(&checkpoint, context));
-    tgr_status status = tgr_checkpoint_add_model(checkpoint, name, model);
-    if (status == TGR_OK) status = tgr_checkpoint_load(checkpoint, path);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_checkpoint_add_model(checkpoint, name, model));
+    TGR_TRY_DONE(tgr_checkpoint_load(checkpoint, path));
+done:
     tgr_checkpoint_free(checkpoint);
     return status;
 }
@@ -72,16 +72,16 @@ static tgr_status load_into(tgr_context *context, tgr_model *model, const char *
 tgr_status tgr_model_load(tgr_model **out, tgr_context *context, const char *path, const char *name) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(out);
+    tgr_status status = TGR_OK;
     tgr_config *config = NULL;
     tgr_model *model = NULL;
-    TGR_TRY(tgr_config_load(&config, context, path, name));
-    tgr_status status = check_size(context, config, path);
-    if (status == TGR_OK) status = tgr_model_create(&model, context, config);
-    if (status == TGR_OK) status = load_into(context, model, path, name);
-    if (status == TGR_OK)
-        *out = model;
-    else
-        tgr_model_free(model);
+    TGR_TRY_DONE(tgr_config_load(&config, context, path, name));
+    TGR_TRY_DONE(check_size(context, config, path));
+    TGR_TRY_DONE(tgr_model_create(&model, context, config));
+    TGR_TRY_DONE(load_into(context, model, path, name));
+    *out = model;
+done:
+    if (status != TGR_OK) tgr_model_free(model);
     tgr_config_free(config);
     return status;
 }

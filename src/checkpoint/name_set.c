@@ -2,6 +2,7 @@
 /* A hash set with open addressing. */
 #include "checkpoint/name_set.h"
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -18,6 +19,7 @@ static uint64_t hash_of(const char *name) {
 
 /* The index of `hash`, or of the free place where it would go. */
 static size_t place_of(const uint64_t *hashes, size_t capacity, uint64_t hash) {
+    TGR_ASSERT(hash != 0 && capacity > 0 && (capacity & (capacity - 1)) == 0);
     size_t place = (size_t)hash & (capacity - 1);
     while (hashes[place] != 0 && hashes[place] != hash) place = (place + 1) & (capacity - 1);
     return place;
@@ -37,6 +39,7 @@ static tgr_status grow(tgr_name_set *set) {
 
 tgr_status tgr_name_set_add(tgr_name_set *set, const char *name, int *known) {
     if (2 * set->count >= set->capacity) TGR_TRY(grow(set));
+    TGR_ASSERT(set->count < set->capacity); /* there is always a free place */
     const uint64_t hash = hash_of(name);
     const size_t place = place_of(set->hashes, set->capacity, hash);
     *known = set->hashes[place] == hash;

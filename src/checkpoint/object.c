@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "checkpoint/backbone.h"
 #include "checkpoint/options_text.h"
+#include "optimizer/kind.h"
 #include "optimizer/optimizer.h"
 #include "teacher/teacher.h"
 
@@ -51,7 +52,7 @@ static tgr_status collect_options(tgr_object *object, tgr_entry_list *list, int 
     const tgr_config *config = NULL;
     size_t length = TGR_OPTIONS_TEXT_BYTES;
     if (saving) {
-        TGR_TRY(tgr_model_config(object->model, &config));
+        config = tgr_model_config(object->model);
         TGR_TRY(tgr_options_write(config, object->options, &length));
     }
     const int64_t bytes = (int64_t)length;
@@ -119,8 +120,7 @@ static const tgr_entry *find_part(const tgr_object *object, const tgr_entry_list
 static tgr_status check_options(const tgr_object *object, const tgr_entry *entry, tgr_context *context,
                                 const char *path) {
     tgr_config *stored = NULL;
-    const tgr_config *present = NULL;
-    TGR_TRY(tgr_model_config(object->model, &present));
+    const tgr_config *present = tgr_model_config(object->model);
     TGR_TRY(tgr_options_read(&stored, context, object->options, (size_t)entry->header.raw_bytes, path));
     const tgr_status status = tgr_options_compare(stored, present, path);
     tgr_config_free(stored);
@@ -134,12 +134,11 @@ static tgr_status check_counts(const tgr_object *object, const char *path) {
 }
 
 static tgr_status check_optimizer(const tgr_object *object, const char *path) {
-    static const char *const kinds[] = {"AdamW", "SGD"};
     const uint64_t kind = object->optimizer_state[TGR_OPTIMIZER_KIND];
     TGR_REQUIRE(kind == (uint64_t)object->optimizer->kind, TGR_ERROR_FILE_MISMATCH,
                 "'%s' of '%s' is the state of %s; here it is %s", object->name, path,
-                kind < sizeof kinds / sizeof *kinds ? kinds[kind] : "an unknown optimizer",
-                kinds[object->optimizer->kind]);
+                tgr_optimizer_is_known(kind) ? tgr_optimizer_name((int64_t)kind) : "an unknown optimizer",
+                tgr_optimizer_name(object->optimizer->kind));
     TGR_REQUIRE(!isnan(tgr_double_of_bits(object->optimizer_state[TGR_OPTIMIZER_FIXED_RATE])), TGR_ERROR_FILE_CORRUPT,
                 "'%s' of '%s' has a learning rate that is not a number", object->name, path);
     return TGR_OK;

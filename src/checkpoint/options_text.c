@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/options.h"
 #include "base/status.h"
@@ -21,11 +22,11 @@ tgr_status tgr_options_write(const tgr_config *config, char *text, size_t *lengt
     for (int i = 0; i < TGR_OPTION_ROWS; i++) {
         const tgr_option_row *row = &tgr_option_rows[i];
         char value[VALUE_BYTES];
-        int set;
         TGR_TRY(tgr_config_get(config, row->key, value, sizeof value));
-        TGR_TRY(tgr_config_is_set(config, (tgr_option)row->number, &set));
+        int set = tgr_config_is_set(config, (tgr_option)row->number);
         *length += (size_t)snprintf(text + *length, TGR_OPTIONS_TEXT_BYTES - *length, "%s%s=%s\n",
                                     set ? set_word : default_word, row->key, value);
+        TGR_ASSERT(*length < TGR_OPTIONS_TEXT_BYTES);
     }
     return TGR_OK;
 }
@@ -74,10 +75,11 @@ static tgr_status take_set(tgr_config *config, const option_line *line, const ch
  * changes. */
 static tgr_status keep_default(tgr_config *config, const option_line *line, const char *file, int *changed) {
     char value[VALUE_BYTES];
-    const tgr_option option = (tgr_option)tgr_option_find_key(line->key, strlen(line->key))->number;
-    int set;
+    const tgr_option_row *row = tgr_option_find_key(line->key, strlen(line->key));
+    TGR_ASSERT(row != NULL); /* take_set has seen all lines */
+    const tgr_option option = (tgr_option)row->number;
     TGR_TRY(tgr_config_get(config, line->key, value, sizeof value));
-    TGR_TRY(tgr_config_is_set(config, option, &set));
+    int set = tgr_config_is_set(config, option);
     if (set || !tgr_option_is_used(config, option) || strcmp(value, line->value) == 0) return TGR_OK;
     *changed = 1;
     return set_option(config, line, file);
@@ -98,16 +100,17 @@ static tgr_status read_lines(tgr_config *config, const char *text, size_t length
 tgr_status tgr_options_read(tgr_config **out, tgr_context *context, const char *text, size_t length, const char *file) {
     tgr_config *config = NULL;
     TGR_TRY(tgr_config_create(&config, context));
-    int changed = 0;
-    tgr_status status = read_lines(config, text, length, file, 0, &changed);
-    do { /* ends, since each round sets at least one more option */
+    tgr_status status = TGR_OK;
+    int changed = 1;
+    TGR_TRY_DONE(read_lines(config, text, length, file, 0, &changed));
+    for (int round = 0; changed; round++) {
+        TGR_ASSERT(round <= TGR_OPTION_ROWS); /* each round sets at least one more option */
         changed = 0;
-        if (status == TGR_OK) status = read_lines(config, text, length, file, 1, &changed);
-    } while (status == TGR_OK && changed);
-    if (status == TGR_OK)
-        *out = config;
-    else
-        tgr_config_free(config);
+        TGR_TRY_DONE(read_lines(config, text, length, file, 1, &changed));
+    }
+    *out = config;
+done:
+    if (status != TGR_OK) tgr_config_free(config);
     return status;
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/assert.h"
+
 /* Payloads have the same layout in the file as in memory. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is little-endian: swap payloads on this machine");
 
@@ -53,6 +55,7 @@ const char *tgr_section_type_name(int type) {
 }
 
 size_t tgr_section_element(int type) {
+    TGR_ASSERT(type >= 0 && type < TYPES);
     return types[type].element;
 }
 
@@ -63,6 +66,7 @@ int tgr_section_name_valid(const char *name) {
 }
 
 int tgr_section_size(int type, int ndim, const uint64_t *dims, uint64_t *bytes) {
+    TGR_ASSERT(ndim >= 0 && ndim <= TGR_SECTION_MAX_DIMS);
     uint64_t product = tgr_section_element(type);
     for (int i = 0; i < ndim; i++)
         if (dims[i] == 0 || __builtin_mul_overflow(product, dims[i], &product)) return 0;
@@ -71,9 +75,11 @@ int tgr_section_size(int type, int ndim, const uint64_t *dims, uint64_t *bytes) 
 }
 
 const char *tgr_section_shape(int type, int ndim, const uint64_t *dims, char text[TGR_SHAPE_TEXT]) {
+    TGR_ASSERT(tgr_section_type_name(type) != NULL);
     int used = snprintf(text, TGR_SHAPE_TEXT, "%s [", tgr_section_type_name(type));
     for (int i = 0; i < ndim; i++)
         used += snprintf(text + used, TGR_SHAPE_TEXT - (size_t)used, i ? ", %" PRIu64 : "%" PRIu64, dims[i]);
+    TGR_ASSERT(used + 1 < TGR_SHAPE_TEXT);
     snprintf(text + used, TGR_SHAPE_TEXT - (size_t)used, "]");
     return text;
 }
@@ -152,12 +158,14 @@ const char *tgr_section_decode(tgr_section_header *header, const unsigned char b
 
 void tgr_planes_split(unsigned char *planes, const unsigned char *raw, size_t bytes, size_t element) {
     const size_t count = bytes / element;
+    TGR_ASSERT(bytes % element == 0);
     for (size_t plane = 0; plane < element; plane++)
         for (size_t i = 0; i < count; i++) planes[plane * count + i] = raw[i * element + plane];
 }
 
 void tgr_planes_join(unsigned char *raw, const unsigned char *planes, size_t bytes, size_t element) {
     const size_t count = bytes / element;
+    TGR_ASSERT(bytes % element == 0);
     for (size_t plane = 0; plane < element; plane++)
         for (size_t i = 0; i < count; i++) raw[i * element + plane] = planes[plane * count + i];
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "checkpoint/deflate_memory.h"
@@ -31,6 +32,7 @@ static tgr_status corrupt(const tgr_section_reader *reader, const char *name, co
 
 /* The next `count` bytes, which the caller has checked to be within the file. */
 static tgr_status read_bytes(tgr_section_reader *reader, void *bytes, size_t count) {
+    TGR_ASSERT(count <= reader->size - reader->position);
     char *to = bytes;
     while (count > 0) {
         const ssize_t got = read(reader->file, to, count);
@@ -126,6 +128,7 @@ typedef struct payload {
 /* Unpacks exactly `count` bytes to planes, or says what is wrong. */
 static tgr_status inflate_block(tgr_section_reader *reader, const tgr_section_header *header, payload *rest,
                                 size_t count) {
+    TGR_ASSERT(count <= TGR_SECTION_BLOCK_BYTES);
     z_stream *stream = &reader->stream;
     stream->next_out = reader->planes;
     stream->avail_out = (uInt)count;
@@ -162,7 +165,8 @@ static tgr_status check_payload_end(tgr_section_reader *reader, const tgr_sectio
 static tgr_status read_deflated(tgr_section_reader *reader, const tgr_section_header *header, unsigned char *target) {
     const size_t element = tgr_section_element(header->type);
     payload rest = {.stored_left = header->stored_bytes};
-    (void)inflateReset(&reader->stream);
+    const int reset = inflateReset(&reader->stream);
+    TGR_ASSERT(reset == Z_OK);
     reader->stream.avail_in = 0;
     for (uint64_t left = header->raw_bytes; left > 0;) {
         const size_t count = left < TGR_SECTION_BLOCK_BYTES ? (size_t)left : TGR_SECTION_BLOCK_BYTES;
@@ -190,6 +194,7 @@ tgr_status tgr_section_reader_payload(tgr_section_reader *reader, const tgr_sect
 }
 
 tgr_status tgr_section_reader_skip(tgr_section_reader *reader, const tgr_section_header *header) {
+    TGR_ASSERT(header->stored_bytes <= reader->size - reader->position);
     reader->position += header->stored_bytes;
     if (lseek(reader->file, (off_t)reader->position, SEEK_SET) < 0)
         return tgr_file_fail(reader->path, "cannot be read");

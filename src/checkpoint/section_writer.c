@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "checkpoint/deflate_memory.h"
@@ -36,7 +37,8 @@ static tgr_status deflate_some(tgr_section_writer *writer, tgr_section_header *h
     do {
         stream->next_out = writer->output;
         stream->avail_out = TGR_SECTION_BLOCK_BYTES;
-        (void)deflate(stream, flush); /* cannot fail: its state is valid and there is room */
+        const int result = deflate(stream, flush);
+        TGR_ASSERT(result != Z_STREAM_ERROR); /* its state is valid and there is room: it cannot fail */
         const size_t made = TGR_SECTION_BLOCK_BYTES - stream->avail_out;
         if (header->stored_bytes + made >= header->raw_bytes) {
             header->stored_bytes = header->raw_bytes;
@@ -56,7 +58,8 @@ static tgr_status write_deflated(tgr_section_writer *writer, tgr_section_header 
     header->encoding = TGR_DEFLATED_PLANES;
     header->stored_bytes = 0;
     header->crc = 0;
-    (void)deflateReset(&writer->stream);
+    const int reset = deflateReset(&writer->stream);
+    TGR_ASSERT(reset == Z_OK);
     for (uint64_t done = 0; done < header->raw_bytes && header->stored_bytes < header->raw_bytes;) {
         const uint64_t left = header->raw_bytes - done;
         const size_t block = left < TGR_SECTION_BLOCK_BYTES ? (size_t)left : TGR_SECTION_BLOCK_BYTES;
@@ -95,6 +98,7 @@ tgr_status tgr_section_writer_add(tgr_section_writer *writer, const tgr_section_
     TGR_REQUIRE(tgr_section_size(section.type, section.ndim, section.dims, &section.raw_bytes), TGR_ERROR_OVERFLOW,
                 "'%s' has a dimension of zero or is too large to count", section.name);
     TGR_TRY(write_deflated(writer, &section, begin, data));
+    TGR_ASSERT(section.stored_bytes <= section.raw_bytes);
     if (section.stored_bytes == section.raw_bytes) TGR_TRY(write_stored(writer, &section, begin, data));
     TGR_TRY(write_header(writer, &section));
     writer->sections++;

@@ -12,8 +12,7 @@ static tgr_status check_plan(tgr_context *context, const tgr_config *config, con
     const tgr_import_options strict = {.struct_size = sizeof strict, .ignore_unknown = 1};
     const int64_t depth = tgr_option_i64(config, TGR_OPTION_DEPTH);
     tgr_model *plan = NULL;
-    int64_t count;
-    TGR_TRY(tgr_safetensors_count(file, &count));
+    int64_t count = tgr_safetensors_count(file);
     TGR_REQUIRE(depth <= count, TGR_ERROR_FILE_MISMATCH,
                 "the file's %lld tensors are too few for the %lld blocks that its texts describe", (long long)count,
                 (long long)depth);
@@ -32,14 +31,12 @@ tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_s
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(file);
     tgr_config *config = NULL;
-    int own;
-    TGR_TRY(tgr_texts_present(file, &own));
     TGR_TRY(tgr_config_create(&config, context));
-    tgr_status status = own ? tgr_texts_read(config, file) : tgr_sizes_read(config, file);
-    if (status == TGR_OK) status = check_plan(context, config, file);
-    if (status == TGR_OK)
-        *out = config;
-    else
-        tgr_config_free(config);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_texts_are_present(file) ? tgr_texts_read(config, file) : tgr_sizes_read(config, file));
+    TGR_TRY_DONE(check_plan(context, config, file));
+    *out = config;
+done:
+    if (status != TGR_OK) tgr_config_free(config);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/struct.h"
 #include "exchange/texts.h"
 #include "model/model.h"
 #include "tgrmoe/exchange.h"
@@ -18,44 +19,45 @@ static tgr_status add_tensors(tgr_safetensors_writer *writer, const tgr_paramete
     return TGR_OK;
 }
 
-static tgr_status add_texts(tgr_safetensors_writer *writer, const tgr_text *texts, int64_t count) {
-    for (int64_t i = 0; i < count; i++) TGR_TRY(tgr_safetensors_writer_add_text(writer, texts[i].key, texts[i].text));
+static tgr_status add_texts(tgr_safetensors_writer *writer, const tgr_export_options *options) {
+    for (int64_t i = 0; i < options->text_count; i++)
+        TGR_TRY(tgr_safetensors_writer_add_text(writer, options->texts[2 * i], options->texts[2 * i + 1]));
     return TGR_OK;
 }
 
-static tgr_status check_texts(const tgr_text *texts, int64_t count) {
-    if (count < 0 || (count > 0 && texts == NULL))
-        return tgr_fail(TGR_ERROR_ARGUMENT, "argument 'text_count' is %lld and 'texts' is %sNULL", (long long)count,
-                        texts == NULL ? "" : "not ");
-    for (int64_t i = 0; i < count; i++) {
-        if (texts[i].key == NULL || texts[i].text == NULL)
-            return tgr_fail(TGR_ERROR_ARGUMENT, "text %lld of argument 'texts' is NULL", (long long)i);
-        if (strncmp(texts[i].key, TGR_TEXT_PREFIX, strlen(TGR_TEXT_PREFIX)) == 0)
-            return tgr_fail(TGR_ERROR_ARGUMENT, "'%s' begins with '%s', as the library's own keys do", texts[i].key,
-                            TGR_TEXT_PREFIX);
+static tgr_status check(const tgr_export_options *options) {
+    const char *const *texts = options->texts;
+    TGR_REQUIRE(options->element == TGR_ELEMENT_F32 || options->element == TGR_ELEMENT_BF16, TGR_ERROR_RANGE,
+                "argument 'options->element' is %d; it must be TGR_ELEMENT_F32 (%d) or TGR_ELEMENT_BF16 (%d)",
+                (int)options->element, TGR_ELEMENT_F32, TGR_ELEMENT_BF16);
+    TGR_REQUIRE(options->text_count >= 0 && (options->text_count == 0 || texts != NULL), TGR_ERROR_ARGUMENT,
+                "argument 'options->text_count' is %lld and 'options->texts' is %sNULL", (long long)options->text_count,
+                texts == NULL ? "" : "not ");
+    for (int64_t i = 0; i < options->text_count; i++) {
+        TGR_REQUIRE(texts[2 * i] != NULL && texts[2 * i + 1] != NULL, TGR_ERROR_ARGUMENT,
+                    "text %lld of argument 'options->texts' or its key is NULL", (long long)i);
+        TGR_REQUIRE(strncmp(texts[2 * i], TGR_TEXT_PREFIX, strlen(TGR_TEXT_PREFIX)) != 0, TGR_ERROR_ARGUMENT,
+                    "the key '%s' begins with '%s', as the library's own do", texts[2 * i], TGR_TEXT_PREFIX);
     }
     return TGR_OK;
 }
 
-tgr_status tgr_model_export(tgr_model *model, const char *path, tgr_element element, const tgr_text *texts,
-                            int64_t text_count) {
+tgr_status tgr_model_export(tgr_model *model, const char *path, const tgr_export_options *options) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(path);
-    TGR_REQUIRE(element == TGR_ELEMENT_F32 || element == TGR_ELEMENT_BF16, TGR_ERROR_RANGE,
-                "argument 'element' is %d; it must be TGR_ELEMENT_F32 (%d) or TGR_ELEMENT_BF16 (%d)", (int)element,
-                TGR_ELEMENT_F32, TGR_ELEMENT_BF16);
-    TGR_TRY(check_texts(texts, text_count));
-    tgr_parameters *parameters = NULL;
-    const tgr_config *config = NULL;
+    tgr_export_options chosen = {.struct_size = sizeof chosen};
+    if (options != NULL) TGR_TRY(TGR_STRUCT_READ(&chosen, options, text_count));
+    if (chosen.element == 0) chosen.element = TGR_ELEMENT_F32;
+    TGR_TRY(check(&chosen));
     tgr_safetensors_writer *writer = NULL;
-    TGR_TRY(tgr_model_parameters(model, &parameters));
-    TGR_TRY(tgr_model_config(model, &config));
     TGR_TRY(tgr_safetensors_writer_create(&writer, tgr_model_context(model)));
-    tgr_status status = add_tensors(writer, parameters, element);
-    if (status == TGR_OK) status = tgr_texts_write(writer, config);
-    if (status == TGR_OK) status = add_texts(writer, texts, text_count);
-    if (status == TGR_OK) status = tgr_safetensors_writer_save(writer, path);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(add_tensors(writer, tgr_model_parameters(model), chosen.element));
+    TGR_TRY_DONE(tgr_texts_write(writer, tgr_model_config(model)));
+    TGR_TRY_DONE(add_texts(writer, &chosen));
+    TGR_TRY_DONE(tgr_safetensors_writer_save(writer, path));
+done:
     tgr_safetensors_writer_free(writer);
     return status;
 }

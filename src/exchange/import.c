@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights and state of a model from a file: everything is checked and all memory allocated before the first number
  * changes. */
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/struct.h"
@@ -38,6 +39,7 @@ static void resample(const tgr_model *model, const import_positions *positions, 
     const tgr_dimensions *d = tgr_model_dimensions(model);
     int64_t prefix = tgr_match_position_prefix(model);
     int64_t grid = tgr_match_square_root(positions->count / d->dim - prefix);
+    TGR_ASSERT(grid > 0);
     tgr_resample_positions(d->dim, prefix, grid, positions->values, d->grid, to);
 }
 
@@ -45,14 +47,14 @@ static tgr_status fill(tgr_model *model, tgr_parameters *parameters, const tgr_s
                        const tgr_import_options *options, const import_positions *positions) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const char *name = parameters->tensors[i].name;
-        int64_t index;
         if (tgr_match_keeps(name, options)) continue;
         if (tgr_match_is_positions(name) && positions->count > 0) {
             resample(model, positions, tgr_value(parameters, i));
             continue;
         }
-        TGR_TRY(tgr_safetensors_find(file, name, &index));
-        TGR_TRY(tgr_safetensors_read(file, index, tgr_value(parameters, i))); /* cannot fail: it was checked */
+        int64_t index = tgr_safetensors_find(file, name);
+        TGR_ASSERT(index >= 0); /* tgr_match_check has seen it, so that reading it cannot fail either */
+        TGR_TRY(tgr_safetensors_read(file, index, tgr_value(parameters, i)));
     }
     return TGR_OK;
 }
@@ -62,18 +64,17 @@ tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE_ARGUMENT(file);
     tgr_import_options chosen = {.struct_size = sizeof chosen};
-    tgr_parameters *parameters = NULL;
-    const tgr_config *config = NULL;
+    tgr_parameters *parameters = tgr_model_parameters(model);
     import_positions positions = {0};
-    if (options != NULL) TGR_TRY(tgr_struct_copy(&chosen, sizeof chosen, sizeof chosen, options, "options"));
-    TGR_TRY(tgr_model_parameters(model, &parameters));
-    TGR_TRY(tgr_model_config(model, &config));
+    if (options != NULL) TGR_TRY(TGR_STRUCT_READ(&chosen, options, ignore_unknown));
     TGR_TRY(tgr_match_check(model, file, &chosen));
-    TGR_TRY(tgr_texts_check_heads(config, file));
+    TGR_TRY(tgr_texts_check_heads(tgr_model_config(model), file));
     tgr_context *context = tgr_model_context(model);
-    tgr_status status = read_positions(&positions, context, parameters, file);
-    if (status == TGR_OK) status = fill(model, parameters, file, &chosen, &positions);
-    if (status == TGR_OK) tgr_model_forget(model);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(read_positions(&positions, context, parameters, file));
+    TGR_TRY_DONE(fill(model, parameters, file, &chosen, &positions));
+    tgr_model_forget(model);
+done:
     tgr_release(context, positions.values, (size_t)positions.count, sizeof(float));
     return status;
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/status.h"
 #include "exchange/entry.h"
@@ -30,9 +31,8 @@ int tgr_match_is_positions(const char *name) {
 }
 
 int64_t tgr_match_position_prefix(const tgr_model *model) {
-    const tgr_config *config = NULL;
-    (void)tgr_model_config(model, &config); /* cannot fail: neither is NULL */
-    return tgr_option_i64(config, TGR_OPTION_POSITION_CLS) ? tgr_model_dimensions(model)->prefix_tokens : 0;
+    return tgr_option_i64(tgr_model_config(model), TGR_OPTION_POSITION_CLS) ? tgr_model_dimensions(model)->prefix_tokens
+                                                                            : 0;
 }
 
 int64_t tgr_match_square_root(int64_t count) {
@@ -100,8 +100,7 @@ static int has_tensor(const tgr_parameters *parameters, const char *name) {
 }
 
 static tgr_status check_extra(const match_pair *pair) {
-    int64_t count;
-    TGR_TRY(tgr_safetensors_count(pair->file, &count));
+    int64_t count = tgr_safetensors_count(pair->file);
     for (int64_t i = 0; i < count; i++) {
         tgr_safetensors_entry entry = {.struct_size = sizeof entry};
         TGR_TRY(tgr_safetensors_entry_at(pair->file, i, &entry));
@@ -116,8 +115,7 @@ static tgr_status check_extra(const match_pair *pair) {
 
 tgr_status tgr_match_check(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options) {
     match_pair pair = {.model = model, .file = file, .options = options};
-    tgr_parameters *parameters = NULL;
-    TGR_TRY(tgr_model_parameters(model, &parameters));
+    tgr_parameters *parameters = tgr_model_parameters(model);
     pair.parameters = parameters;
     for (int64_t i = 0; i < parameters->tensor_count; i++) TGR_TRY(check_tensor(&pair, &parameters->tensors[i]));
     return options->ignore_unknown ? TGR_OK : check_extra(&pair);

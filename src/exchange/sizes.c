@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "exchange/entry.h"
 #include "exchange/match.h"
@@ -26,8 +27,7 @@ static tgr_status need(const tgr_safetensors *file, const char *name, int ndim, 
 }
 
 static tgr_status has(const tgr_safetensors *file, const char *name, int *found) {
-    int64_t index;
-    TGR_TRY(tgr_safetensors_find(file, name, &index));
+    int64_t index = tgr_safetensors_find(file, name);
     *found = index >= 0;
     return TGR_OK;
 }
@@ -52,8 +52,7 @@ static tgr_status read_patches(tgr_config *config, const tgr_safetensors *file, 
     return set(config, TGR_OPTION_PATCH_SIZE, *side);
 }
 
-/* Positions cover only the patches, or the prefix tokens as well. It cannot be ambiguous: no two squares above 0 are 1
- * or 2 apart. */
+/* Positions cover only the patches, or the prefix tokens as well. */
 static tgr_status read_tokens(tgr_config *config, const tgr_safetensors *file, int64_t dim, int64_t side) {
     tgr_safetensors_entry positions;
     int distilled;
@@ -62,6 +61,8 @@ static tgr_status read_tokens(tgr_config *config, const tgr_safetensors *file, i
     int64_t tokens = positions.count / dim;
     int64_t patches_alone = tgr_match_square_root(tokens);
     int64_t grid = patches_alone > 0 ? patches_alone : tgr_match_square_root(tokens - 1 - distilled);
+    /* It cannot be ambiguous: no two squares above 0 are 1 or 2 apart. */
+    TGR_ASSERT(patches_alone == 0 || tgr_match_square_root(tokens - 1 - distilled) == 0);
     char shape[TGR_SHAPE_BYTES];
     TGR_REQUIRE(grid > 0, TGR_ERROR_FILE_MISMATCH, "'pos_embed' is %s; the grid of patches must be square",
                 tgr_shape_write(shape, positions.ndim, positions.dims));

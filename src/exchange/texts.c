@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/options.h"
 #include "base/status.h"
@@ -13,20 +14,18 @@
 #define KEY_BYTES   128
 
 static void write_key(char text[KEY_BYTES], const char *key) {
-    snprintf(text, KEY_BYTES, TGR_TEXT_PREFIX "%s", key);
+    const int length = snprintf(text, KEY_BYTES, TGR_TEXT_PREFIX "%s", key);
+    TGR_ASSERT(length < KEY_BYTES);
 }
 
-static tgr_status find_text(const tgr_safetensors *file, const char *key, const char **value) {
+static const char *find_text(const tgr_safetensors *file, const char *key) {
     char text[KEY_BYTES];
     write_key(text, key);
-    return tgr_safetensors_text(file, text, value);
+    return tgr_safetensors_text(file, text);
 }
 
-tgr_status tgr_texts_present(const tgr_safetensors *file, int *present) {
-    const char *method = NULL;
-    TGR_TRY(find_text(file, tgr_option_key(TGR_OPTION_METHOD), &method));
-    *present = method != NULL;
-    return TGR_OK;
+int tgr_texts_are_present(const tgr_safetensors *file) {
+    return find_text(file, tgr_option_key(TGR_OPTION_METHOD)) != NULL;
 }
 
 tgr_status tgr_texts_write(tgr_safetensors_writer *writer, const tgr_config *config) {
@@ -42,8 +41,7 @@ tgr_status tgr_texts_write(tgr_safetensors_writer *writer, const tgr_config *con
 
 static tgr_status check_keys(const tgr_safetensors *file) {
     const size_t prefix = strlen(TGR_TEXT_PREFIX);
-    int64_t count;
-    TGR_TRY(tgr_safetensors_text_count(file, &count));
+    int64_t count = tgr_safetensors_text_count(file);
     for (int64_t i = 0; i < count; i++) {
         const char *key = NULL, *text = NULL;
         TGR_TRY(tgr_safetensors_text_at(file, i, &key, &text));
@@ -56,8 +54,7 @@ static tgr_status check_keys(const tgr_safetensors *file) {
 
 static tgr_status read_option(tgr_config *config, const tgr_safetensors *file, const tgr_option_row *row) {
     char present[VALUE_BYTES];
-    const char *value = NULL;
-    TGR_TRY(find_text(file, row->key, &value));
+    const char *value = find_text(file, row->key);
     if (value == NULL || !tgr_option_is_used(config, (tgr_option)row->number)) return TGR_OK;
     TGR_TRY(tgr_config_get(config, row->key, present, sizeof present));
     if (strcmp(value, present) == 0 || tgr_config_set(config, row->key, value) == TGR_OK) return TGR_OK;
@@ -73,9 +70,8 @@ tgr_status tgr_texts_read(tgr_config *config, const tgr_safetensors *file) {
 }
 
 tgr_status tgr_texts_check_heads(const tgr_config *config, const tgr_safetensors *file) {
-    const char *key = tgr_option_key(TGR_OPTION_HEADS), *value = NULL;
+    const char *key = tgr_option_key(TGR_OPTION_HEADS), *value = find_text(file, key);
     char present[VALUE_BYTES];
-    TGR_TRY(find_text(file, key, &value));
     TGR_TRY(tgr_config_get(config, key, present, sizeof present));
     if (value == NULL || strcmp(value, present) == 0) return TGR_OK;
     return tgr_fail(TGR_ERROR_FILE_MISMATCH, "%s is %.20s in the file and %s in the model", key, value, present);

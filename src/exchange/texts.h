@@ -9,7 +9,7 @@
 #define TGR_TEXT_PREFIX "tgrmoe."
 
 /* Whether the library wrote the file. */
-tgr_status tgr_texts_present(const tgr_safetensors *file, int *present);
+int tgr_texts_are_present(const tgr_safetensors *file);
 /* Adds every option that the method in force uses. */
 tgr_status tgr_texts_write(tgr_safetensors_writer *writer, const tgr_config *config);
 /* In a config with nothing set, sets what differs from this library's defaults, so that the same values are in force.

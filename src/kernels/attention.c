@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "kernels/kernels.h"
@@ -162,12 +163,14 @@ static void backward_task(void *data, int64_t task, int worker) {
 }
 
 void tgr_attention_forward(const tgr_compute *compute, const tgr_attention *attention) {
+    TGR_ASSERT(compute->scratch_floats >= tgr_attention_scratch(attention->tokens, attention->head_dim));
     attention_job job = {.compute = compute, .attention = attention};
     tgr_parallel(compute, attention->batch * attention->heads, forward_task, &job);
 }
 
 void tgr_attention_backward(const tgr_compute *compute, const tgr_attention *attention, const float *dout,
                             float *dqkv) {
+    TGR_ASSERT(compute->scratch_floats >= tgr_attention_scratch(attention->tokens, attention->head_dim));
     attention_job job = {.compute = compute, .attention = attention, .dout = dout, .dqkv = dqkv};
     tgr_parallel(compute, attention->batch * attention->heads, backward_task, &job);
 }

@@ -16,10 +16,6 @@ tgr_status tgr_context_create(tgr_context **out, const tgr_context_options *opti
     return tgr_context_build(out, options, kernels, TGR_GEMM_SCRATCH);
 }
 
-tgr_status tgr_context_kernels(const tgr_context *context, const char **name) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(context);
-    TGR_REQUIRE_ARGUMENT(name);
-    *name = context->compute.kernels->name;
-    return TGR_OK;
+const char *tgr_context_kernels(const tgr_context *context) {
+    return context != NULL ? context->compute.kernels->name : NULL;
 }

@@ -76,8 +76,8 @@ typedef void (*gemm_variant)(const tgr_gemm *product, float *scratch);
 /* Decided for the whole product, so that an element has the same bits however C is cut, and never by m, so that a row
  * does not depend on the others. */
 static gemm_variant variant_for(const tgr_kernels *kernels, const tgr_gemm *product) {
-    TGR_ASSERT(product->precision == TGR_FLOAT32 || kernels->gemm_bfloat16 != NULL);
-    if (product->precision == TGR_BFLOAT16) return kernels->gemm_bfloat16;
+    TGR_ASSERT(product->precision == TGR_PRECISION_FLOAT32 || kernels->gemm_bfloat16 != NULL);
+    if (product->precision == TGR_PRECISION_BFLOAT16) return kernels->gemm_bfloat16;
     const int narrow = product->n <= 16 || (product->n <= 64 && product->k <= 64);
     return narrow ? kernels->gemm_narrow : kernels->gemm;
 }
@@ -115,6 +115,7 @@ static void run_task(void *context, int64_t task, int worker) {
 void tgr_gemm_run(const tgr_compute *compute, const tgr_gemm *products, int64_t count) {
     const int64_t threads = compute->workers, shares = threads == 1 || count == 1 ? threads : 2 * threads;
     int64_t work = 0, tasks = 0;
+    TGR_ASSERT(compute->scratch_floats >= TGR_GEMM_SCRATCH);
     for (int64_t i = 0; i < count; i++) work += work_of(&products[i]);
     gemm_job job = {.compute = compute, .products = products};
     job.share = larger(divide_up(work, shares), LEAST_WORK);

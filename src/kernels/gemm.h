@@ -8,14 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tgrmoe/options.h"
+
 struct tgr_compute;
 struct tgr_kernels;
-
-/* What a product rounds its operands to; sums are always float32. Same order as the choices of option precision. */
-typedef enum tgr_precision {
-    TGR_FLOAT32 = 0,
-    TGR_BFLOAT16 = 1, /* rounded to the nearest bfloat16, ties to even */
-} tgr_precision;
 
 /* What happens to elements of C once they are complete, while they are still in the cache. */
 typedef enum tgr_epilogue {

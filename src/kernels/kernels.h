@@ -17,7 +17,8 @@ typedef struct tgr_kernels {
     void (*gemm)(const tgr_gemm *product, float *scratch);
     /* The same for few columns, where the overhead of `gemm` does not pay. tgr_gemm_serial chooses. */
     void (*gemm_narrow)(const tgr_gemm *product, float *scratch);
-    /* The same for operands in TGR_BFLOAT16, and whether this machine can; NULL if there is no such instruction. */
+    /* The same for operands in TGR_PRECISION_BFLOAT16, and whether this machine can; NULL if there is no such
+     * instruction. */
     void (*gemm_bfloat16)(const tgr_gemm *product, float *scratch);
     int (*bfloat16_usable)(void);
 

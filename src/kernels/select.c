@@ -48,7 +48,8 @@ tgr_status tgr_kernels_select(const char *name, const tgr_kernels **out) {
 }
 
 tgr_status tgr_kernels_check_precision(const tgr_kernels *kernels, tgr_precision precision) {
-    if (precision == TGR_FLOAT32 || (kernels->gemm_bfloat16 != NULL && kernels->bfloat16_usable())) return TGR_OK;
+    if (precision == TGR_PRECISION_FLOAT32 || (kernels->gemm_bfloat16 != NULL && kernels->bfloat16_usable()))
+        return TGR_OK;
     return tgr_fail(TGR_ERROR_UNSUPPORTED,
                     "option 'precision' is bfloat16, which needs a processor with AMX or AVX512_BF16; this context "
                     "runs kernels '%s', which multiply only float32 (precision=float32 runs anywhere)",

@@ -12,7 +12,7 @@ static tgr_status add_tensor(const tgr_linear *linear, int64_t *index, const cha
                              unsigned flags, int ndim) {
     const int64_t dims[] = {linear->groups, linear->outputs, linear->inputs};
     int first = linear->groups == 0; /* dimension */
-    char full[TGR_NAME_BYTES + 1];   /* a name cut off here is still too long for tgr_parameters_add */
+    char full[TGR_NAME_BYTES + 1];   /* a name truncated here is still too long for tgr_parameters_add */
     snprintf(full, sizeof full, "%s.%s", prefix, name);
     return tgr_parameters_add(linear->parameters, index, full, flags, ndim - first, dims + first);
 }

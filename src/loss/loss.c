@@ -22,8 +22,7 @@ tgr_status tgr_loss_create(tgr_loss **out, tgr_model *model, tgr_teacher *teache
     TGR_REQUIRE(teacher == NULL || tgr_teacher_student(teacher) == model, TGR_ERROR_ARGUMENT,
                 "argument 'teacher' was made for another student");
     tgr_context *context = tgr_model_context(model);
-    const tgr_config *config = NULL;
-    TGR_TRY(tgr_model_config(model, &config));
+    const tgr_config *config = tgr_model_config(model);
     tgr_loss *loss = NULL;
     TGR_TRY(tgr_allocate(context, (void **)&loss, 1, sizeof *loss));
     tgr_context_retain(context);
@@ -92,11 +91,14 @@ static tgr_status find_guidance(const tgr_loss *loss, int *guided) {
     return TGR_OK;
 }
 
-static tgr_status require_forward(const tgr_loss *loss, int need_head) {
-    if (tgr_model_batch(loss->model) == 0) return tgr_fail(TGR_ERROR_STATE, "the model has had no forward pass yet");
-    if (need_head && loss->classes == 0)
-        return tgr_fail(TGR_ERROR_STATE, "the model has no head (classes is 0), so no logits");
+tgr_status tgr_loss_check_head(const tgr_loss *loss) {
+    TGR_REQUIRE(loss->classes > 0, TGR_ERROR_STATE, "the model has no head (classes is 0), so no logits");
     return TGR_OK;
+}
+
+static tgr_status require_forward(const tgr_loss *loss, int need_head) {
+    TGR_REQUIRE(tgr_model_batch(loss->model) > 0, TGR_ERROR_STATE, "the model has had no forward pass yet");
+    return need_head ? tgr_loss_check_head(loss) : TGR_OK;
 }
 
 /* What all kinds of task loss share. */
@@ -118,9 +120,12 @@ static tgr_status finish(tgr_loss *loss, double task, int guided, const float *l
 static tgr_status compute(tgr_loss *loss, const int32_t *labels, const float *targets, double *total) {
     int guided = 0;
     TGR_TRY(find_guidance(loss, &guided));
-    tgr_cross_entropy task = {.labels = labels, .targets = targets, .smoothing = loss->smoothing};
-    TGR_TRY(tgr_model_logits(loss->model, &task.logits, &task.batch, &task.classes));
-    TGR_ASSERT(task.classes == loss->classes);
+    tgr_cross_entropy task = {.labels = labels,
+                              .targets = targets,
+                              .batch = tgr_model_batch(loss->model),
+                              .classes = loss->classes,
+                              .smoothing = loss->smoothing};
+    TGR_TRY(tgr_model_logits(loss->model, &task.logits));
     TGR_TRY(tgr_cross_entropy_check(&task));
     TGR_TRY(reserve(loss, task.batch));
     task.gradient = tgr_model_can_backward(loss->model) ? loss->gradient : NULL;

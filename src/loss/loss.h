@@ -32,6 +32,8 @@ struct tgr_loss {
     const float *logits_gradient, *features_gradient;
 };
 
+/* Fails for a model without a head. */
+tgr_status tgr_loss_check_head(const tgr_loss *loss);
 void tgr_loss_reset_terms(tgr_loss *loss);
 /* Fills all terms; ERROR_NONFINITE, naming the term, when one is not finite. *total is task + aux + distill. */
 tgr_status tgr_loss_fill_terms(tgr_loss *loss, double task, int guided, double *total);

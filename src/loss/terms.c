@@ -33,7 +33,7 @@ tgr_status tgr_loss_fill_terms(tgr_loss *loss, double task, int guided, double *
         loss->terms[TGR_TERM_DISTILL].value = tgr_teacher_distill(loss->teacher);
         loss->terms[TGR_TERM_TEACHER].value = tgr_teacher_objective(loss->teacher);
     }
-    for (int64_t layer = 0; layer < tgr_model_layer_count(loss->model); layer++) {
+    for (int64_t layer = 0; layer < tgr_model_moe_layer_count(loss->model); layer++) {
         const tgr_routing *routing = tgr_moe_layer_routing(tgr_model_layer(loss->model, layer));
         for (int64_t i = 0; i < routing->losses.term_count; i++) add_auxiliary(loss, &routing->losses.terms[i]);
     }
@@ -45,12 +45,8 @@ tgr_status tgr_loss_fill_terms(tgr_loss *loss, double task, int guided, double *
     return TGR_OK;
 }
 
-tgr_status tgr_loss_terms(const tgr_loss *loss, int64_t *count) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(loss);
-    TGR_REQUIRE_ARGUMENT(count);
-    *count = loss->term_count;
-    return TGR_OK;
+int64_t tgr_loss_term_count(const tgr_loss *loss) {
+    return loss != NULL ? loss->term_count : 0;
 }
 
 tgr_status tgr_loss_term(const tgr_loss *loss, int64_t index, const char **name, double *value) {
@@ -63,7 +59,7 @@ tgr_status tgr_loss_term(const tgr_loss *loss, int64_t index, const char **name,
     return TGR_OK;
 }
 
-tgr_status tgr_loss_find_term(const tgr_loss *loss, const char *name, double *value) {
+tgr_status tgr_loss_term_value(const tgr_loss *loss, const char *name, double *value) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(loss);
     TGR_REQUIRE_ARGUMENT(name);

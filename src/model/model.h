@@ -19,9 +19,6 @@ typedef struct tgr_dimensions {
     int64_t dim, depth, heads, head_dim, hidden;
 } tgr_dimensions;
 
-/* Which feature of a block is captured. Same order as the choices of option teacher_feature. */
-typedef enum tgr_feature { TGR_FEATURE_FFN_INPUT = 0, TGR_FEATURE_BLOCK_OUTPUT = 1 } tgr_feature;
-
 /* The model as a plan: tensors declared, no weights, no activations (for counting, before memory is taken). */
 tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_config *config);
 /* A twin of `model`: a second model on the same tensors, with activations of its own from `context`. Its passes, in
@@ -31,8 +28,7 @@ tgr_status tgr_model_run_twin(tgr_model *twin, const float *images, int64_t batc
 void tgr_model_retain(tgr_model *model);
 tgr_context *tgr_model_context(const tgr_model *model);
 const tgr_dimensions *tgr_model_dimensions(const tgr_model *model);
-/* Batch and mode of the last forward pass; 0 before the first, and before the first with other weights put in. */
-int64_t tgr_model_batch(const tgr_model *model);
+/* Mode of the last forward pass. */
 tgr_mode tgr_model_mode(const tgr_model *model);
 /* True between a forward in TGR_TRAIN and its backward, while the weights are those of the forward. */
 int tgr_model_can_backward(const tgr_model *model);
@@ -42,8 +38,7 @@ tgr_status tgr_model_check_backward(const tgr_model *model);
 uint64_t tgr_model_passes(const tgr_model *model);
 /* To be called after writing weights: discards gradients summed so far; the last forward pass no longer counts. */
 void tgr_model_forget(tgr_model *model);
-/* MoE layer `index`, below the count of MoE layers. */
-int64_t tgr_model_layer_count(const tgr_model *model);
+/* MoE layer `index`, below tgr_model_moe_layer_count(). */
 tgr_moe_layer *tgr_model_layer(tgr_model *model, int64_t index);
 /* Copies feature `feature` of block `block` (from 0) of every following forward pass to `destination` [batch, tokens,
  * dim]; NULL ends it. Forward passes are the same bit for bit with and without. */

@@ -12,14 +12,7 @@
 
 #include <stdint.h>
 
-#include "tgrmoe/common.h"
-
-/* What backward recomputes. Same order as the choices of option recompute. */
-typedef enum tgr_recompute {
-    TGR_RECOMPUTE_NONE = 0,
-    TGR_RECOMPUTE_EXPERTS = 1,
-    TGR_RECOMPUTE_BLOCKS = 2
-} tgr_recompute;
+#include "tgrmoe/options.h"
 
 typedef struct tgr_pass {
     tgr_mode mode;

@@ -4,6 +4,7 @@
  * In TGR_TRAIN every block has buffers of its own for what its backward needs. In TGR_EVAL all blocks share the same
  * buffers, except for the routing of MoE layers, which stays readable. With recompute=blocks they share them in
  * TGR_TRAIN, too, except for each block's input; with recompute=experts the experts do. */
+#include "base/assert.h"
 #include "base/status.h"
 #include "kernels/parallel_rows.h"
 #include "model/state.h"
@@ -116,6 +117,7 @@ static void cut_arena(tgr_model *model, tgr_mode mode, int64_t batch) {
     tgr_arena arena = {.base = model->memory, .capacity = model->memory_bytes};
     model->pass.batch = 0;
     if (batch > 0) lay_out(model, mode, batch, &arena);
+    TGR_ASSERT(!arena.overflow); /* it was counted before */
 }
 
 tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes) {
@@ -142,11 +144,11 @@ tgr_status tgr_plan_prepare(tgr_model *model, tgr_mode mode, int64_t batch) {
     tgr_mode old_mode = model->pass.mode;
     int64_t old_batch = model->pass.batch, bytes = 0;
     if (mode == old_mode && batch == old_batch) return TGR_OK;
-    tgr_status status = tgr_plan_count(model, mode, batch, &bytes);
-    if (status == TGR_OK) status = grow(model, bytes);
-    if (status == TGR_OK)
-        cut_arena(model, mode, batch);
-    else
-        cut_arena(model, old_mode, old_batch);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_plan_count(model, mode, batch, &bytes));
+    TGR_TRY_DONE(grow(model, bytes));
+    cut_arena(model, mode, batch);
+done:
+    if (status != TGR_OK) cut_arena(model, old_mode, old_batch);
     return status;
 }

@@ -65,26 +65,24 @@ tgr_status tgr_session_forward(tgr_session *session, const float *images, int64_
     return tgr_model_run_twin(session->twin, images, batch);
 }
 
-tgr_status tgr_session_logits(const tgr_session *session, const float **logits, int64_t *batch, int64_t *classes) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(session);
-    TGR_TRY(tgr_model_check_head(session->twin));
-    TGR_TRY(tgr_model_check_run(session->twin));
-    return tgr_model_logits(session->twin, logits, batch, classes);
+int64_t tgr_session_batch(const tgr_session *session) {
+    return session != NULL ? tgr_model_batch(session->twin) : 0;
 }
 
-tgr_status tgr_session_features(const tgr_session *session, const float **features, int64_t *batch, int64_t *tokens,
-                                int64_t *dim) {
+tgr_status tgr_session_logits(const tgr_session *session, const float **logits) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(session);
-    TGR_TRY(tgr_model_check_run(session->twin));
-    return tgr_model_features(session->twin, features, batch, tokens, dim);
+    return tgr_model_logits(session->twin, logits);
+}
+
+tgr_status tgr_session_features(const tgr_session *session, const float **features) {
+    TGR_ENTER;
+    TGR_REQUIRE_ARGUMENT(session);
+    return tgr_model_features(session->twin, features);
 }
 
 tgr_status tgr_session_routing(const tgr_session *session, int64_t index, const tgr_routing **routing) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(session);
-    TGR_REQUIRE_ARGUMENT(routing);
-    TGR_TRY(tgr_model_check_layer(session->twin, index));
     return tgr_model_routing(session->twin, index, routing);
 }

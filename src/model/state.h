@@ -38,10 +38,6 @@ struct tgr_model {
 
 /* Makes the context's scratch large enough for the model's attention. */
 tgr_status tgr_model_reserve(tgr_model *model);
-/* Fail unless there has been a forward pass, there is a head, there is such a MoE layer. */
-tgr_status tgr_model_check_run(const tgr_model *model);
-tgr_status tgr_model_check_head(const tgr_model *model);
-tgr_status tgr_model_check_layer(const tgr_model *model, int64_t index);
 
 /* Bytes of activations for such a pass. Afterwards no buffer has an address, until tgr_plan_prepare. */
 tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes);

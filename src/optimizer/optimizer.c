@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "optimizer/kind.h"
 
 /* 64 KiB of weights: enough work to be worth a task, small enough to spread a layer over all threads. */
 #define BLOCK_FLOATS 16384
@@ -44,7 +45,7 @@ static tgr_status set_up(tgr_optimizer *optimizer, const tgr_config *config) {
     TGR_TRY(tgr_allocate(context, (void **)&optimizer->blocks, (size_t)blocks, sizeof *optimizer->blocks));
     TGR_TRY(tgr_allocate(context, (void **)&optimizer->partial, (size_t)blocks, sizeof *optimizer->partial));
     TGR_TRY(tgr_allocate(context, (void **)&optimizer->first_moment, floats, sizeof(float)));
-    if (optimizer->kind == TGR_OPTIMIZER_ADAMW)
+    if (tgr_optimizer_kind_of(optimizer->kind)->moments > 1)
         TGR_TRY(tgr_allocate(context, (void **)&optimizer->second_moment, floats, sizeof(float)));
     cut_into_blocks(optimizer);
     return TGR_OK;
@@ -91,12 +92,8 @@ void tgr_optimizer_free(tgr_optimizer *optimizer) {
     tgr_context_free(context);
 }
 
-tgr_status tgr_optimizer_learning_rate(const tgr_optimizer *optimizer, double *rate) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(optimizer);
-    TGR_REQUIRE_ARGUMENT(rate);
-    *rate = tgr_optimizer_rate_at(optimizer, optimizer->parameters->step);
-    return TGR_OK;
+double tgr_optimizer_learning_rate(const tgr_optimizer *optimizer) {
+    return optimizer != NULL ? tgr_optimizer_rate_at(optimizer, optimizer->parameters->step) : 0;
 }
 
 tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate) {
@@ -108,10 +105,6 @@ tgr_status tgr_optimizer_set_learning_rate(tgr_optimizer *optimizer, double rate
     return TGR_OK;
 }
 
-tgr_status tgr_optimizer_gradient_norm(const tgr_optimizer *optimizer, double *norm) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(optimizer);
-    TGR_REQUIRE_ARGUMENT(norm);
-    *norm = optimizer->gradient_norm;
-    return TGR_OK;
+double tgr_optimizer_gradient_norm(const tgr_optimizer *optimizer) {
+    return optimizer != NULL ? optimizer->gradient_norm : 0;
 }

@@ -20,9 +20,9 @@ struct tgr_optimizer {
     atomic_int references;
     tgr_parameters *parameters; /* retained */
     tgr_config *config;
-    int kind;                    /* choice of option "optimizer": 0 AdamW, 1 SGD */
-    float *first_moment;         /* [parameters->floats]; SGD's momentum */
-    float *second_moment;        /* [parameters->floats]; NULL for SGD */
+    int kind;                    /* tgr_optimizer_index */
+    float *first_moment;         /* [parameters->floats] */
+    float *second_moment;        /* [parameters->floats]; NULL for kinds with one moment */
     uint64_t steps;              /* steps taken by this optimizer, for the bias correction */
     double fixed_rate;           /* negative: the schedule's */
     double gradient_norm;        /* of the last successful step */
@@ -30,9 +30,6 @@ struct tgr_optimizer {
     int64_t block_count;
     double *partial; /* [block_count], sums of squares */
 };
-
-/* Choices of option "optimizer". */
-enum { TGR_OPTIMIZER_ADAMW = 0, TGR_OPTIMIZER_SGD = 1 };
 
 void tgr_optimizer_retain(tgr_optimizer *optimizer);
 /* The learning rate at any step, not only the optimizer's own: the fixed rate or the schedule's. */

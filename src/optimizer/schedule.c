@@ -26,7 +26,7 @@ double tgr_optimizer_rate_at(const tgr_optimizer *optimizer, uint64_t step) {
     int64_t total = tgr_option_i64(config, TGR_OPTION_TOTAL_STEPS);
     int64_t warmup = tgr_option_i64(config, TGR_OPTION_WARMUP_STEPS);
     double peak = tgr_option_f64(config, TGR_OPTION_LR);
-    int constant = total == 0 || tgr_option_i64(config, TGR_OPTION_SCHEDULE) == 1;
+    int constant = total == 0 || tgr_option_i64(config, TGR_OPTION_SCHEDULE) == TGR_SCHEDULE_CONSTANT;
     if (constant && at >= warmup) return peak;
     return tgr_schedule_cosine(at, total, warmup, peak, tgr_option_f64(config, TGR_OPTION_MIN_LR));
 }

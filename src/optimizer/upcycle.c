@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "optimizer/kind.h"
 #include "optimizer/optimizer.h"
 
 tgr_status tgr_optimizer_upcycle(tgr_optimizer *sparse, const tgr_optimizer *dense) {
@@ -13,8 +14,7 @@ tgr_status tgr_optimizer_upcycle(tgr_optimizer *sparse, const tgr_optimizer *den
     TGR_REQUIRE_ARGUMENT(dense);
     TGR_REQUIRE(sparse->kind == dense->kind, TGR_ERROR_ARGUMENT,
                 "argument 'sparse' has optimizer=%s, 'dense' has optimizer=%s; they must be the same",
-                sparse->kind == TGR_OPTIMIZER_SGD ? "sgd" : "adamw",
-                dense->kind == TGR_OPTIMIZER_SGD ? "sgd" : "adamw");
+                tgr_optimizer_name(sparse->kind), tgr_optimizer_name(dense->kind));
     TGR_TRY(tgr_upcycle_check(sparse->parameters, dense->parameters));
     size_t bytes = (size_t)sparse->parameters->floats * sizeof(float);
     memset(sparse->first_moment, 0, bytes);

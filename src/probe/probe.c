@@ -38,10 +38,13 @@ static tgr_status measure_record(tgr_probe *probe) {
 static tgr_status prepare(tgr_probe *probe, const float *images) {
     const tgr_dimensions *d = tgr_model_dimensions(probe->model);
     const tgr_routing *routing;
+    tgr_routing_view view = {.struct_size = sizeof view};
     int64_t image_bytes;
     TGR_TRY(tgr_model_routing(probe->model, 0, &routing));
-    TGR_TRY(tgr_routing_shape(routing, NULL, &probe->experts, &probe->top_k));
-    probe->layers = tgr_model_layer_count(probe->model);
+    TGR_TRY(tgr_routing_read(routing, &view));
+    probe->experts = view.experts;
+    probe->top_k = view.top_k;
+    probe->layers = tgr_model_moe_layer_count(probe->model);
     probe->image_floats = d->channels * d->image_size * d->image_size;
     TGR_REQUIRE(tgr_multiply(probe->count, d->tokens, &probe->tokens) &&
                     tgr_multiply(probe->count, probe->image_floats * (int64_t)sizeof(float), &image_bytes),
@@ -60,7 +63,7 @@ tgr_status tgr_probe_create(tgr_probe **out, tgr_model *model, const float *imag
     TGR_REQUIRE_ARGUMENT(model);
     TGR_REQUIRE(count >= 1, TGR_ERROR_RANGE, "argument 'count' is %lld; it must be at least 1", (long long)count);
     TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
-    TGR_REQUIRE(tgr_model_layer_count(model) > 0, TGR_ERROR_STATE, "the model has no MoE layer to probe");
+    TGR_REQUIRE(tgr_model_moe_layer_count(model) > 0, TGR_ERROR_STATE, "the model has no MoE layer to probe");
     tgr_context *context = tgr_model_context(model);
     tgr_probe *probe;
     TGR_TRY(tgr_allocate(context, (void **)&probe, 1, sizeof *probe));
@@ -100,22 +103,20 @@ tgr_status tgr_probe_reserve(tgr_probe *probe, int64_t runs) {
 static tgr_status record_layer(tgr_probe *probe, int64_t layer, int64_t first, int64_t rows) {
     const tgr_probe_record_view to = tgr_probe_view(probe, probe->runs);
     const tgr_routing *routing;
-    const int32_t *choices;
-    const int64_t *load;
-    double entropy, dropped, margin;
+    tgr_routing_view view = {.struct_size = sizeof view};
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
     TGR_TRY(tgr_model_routing(probe->model, layer, &routing));
-    TGR_TRY(tgr_routing_choices(routing, &choices, NULL));
-    TGR_TRY(tgr_routing_load(routing, &load));
-    TGR_TRY(tgr_measure_routing(routing, &entropy, &dropped, NULL, &margin));
+    TGR_TRY(tgr_routing_read(routing, &view));
+    TGR_TRY(tgr_measure_routing(routing, &measures));
     TGR_ASSERT(first >= 0 && first + rows <= probe->tokens);
     for (int64_t k = 0; k < probe->top_k; k++) {
         int32_t *row = to.choices + (k * probe->layers + layer) * probe->tokens + first;
-        for (int64_t t = 0; t < rows; t++) row[t] = choices[t * probe->top_k + k];
+        for (int64_t t = 0; t < rows; t++) row[t] = view.choices[t * probe->top_k + k];
     }
-    for (int64_t e = 0; e < probe->experts; e++) to.load[layer * probe->experts + e] += load[e];
-    to.entropy[layer] += entropy * (double)rows;
-    to.dropped[layer] += dropped * (double)rows;
-    to.margin[layer] += margin * (double)rows;
+    for (int64_t e = 0; e < probe->experts; e++) to.load[layer * probe->experts + e] += view.load[e];
+    to.entropy[layer] += measures.entropy * (double)rows;
+    to.dropped[layer] += measures.dropped * (double)rows;
+    to.margin[layer] += measures.margin * (double)rows;
     return TGR_OK;
 }
 

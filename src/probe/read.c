@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/status.h"
+#include "base/struct.h"
 #include "probe/probe.h"
 #include "tgrmoe/measure.h"
 
@@ -32,22 +33,16 @@ static const int32_t *choices_of(const tgr_probe *probe, int64_t run, int64_t k,
     return tgr_probe_view(probe, run).choices + (k * probe->layers + first_layer(layer)) * probe->tokens;
 }
 
-tgr_status tgr_probe_runs(const tgr_probe *probe, int64_t *runs) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(probe);
-    TGR_REQUIRE_ARGUMENT(runs);
-    *runs = probe->runs;
-    return TGR_OK;
+int64_t tgr_probe_run_count(const tgr_probe *probe) {
+    return probe != NULL ? probe->runs : 0;
 }
 
-tgr_status tgr_probe_shape(const tgr_probe *probe, int64_t *layers, int64_t *tokens, int64_t *experts, int64_t *top_k) {
+tgr_status tgr_probe_describe(const tgr_probe *probe, tgr_probe_description *description) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
-    if (layers != NULL) *layers = probe->layers;
-    if (tokens != NULL) *tokens = probe->tokens;
-    if (experts != NULL) *experts = probe->experts;
-    if (top_k != NULL) *top_k = probe->top_k;
-    return TGR_OK;
+    const tgr_probe_description found = {
+        .layers = probe->layers, .tokens = probe->tokens, .experts = probe->experts, .top_k = probe->top_k};
+    return TGR_STRUCT_WRITE(description, &found, top_k);
 }
 
 tgr_status tgr_probe_choices(const tgr_probe *probe, int64_t run, int64_t k, const int32_t **experts) {
@@ -150,28 +145,25 @@ static double mean_of(const tgr_probe *probe, const double *measure, int64_t lay
     return sum / (double)layer_count(probe, layer);
 }
 
-tgr_status tgr_probe_measure(const tgr_probe *probe, int64_t layer, int64_t run, double *load_cv, double *entropy,
-                             double *dropped, int64_t *dead, double *margin) {
+tgr_status tgr_probe_measure(const tgr_probe *probe, int64_t layer, int64_t run, tgr_routing_measures *measures) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(probe);
     TGR_TRY(check_layer(probe, layer));
     TGR_TRY(check_run(probe, "run", run));
     const tgr_probe_record_view record = tgr_probe_view(probe, run);
+    tgr_routing_measures found = {.entropy = mean_of(probe, record.entropy, layer),
+                                  .margin = mean_of(probe, record.margin, layer),
+                                  .dropped = mean_of(probe, record.dropped, layer)};
     double cv_sum = 0;
-    int64_t idle = 0;
     for (int64_t i = 0; i < layer_count(probe, layer); i++) {
         const int64_t *load = record.load + (first_layer(layer) + i) * probe->experts;
-        double cv;
+        double cv = 0;
         TGR_TRY(tgr_measure_load_cv(load, probe->experts, &cv));
         cv_sum += cv;
-        for (int64_t e = 0; e < probe->experts; e++) idle += load[e] == 0;
+        for (int64_t e = 0; e < probe->experts; e++) found.dead += load[e] == 0;
     }
-    if (load_cv != NULL) *load_cv = cv_sum / (double)layer_count(probe, layer);
-    if (entropy != NULL) *entropy = mean_of(probe, record.entropy, layer);
-    if (dropped != NULL) *dropped = mean_of(probe, record.dropped, layer);
-    if (dead != NULL) *dead = idle;
-    if (margin != NULL) *margin = mean_of(probe, record.margin, layer);
-    return TGR_OK;
+    found.load_cv = cv_sum / (double)layer_count(probe, layer);
+    return TGR_STRUCT_WRITE(measures, &found, dead);
 }
 
 tgr_status tgr_probe_history(tgr_probe *probe, void **bytes, uint64_t *size) {

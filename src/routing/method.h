@@ -96,6 +96,6 @@ TGR_METHOD_MAP(TGR_DECLARE_METHOD)
 #undef TGR_DECLARE_METHOD
 
 /* The method of that index, or NULL: "dense" has none. */
-const tgr_method *tgr_method_find(int index);
+const tgr_method *tgr_method_of(int index);
 
 #endif

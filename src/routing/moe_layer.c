@@ -11,6 +11,7 @@
 #include "routing/inside.h"
 #include "routing/losses/guidance.h"
 #include "routing/method.h"
+#include "routing/sound.h"
 
 static const tgr_method *method_of(const tgr_moe_layer *layer) {
     return layer->router.method;
@@ -28,7 +29,7 @@ static tgr_status declare_experts(tgr_moe_layer *layer, const tgr_config *config
 
 /* Fails if the method needs images or experts that the layer does not have. */
 static tgr_status check_use(const tgr_router_options *options, const tgr_layer_shape *shape, int with_experts) {
-    const tgr_method *method = tgr_method_find(options->method);
+    const tgr_method *method = tgr_method_of(options->method);
     TGR_REQUIRE(!method->reads_patches || shape->patch_dim > 0, TGR_ERROR_UNSUPPORTED,
                 "method '%s' reads the patches of images; it works only within a model",
                 tgr_method_name(options->method));
@@ -149,7 +150,9 @@ static void decide(tgr_moe_layer *layer, const tgr_layer_input *input) {
     choices->gate_logits = scores->logits;
     choices->gate_probabilities = pass->override != NULL ? pass->override : scores->probabilities;
     method->route(router, pass, scores, &layer->work, choices);
+    TGR_ASSERT(tgr_choices_are_sound(router, pass, choices));
     method->assign(router, pass, choices, &layer->work, &routing->slots);
+    TGR_ASSERT(tgr_slots_are_sound(router, pass, choices, &routing->slots));
     if (method->losses != NULL) method->losses(router, pass, scores, choices, &layer->work, &routing->losses);
 }
 

@@ -14,7 +14,7 @@ tgr_status tgr_router_options_read(tgr_router_options *options, const tgr_config
     int64_t experts = tgr_option_i64(config, TGR_OPTION_EXPERTS), top_k = tgr_option_i64(config, TGR_OPTION_TOP_K);
     TGR_REQUIRE(method != TGR_METHOD_DENSE, TGR_ERROR_RANGE,
                 "option 'method' is dense; a method with experts is needed, such as vmoe or tgr");
-    TGR_REQUIRE(tgr_method_find(method) != NULL, TGR_ERROR_UNSUPPORTED,
+    TGR_REQUIRE(tgr_method_of(method) != NULL, TGR_ERROR_UNSUPPORTED,
                 "option 'method' is %s, which this build does not have", tgr_method_name(method));
     TGR_REQUIRE(top_k <= experts, TGR_ERROR_RANGE, "option 'top_k' is %lld; it must be at most 'experts', %lld",
                 (long long)top_k, (long long)experts);
@@ -42,7 +42,7 @@ tgr_status tgr_layer_router_open(tgr_layer_router *router, const tgr_router_opti
                                  const char *prefix) {
     *router = (tgr_layer_router){.options = *options,
                                  .shape = *shape,
-                                 .method = tgr_method_find(options->method),
+                                 .method = tgr_method_of(options->method),
                                  .compute = &parameters->context->compute,
                                  .parameters = parameters};
     tgr_status status = TGR_OK;
@@ -60,7 +60,7 @@ void tgr_layer_router_close(tgr_layer_router *router) {
 
 tgr_status tgr_layer_router_add(tgr_layer_router *router, int64_t *index, const char *prefix, const char *name,
                                 unsigned flags, int ndim, const int64_t *dims) {
-    char full[TGR_NAME_BYTES + 1]; /* a name cut off here is still too long for tgr_parameters_add */
+    char full[TGR_NAME_BYTES + 1]; /* a name truncated here is still too long for tgr_parameters_add */
     snprintf(full, sizeof full, "%s%s", prefix, name);
     return tgr_parameters_add(router->parameters, index, full, flags, ndim, dims);
 }

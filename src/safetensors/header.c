@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "safetensors/element.h"
@@ -97,6 +98,7 @@ int tgr_tensor_count(tgr_element element, int ndim, const int64_t *dims, int64_t
     int64_t product = 1, bytes;
     int empty = 0;
     for (int i = 0; i < ndim; i++) {
+        TGR_ASSERT(dims[i] >= 0);
         empty |= dims[i] == 0;
         if (dims[i] != 0 && !tgr_multiply(product, dims[i], &product)) return 0;
     }
@@ -170,6 +172,7 @@ tgr_status tgr_header_read(tgr_header *header, tgr_context *context, const char 
         while (tgr_json_take(&reader.json, ','));
         TGR_TRY(expect(&reader, '}'));
     }
+    TGR_ASSERT(reader.json.strings <= header->strings + size);
     while (tgr_json_take(&reader.json, ' ')) continue;
     return reader.json.at == reader.json.end ? TGR_OK : corrupt(&reader, "something follows the closing '}'");
 }

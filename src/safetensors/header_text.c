@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "safetensors/element.h"
@@ -60,6 +61,7 @@ static void put_texts(text_writer *writer, const tgr_text_record *texts, size_t 
 }
 
 static void put_tensor(text_writer *writer, const tgr_tensor_record *tensor, int64_t begin, int64_t end) {
+    TGR_ASSERT(tgr_element_name(tensor->element) != NULL);
     put_string(writer, tensor->name);
     put(writer, ":{\"dtype\":\"");
     put(writer, tgr_element_name(tensor->element));

@@ -4,9 +4,11 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "safetensors/utf8.h"
 
 static int has(const tgr_json *json, char character) {
+    TGR_ASSERT(json->at <= json->end);
     return json->at < json->end && *json->at == (unsigned char)character;
 }
 

@@ -3,6 +3,7 @@
 #ifndef TGR_SAFETENSORS_LIST_H
 #define TGR_SAFETENSORS_LIST_H
 
+#include "base/assert.h"
 #include "tgrmoe/context.h"
 
 typedef struct tgr_list {
@@ -18,6 +19,7 @@ tgr_status tgr_list_add(tgr_list *list, const void *item);
 void tgr_list_free(tgr_list *list);
 
 static inline void *tgr_list_item(const tgr_list *list, size_t index) {
+    TGR_ASSERT(index < list->capacity);
     return (char *)list->items + index * list->size;
 }
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
 
@@ -12,6 +13,7 @@ static int compare_names(const void *a, const void *b) {
 }
 
 tgr_status tgr_name_index_build(tgr_name_index *names, const tgr_list *list) {
+    TGR_ASSERT(list->size >= sizeof names->sorted[0].name);
     *names = (tgr_name_index){.context = list->context};
     TGR_TRY(tgr_allocate(list->context, (void **)&names->sorted, list->count, sizeof *names->sorted));
     names->count = list->count;

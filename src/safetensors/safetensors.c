@@ -122,9 +122,11 @@ tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, con
     TGR_REQUIRE_ARGUMENT(path);
     tgr_safetensors *file = NULL;
     TGR_TRY(create(&file, context));
-    tgr_status status = tgr_file_bytes_open(&file->file, context, path, 1);
-    if (status == TGR_OK) status = read_file(file, path);
-    if (status == TGR_OK) *out = file;
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_file_bytes_open(&file->file, context, path, 1));
+    TGR_TRY_DONE(read_file(file, path));
+    *out = file;
+done:
     if (status != TGR_OK) tgr_safetensors_close(file);
     return status;
 }
@@ -140,8 +142,10 @@ tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *conte
     TGR_TRY(create(&file, context));
     file->file.bytes = bytes;
     file->file.size = size;
-    const tgr_status status = read_file(file, "memory");
-    if (status == TGR_OK) *out = file;
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(read_file(file, "memory"));
+    *out = file;
+done:
     if (status != TGR_OK) tgr_safetensors_close(file);
     return status;
 }
@@ -164,43 +168,27 @@ static tgr_status check_index(int64_t index, size_t count) {
     return TGR_OK;
 }
 
-tgr_status tgr_safetensors_count(const tgr_safetensors *file, int64_t *count) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(file);
-    TGR_REQUIRE_ARGUMENT(count);
-    *count = (int64_t)file->header.tensors.count;
-    return TGR_OK;
+int64_t tgr_safetensors_count(const tgr_safetensors *file) {
+    return file != NULL ? (int64_t)file->header.tensors.count : 0;
 }
 
 tgr_status tgr_safetensors_entry_at(const tgr_safetensors *file, int64_t index, tgr_safetensors_entry *entry) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(file);
-    TGR_REQUIRE_ARGUMENT(entry);
     TGR_TRY(check_index(index, file->header.tensors.count));
-    tgr_safetensors_entry copy; /* checks the caller's struct_size */
-    const size_t minimum = offsetof(tgr_safetensors_entry, bytes) + sizeof copy.bytes, given = entry->struct_size;
-    TGR_REQUIRE(given >= minimum && given <= TGR_STRUCT_LIMIT && given % sizeof(size_t) == 0, TGR_ERROR_RANGE,
-                "argument 'entry' has struct_size %zu; set it to sizeof of the struct (%zu here)", given, sizeof copy);
     const tgr_tensor_record *tensor = tensor_at(file, index);
-    copy = (tgr_safetensors_entry){.struct_size = given,
-                                   .name = tensor->name,
+    tgr_safetensors_entry found = {.name = tensor->name,
                                    .element = tensor->element,
                                    .ndim = tensor->ndim,
                                    .count = tensor->count,
                                    .data = file->data + tensor->begin,
                                    .bytes = (uint64_t)(tensor->end - tensor->begin)};
-    memcpy(copy.dims, tensor->dims, sizeof copy.dims);
-    memcpy(entry, &copy, given < sizeof copy ? given : sizeof copy);
-    return TGR_OK;
+    memcpy(found.dims, tensor->dims, sizeof found.dims);
+    return TGR_STRUCT_WRITE(entry, &found, bytes);
 }
 
-tgr_status tgr_safetensors_find(const tgr_safetensors *file, const char *name, int64_t *index) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(file);
-    TGR_REQUIRE_ARGUMENT(name);
-    TGR_REQUIRE_ARGUMENT(index);
-    *index = tgr_name_index_find(&file->tensor_names, name);
-    return TGR_OK;
+int64_t tgr_safetensors_find(const tgr_safetensors *file, const char *name) {
+    return file != NULL && name != NULL ? tgr_name_index_find(&file->tensor_names, name) : -1;
 }
 
 tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, float *to) {
@@ -216,12 +204,8 @@ tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, floa
     return TGR_OK;
 }
 
-tgr_status tgr_safetensors_text_count(const tgr_safetensors *file, int64_t *count) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(file);
-    TGR_REQUIRE_ARGUMENT(count);
-    *count = (int64_t)file->header.texts.count;
-    return TGR_OK;
+int64_t tgr_safetensors_text_count(const tgr_safetensors *file) {
+    return file != NULL ? (int64_t)file->header.texts.count : 0;
 }
 
 tgr_status tgr_safetensors_text_at(const tgr_safetensors *file, int64_t index, const char **key, const char **text) {
@@ -235,12 +219,7 @@ tgr_status tgr_safetensors_text_at(const tgr_safetensors *file, int64_t index, c
     return TGR_OK;
 }
 
-tgr_status tgr_safetensors_text(const tgr_safetensors *file, const char *key, const char **text) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(file);
-    TGR_REQUIRE_ARGUMENT(key);
-    TGR_REQUIRE_ARGUMENT(text);
-    const int64_t index = tgr_name_index_find(&file->text_keys, key);
-    *text = index >= 0 ? text_at(file, index)->text : NULL;
-    return TGR_OK;
+const char *tgr_safetensors_text(const tgr_safetensors *file, const char *key) {
+    const int64_t index = file != NULL && key != NULL ? tgr_name_index_find(&file->text_keys, key) : -1;
+    return index >= 0 ? text_at(file, index)->text : NULL;
 }

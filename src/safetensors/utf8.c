@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/assert.h"
+
 /* The smallest code that needs 2, 3, 4 bytes. */
 static const uint32_t smallest[] = {0x80, 0x800, 0x10000};
 
@@ -12,6 +14,7 @@ static int allowed(uint32_t code) {
 }
 
 size_t tgr_utf8_bytes(const unsigned char *at, size_t left) {
+    TGR_ASSERT(left > 0);
     const unsigned char first = at[0];
     if (first < 0x80) return 1;
     if (first < 0xC0 || first >= 0xF8) return 0;
@@ -37,6 +40,7 @@ int tgr_utf8_valid(const char *text) {
 }
 
 size_t tgr_utf8_write(uint32_t code, char to[TGR_UTF8_BYTES]) {
+    TGR_ASSERT(allowed(code));
     size_t more = 0;
     while (more < 3 && code >= smallest[more]) more++;
     if (more == 0) {
@@ -63,6 +67,7 @@ const char *tgr_utf8_show(const char *text, char shown[TGR_SHOWN_BYTES]) {
         if (!control) used += bytes;
         at += bytes;
     }
+    TGR_ASSERT(used < TGR_SHOWN_BYTES);
     shown[used] = '\0';
     return shown;
 }

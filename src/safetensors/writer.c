@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -123,10 +124,10 @@ tgr_status tgr_safetensors_writer_add(tgr_safetensors_writer *writer, const char
     TGR_TRY_DONE(tgr_list_reserve(&writer->tensors));
     TGR_TRY_DONE(copy_text(writer->context, name, &tensor.record.name));
     TGR_TRY_DONE(claim(&writer->names, name, "name"));
-    TGR_TRY_DONE(tgr_list_add(&writer->tensors, &tensor));
-    return TGR_OK;
+    status = tgr_list_add(&writer->tensors, &tensor);
+    TGR_ASSERT(status == TGR_OK); /* there is room */
 done:
-    release_text(writer->context, tensor.record.name);
+    if (status != TGR_OK) release_text(writer->context, tensor.record.name);
     return status;
 }
 
@@ -143,11 +144,11 @@ tgr_status tgr_safetensors_writer_add_text(tgr_safetensors_writer *writer, const
     TGR_TRY_DONE(copy_text(writer->context, key, &record.key));
     TGR_TRY_DONE(copy_text(writer->context, text, &record.text));
     TGR_TRY_DONE(claim(&writer->keys, key, "key"));
-    TGR_TRY_DONE(tgr_list_add(&writer->texts, &record));
-    return TGR_OK;
+    status = tgr_list_add(&writer->texts, &record);
+    TGR_ASSERT(status == TGR_OK); /* there is room */
 done:
-    release_text(writer->context, record.text);
-    release_text(writer->context, record.key);
+    if (status != TGR_OK) release_text(writer->context, record.text);
+    if (status != TGR_OK) release_text(writer->context, record.key);
     return status;
 }
 
@@ -165,7 +166,8 @@ static tgr_status write_tensor(tgr_atomic_file *file, uint64_t *offset, const li
     const size_t bytes = tgr_element_bytes(tensor->record.element);
     for (int64_t done = 0; done < tensor->record.count;) {
         const int64_t left = tensor->record.count - done, count = left < CHUNK ? left : CHUNK;
-        (void)tgr_element_encode(tensor->record.element, tensor->data + done, count, chunk);
+        const int encoded = tgr_element_encode(tensor->record.element, tensor->data + done, count, chunk);
+        TGR_ASSERT(encoded); /* tgr_safetensors_writer_add takes no other elements */
         TGR_TRY(tgr_atomic_file_write(file, *offset, chunk, (size_t)count * bytes));
         *offset += (uint64_t)count * bytes;
         done += count;
@@ -176,13 +178,15 @@ static tgr_status write_tensor(tgr_atomic_file *file, uint64_t *offset, const li
 /* `sorted` points to the records of listed tensors. */
 static tgr_status write_file(const char *path, const tgr_tensor_record *const *sorted, size_t count,
                              const unsigned char *header, size_t header_bytes, void *chunk) {
+    tgr_status status = TGR_OK;
     tgr_atomic_file file;
-    TGR_TRY(tgr_atomic_file_open(&file, path));
     uint64_t offset = header_bytes;
-    tgr_status status = tgr_atomic_file_write(&file, 0, header, header_bytes);
-    for (size_t i = 0; i < count && status == TGR_OK; i++)
-        status = write_tensor(&file, &offset, (const listed_tensor *)sorted[i], chunk);
-    if (status == TGR_OK) status = tgr_atomic_file_commit(&file);
+    TGR_TRY(tgr_atomic_file_open(&file, path));
+    TGR_TRY_DONE(tgr_atomic_file_write(&file, 0, header, header_bytes));
+    for (size_t i = 0; i < count; i++)
+        TGR_TRY_DONE(write_tensor(&file, &offset, (const listed_tensor *)sorted[i], chunk));
+    TGR_TRY_DONE(tgr_atomic_file_commit(&file));
+done:
     tgr_atomic_file_close(&file);
     return status;
 }
@@ -195,7 +199,7 @@ tgr_status tgr_safetensors_writer_save(const tgr_safetensors_writer *writer, con
     const size_t count = writer->tensors.count;
     const tgr_tensor_record **sorted = NULL;
     unsigned char *header = NULL, *chunk = NULL;
-    size_t header_bytes = 0;
+    size_t header_bytes = 0, written = 0;
     tgr_status status = TGR_OK;
     TGR_TRY_DONE(tgr_allocate(writer->context, (void **)&sorted, count, sizeof(const tgr_tensor_record *)));
     for (size_t i = 0; i < count; i++) sorted[i] = tgr_list_item(&writer->tensors, i);
@@ -203,7 +207,8 @@ tgr_status tgr_safetensors_writer_save(const tgr_safetensors_writer *writer, con
     TGR_TRY_DONE(tgr_header_write(sorted, count, texts->items, texts->count, NULL, &header_bytes));
     TGR_TRY_DONE(tgr_allocate(writer->context, (void **)&header, header_bytes, 1));
     TGR_TRY_DONE(tgr_allocate(writer->context, (void **)&chunk, CHUNK, sizeof(float)));
-    TGR_TRY_DONE(tgr_header_write(sorted, count, texts->items, texts->count, header, &header_bytes));
+    TGR_TRY_DONE(tgr_header_write(sorted, count, texts->items, texts->count, header, &written));
+    TGR_ASSERT(written == header_bytes);
     TGR_TRY_DONE(write_file(path, sorted, count, header, header_bytes, chunk));
 done:
     tgr_release(writer->context, chunk, CHUNK, sizeof(float));

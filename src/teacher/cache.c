@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/status.h"
 
@@ -50,13 +51,12 @@ tgr_status tgr_feature_cache_create(tgr_feature_cache **out, tgr_context *contex
     cache->context = context;
     cache->entry_floats = entry_floats;
     cache->capacity = budget / entry_bytes;
-    tgr_status status = set_up(cache);
-    if (status != TGR_OK) {
-        tgr_feature_cache_free(cache);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(set_up(cache));
     *out = cache;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_feature_cache_free(cache);
+    return status;
 }
 
 /* The last chunk is only as long as the capacity needs. */
@@ -78,8 +78,9 @@ int64_t tgr_feature_cache_capacity(const tgr_feature_cache *cache) {
     return cache->capacity;
 }
 
-/* The slot that holds the id, or the empty one where it would go. There is always an empty slot. */
+/* The slot that holds the id, or the empty one where it would go. */
 static cache_slot *slot_of(const tgr_feature_cache *cache, int64_t id) {
+    TGR_ASSERT(id >= 0 && cache->entries < cache->slot_count);         /* there is always an empty slot */
     uint64_t hash = ((uint64_t)id + 1) * UINT64_C(0x9E3779B97F4A7C15); /* Fibonacci hashing, then its high bits */
     uint64_t mask = (uint64_t)cache->slot_count - 1, at = (hash ^ hash >> 32) & mask;
     while (cache->slots[at].key != 0 && cache->slots[at].key != (uint64_t)id + 1) at = (at + 1) & mask;
@@ -87,6 +88,7 @@ static cache_slot *slot_of(const tgr_feature_cache *cache, int64_t id) {
 }
 
 static float *entry_at(const tgr_feature_cache *cache, int64_t entry) {
+    TGR_ASSERT(entry >= 0 && entry < cache->entries && entry / cache->chunk_entries < cache->chunks_made);
     return cache->chunks[entry / cache->chunk_entries] + entry % cache->chunk_entries * cache->entry_floats;
 }
 

@@ -5,6 +5,7 @@
  * from the cache. Everything that can fail comes before the teacher is changed. */
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "teacher/inside.h"
 
@@ -45,6 +46,7 @@ static tgr_status make_buffers(const tgr_teacher *teacher, tgr_teacher_buffers *
     buffers->bytes = arena.used;
     arena = (tgr_arena){.base = buffers->memory, .capacity = arena.used};
     plan(teacher, buffers, &arena, images);
+    TGR_ASSERT(!arena.overflow && arena.used == buffers->bytes);
     return TGR_OK;
 }
 
@@ -92,6 +94,7 @@ static tgr_status run_cached(tgr_teacher *teacher, const tgr_teacher_buffers *bu
     const int64_t size = feature_floats(teacher), stride = buffers->capacity * size;
     forget_other_weights(teacher);
     const int64_t count = find_missing(teacher, ids, batch, buffers->missing);
+    TGR_ASSERT(batch <= buffers->capacity);
     TGR_TRY(tgr_feature_cache_reserve(teacher->cache, count));
     for (int64_t m = 0; m < count; m++)
         memcpy(buffers->missing_images + m * teacher->image_floats,
@@ -127,6 +130,7 @@ static void map_tokens(const tgr_teacher *teacher, const tgr_teacher_buffers *bu
 
 tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_buffers *buffers, int64_t layer,
                                   int64_t images) {
+    TGR_ASSERT(layer >= 0 && layer < teacher->match.layers && images >= 1 && images <= buffers->capacity);
     int64_t rows = buffers->capacity * teacher->tokens; /* of one layer's piece */
     return (tgr_router_batch){
         .compute = &teacher->context->compute,
@@ -163,14 +167,11 @@ static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, 
         teacher->passes++;
         return TGR_OK;
     }
+    tgr_status status = TGR_OK;
     tgr_teacher_buffers buffers = teacher->buffers;
     int grows = batch > buffers.capacity;
     if (grows) TGR_TRY(make_buffers(teacher, &buffers, batch));
-    tgr_status status = fill(teacher, &buffers, images, ids, batch);
-    if (status != TGR_OK) {
-        if (grows) tgr_teacher_release_buffers(teacher, &buffers);
-        return status;
-    }
+    TGR_TRY_DONE(fill(teacher, &buffers, images, ids, batch));
     if (grows) tgr_teacher_release_buffers(teacher, &teacher->buffers);
     teacher->buffers = buffers;
     teacher->batch = batch;
@@ -179,7 +180,9 @@ static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, 
     teacher->passes++;
     tgr_teacher_mark(teacher);
     if (teacher->oracle) tgr_oracle_begin(teacher);
-    return TGR_OK;
+done:
+    if (status != TGR_OK && grows) tgr_teacher_release_buffers(teacher, &buffers);
+    return status;
 }
 
 static tgr_status check(const tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch) {

@@ -2,27 +2,29 @@
 /* Matching the student's MoE layers and tokens with the teacher's blocks and tokens. */
 #include "teacher/match.h"
 
+#include "base/assert.h"
 #include "base/status.h"
 
 /* The index of `block` among the features, to which it is added if it is new. */
 static int64_t find_feature(tgr_layer_match *match, int64_t block) {
     for (int64_t f = 0; f < match->features; f++)
         if (match->block_of_feature[f] == block) return f;
+    TGR_ASSERT(block >= 0 && match->features < TGR_LIST_MAX);
     match->block_of_feature[match->features] = block;
     return match->features++;
 }
 
 tgr_status tgr_match_layers(tgr_layer_match *match, const tgr_model *student, const tgr_model *backbone) {
-    const tgr_config *config = NULL;
     int64_t chosen_count = 0, depth = tgr_model_dimensions(backbone)->depth;
-    TGR_TRY(tgr_model_config(student, &config));
+    const tgr_config *config = tgr_model_config(student);
     const int64_t *chosen = tgr_option_list(config, TGR_OPTION_TEACHER_LAYERS, &chosen_count);
-    *match = (tgr_layer_match){.layers = tgr_model_layer_count(student)};
+    *match = (tgr_layer_match){.layers = tgr_model_moe_layer_count(student)};
     TGR_REQUIRE(match->layers >= 1, TGR_ERROR_ARGUMENT, "argument 'student' has no MoE layer that could be guided");
     TGR_REQUIRE(
         chosen_count <= 1 || chosen_count == match->layers, TGR_ERROR_RANGE,
         "teacher_layers has %lld numbers; it may have none, one, or one for each of the student's %lld MoE layers",
         (long long)chosen_count, (long long)match->layers);
+    TGR_ASSERT(match->layers <= TGR_LIST_MAX);
     for (int64_t i = 0; i < match->layers; i++) {
         int64_t block = 0; /* counted from 1 */
         TGR_TRY(tgr_model_moe_block(student, i, &block));
@@ -51,6 +53,7 @@ tgr_status tgr_match_images(const tgr_dimensions *student, const tgr_dimensions 
 
 void tgr_match_tokens(const tgr_dimensions *student, const tgr_dimensions *backbone, int64_t *map) {
     const int64_t cls = 0, distillation = 1;
+    TGR_ASSERT(student->patches == backbone->patches);
     map[cls] = cls;
     if (student->prefix_tokens > 1) map[distillation] = backbone->prefix_tokens > 1 ? distillation : cls;
     for (int64_t p = 0; p < student->patches; p++) map[student->prefix_tokens + p] = backbone->prefix_tokens + p;

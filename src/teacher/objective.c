@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "kernels/parallel_rows.h"
 
@@ -59,10 +60,11 @@ static void sum_over_tokens(const tgr_router_batch *batch) {
         for (int64_t c = 0; c < columns; c++) batch->partial[c] += batch->partial[b * columns + c];
 }
 
-/* mean_e Imp_e, which is 1 / experts up to rounding. */
+/* mean_e Imp_e */
 static double mean_importance(const tgr_router_batch *batch) {
     double sum = 0;
     for (int64_t e = 0; e < batch->experts; e++) sum += batch->partial[e] / (double)batch->tokens;
+    TGR_ASSERT(!(fabs(sum - 1) > 1e-3)); /* it is 1 / experts up to rounding, or NaN */
     return sum / (double)batch->experts;
 }
 

@@ -2,6 +2,7 @@
 /* Creating and freeing a teacher, its getters, and the step of its routers. */
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/context.h"
 #include "base/initialise.h"
 #include "base/status.h"
@@ -22,7 +23,7 @@ static void read_sizes(tgr_teacher *teacher) {
 
 static void read_options(tgr_teacher *teacher, const tgr_config *config) {
     teacher->feature = (tgr_feature)tgr_option_i64(config, TGR_OPTION_TEACHER_FEATURE);
-    teacher->joint = tgr_option_i64(config, TGR_OPTION_TEACHER_ROUTER) == 0;
+    teacher->joint = tgr_option_i64(config, TGR_OPTION_TEACHER_ROUTER) == TGR_TEACHER_ROUTER_JOINT;
     teacher->distill_weight = tgr_option_f64(config, TGR_OPTION_DISTILL_WEIGHT);
     teacher->load_weight = tgr_option_f64(config, TGR_OPTION_TEACHER_LOAD_WEIGHT);
     teacher->entropy_weight = tgr_option_f64(config, TGR_OPTION_TEACHER_ENTROPY_WEIGHT);
@@ -44,6 +45,7 @@ static tgr_status make_routers(tgr_teacher *teacher, const tgr_config *config) {
         snprintf(name, sizeof name, "layers.%lld.router.weight", (long long)i);
         TGR_TRY(tgr_parameters_add(teacher->parameters, &index, name, 0, 2,
                                    (const int64_t[]){teacher->experts, teacher->dim}));
+        TGR_ASSERT(index == i); /* tensor i is R_i */
     }
     TGR_TRY(tgr_parameters_seal(teacher->parameters));
     for (int64_t i = 0; i < teacher->match.layers; i++)
@@ -53,11 +55,13 @@ static tgr_status make_routers(tgr_teacher *teacher, const tgr_config *config) {
 
 /* The student's optimizer options, but with the learning rate of teacher_lr. */
 static tgr_status make_optimizer(tgr_teacher *teacher, const tgr_config *config) {
+    tgr_status status = TGR_OK;
     tgr_config *own = NULL;
     double rate = tgr_option_f64(config, TGR_OPTION_TEACHER_LR);
     TGR_TRY(tgr_config_copy(&own, config));
-    tgr_status status = rate > 0 ? tgr_config_set_f64(own, TGR_OPTION_LR, rate) : TGR_OK;
-    if (status == TGR_OK) status = tgr_optimizer_create(&teacher->optimizer, own, teacher->parameters);
+    if (rate > 0) TGR_TRY_DONE(tgr_config_set_f64(own, TGR_OPTION_LR, rate));
+    TGR_TRY_DONE(tgr_optimizer_create(&teacher->optimizer, own, teacher->parameters));
+done:
     tgr_config_free(own);
     return status;
 }
@@ -77,8 +81,7 @@ static tgr_status make_cache(tgr_teacher *teacher, const tgr_config *config) {
 
 /* On failure the caller frees the teacher. */
 static tgr_status set_up(tgr_teacher *teacher) {
-    const tgr_config *config = NULL;
-    TGR_TRY(tgr_model_config(teacher->student, &config));
+    const tgr_config *config = tgr_model_config(teacher->student);
     TGR_TRY(tgr_match_layers(&teacher->match, teacher->student, teacher->backbone));
     TGR_REQUIRE(tgr_option_is_used(config, TGR_OPTION_DISTILL_WEIGHT), TGR_ERROR_UNSUPPORTED,
                 "argument 'student' has a method without a softmax router, which cannot be guided");
@@ -109,17 +112,17 @@ tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model 
     teacher->backbone = backbone;
     tgr_model_retain(student);
     teacher->student = student;
-    tgr_status status = set_up(teacher);
-    if (status != TGR_OK) {
-        tgr_teacher_free(teacher);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(set_up(teacher));
     *out = teacher;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_teacher_free(teacher);
+    return status;
 }
 
 void tgr_teacher_retain(tgr_teacher *teacher) {
-    atomic_fetch_add(&teacher->references, 1);
+    int before = atomic_fetch_add(&teacher->references, 1);
+    TGR_ASSERT(before > 0);
 }
 
 void tgr_teacher_free(tgr_teacher *teacher) {
@@ -148,9 +151,7 @@ tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher) {
     return teacher->optimizer;
 }
 const tgr_parameters *tgr_teacher_backbone_weights(const tgr_teacher *teacher) {
-    tgr_parameters *weights = NULL;
-    (void)tgr_model_parameters(teacher->backbone, &weights); /* cannot fail: neither is NULL */
-    return weights;
+    return tgr_model_parameters(teacher->backbone);
 }
 void tgr_teacher_mark(tgr_teacher *teacher) {
     teacher->mark = tgr_parameters_mark(teacher->parameters);
@@ -172,14 +173,6 @@ uint64_t tgr_teacher_passes(const tgr_teacher *teacher) {
     return teacher->passes;
 }
 
-tgr_status tgr_teacher_active(const tgr_teacher *teacher, int *active) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(teacher);
-    TGR_REQUIRE_ARGUMENT(active);
-    *active = tgr_teacher_is_active(teacher);
-    return TGR_OK;
-}
-
 tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
@@ -193,12 +186,8 @@ tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, 
     return TGR_OK;
 }
 
-tgr_status tgr_teacher_parameters(tgr_teacher *teacher, tgr_parameters **parameters) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(teacher);
-    TGR_REQUIRE_ARGUMENT(parameters);
-    *parameters = teacher->parameters;
-    return TGR_OK;
+tgr_parameters *tgr_teacher_parameters(tgr_teacher *teacher) {
+    return teacher != NULL ? teacher->parameters : NULL;
 }
 
 /* Depends on the gradients, not on the window: the student's step may just have left it. */

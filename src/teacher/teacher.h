@@ -15,8 +15,6 @@ tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher);
 /* The backbone's, which no teacher changes. A checkpoint tells by them whether the backbone is a different one. */
 const tgr_parameters *tgr_teacher_backbone_weights(const tgr_teacher *teacher);
 
-/* Whether guidance is on at the student's current step. */
-int tgr_teacher_is_active(const tgr_teacher *teacher);
 /* Batch and mode of the last forward; the batch is 0 when it did not run (outside the window). */
 int64_t tgr_teacher_batch(const tgr_teacher *teacher);
 tgr_mode tgr_teacher_mode(const tgr_teacher *teacher);

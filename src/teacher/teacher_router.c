@@ -2,12 +2,14 @@
 /* The standalone teacher router, on a host's features. */
 #include "tgrmoe/teacher.h"
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/context.h"
 #include "base/initialise.h"
 #include "base/memory.h"
 #include "base/parameters.h"
 #include "base/status.h"
+#include "base/struct.h"
 #include "teacher/objective.h"
 
 #define DIM_MOST     65536
@@ -52,13 +54,12 @@ tgr_status tgr_teacher_router_create(tgr_teacher_router **out, tgr_context *cont
     TGR_TRY(tgr_allocate(context, (void **)&router, 1, sizeof *router));
     tgr_context_retain(context);
     router->context = context;
-    tgr_status status = set_up(router, config, dim, experts);
-    if (status != TGR_OK) {
-        tgr_teacher_router_free(router);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(set_up(router, config, dim, experts));
     *out = router;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_teacher_router_free(router);
+    return status;
 }
 
 void tgr_teacher_router_free(tgr_teacher_router *router) {
@@ -92,6 +93,7 @@ static tgr_status reserve(tgr_teacher_router *router, int64_t tokens) {
     router->capacity = tokens;
     arena = (tgr_arena){.base = memory, .capacity = arena.used};
     plan(&router->batch, &arena, tokens);
+    TGR_ASSERT(!arena.overflow && arena.used == router->memory_bytes);
     return TGR_OK;
 }
 
@@ -110,17 +112,14 @@ tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *f
     return TGR_OK;
 }
 
-tgr_status tgr_teacher_router_objective(const tgr_teacher_router *router, double *objective, double *balance,
-                                        double *entropy) {
+tgr_status tgr_teacher_router_measure(const tgr_teacher_router *router, tgr_teacher_measures *measures) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there has been no forward pass yet");
-    double cv2, h;
-    tgr_objective_measure(&router->batch, &cv2, &h);
-    if (objective != NULL) *objective = router->batch.load_weight * cv2 + router->batch.entropy_weight * h;
-    if (balance != NULL) *balance = cv2;
-    if (entropy != NULL) *entropy = h;
-    return TGR_OK;
+    tgr_teacher_measures found = {0};
+    tgr_objective_measure(&router->batch, &found.balance, &found.entropy);
+    found.objective = router->batch.load_weight * found.balance + router->batch.entropy_weight * found.entropy;
+    return TGR_STRUCT_WRITE(measures, &found, entropy);
 }
 
 tgr_status tgr_teacher_router_backward(tgr_teacher_router *router) {
@@ -136,10 +135,6 @@ tgr_status tgr_teacher_router_backward(tgr_teacher_router *router) {
     return TGR_OK;
 }
 
-tgr_status tgr_teacher_router_parameters(tgr_teacher_router *router, tgr_parameters **parameters) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(router);
-    TGR_REQUIRE_ARGUMENT(parameters);
-    *parameters = router->parameters;
-    return TGR_OK;
+tgr_parameters *tgr_teacher_router_parameters(tgr_teacher_router *router) {
+    return router != NULL ? router->parameters : NULL;
 }

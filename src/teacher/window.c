@@ -2,6 +2,7 @@
 /* The guidance window in whole steps. */
 #include "teacher/window.h"
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "base/step_share.h"
 
@@ -17,5 +18,6 @@ tgr_status tgr_window_read(tgr_window *window, const tgr_config *config) {
                         end);
     *window = total == 0 ? (tgr_window){0, UINT64_MAX}
                          : (tgr_window){tgr_step_of_share(start, total), tgr_step_of_share(end, total)};
+    TGR_ASSERT(window->first <= window->end);
     return TGR_OK;
 }

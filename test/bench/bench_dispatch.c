@@ -80,7 +80,6 @@ static void write_line(const char *name, int64_t top_k, double numbers, double s
 static void bench_top_k(tgr_context *context, int64_t top_k, double seconds) {
     tgr_config *config;
     tgr_moe *moe;
-    const tgr_routing *routing;
     dispatch_data d = {.top_k = top_k,
                        .tokens = bench_random_floats((int64_t)TOKENS * DIM, 1),
                        .dtokens = bench_random_floats((int64_t)TOKENS * DIM, 2),
@@ -94,8 +93,7 @@ static void bench_top_k(tgr_context *context, int64_t top_k, double seconds) {
     BENCH_TRY(tgr_config_set_i64(config, TGR_OPTION_TOP_K, top_k));
     BENCH_TRY(tgr_moe_create(&moe, context, config, DIM));
     BENCH_TRY(tgr_moe_forward(moe, TGR_TRAIN, d.tokens, TOKENS, d.dtokens));
-    BENCH_TRY(tgr_moe_routing(moe, &routing));
-    d.routing = routing;
+    d.routing = tgr_moe_routing(moe);
     d.router = (tgr_layer_router){
         .compute = &context->compute, .options = {.experts = EXPERTS, .top_k = top_k}, .shape = {.dim = DIM}};
     d.pass = (tgr_routing_pass){.mode = TGR_TRAIN, .tokens = TOKENS};

@@ -97,7 +97,7 @@ static void plan_dense(dense_layer *layer, tgr_arena *arena) {
 static void create_dense(dense_layer *layer, tgr_context *context) {
     *layer = (dense_layer){.rows = create_rows()};
     BENCH_TRY(tgr_parameters_create(&layer->parameters, context));
-    BENCH_TRY(tgr_ffn_declare(&layer->ffn, layer->parameters, "ffn", 0, DIM, HIDDEN, TGR_FLOAT32));
+    BENCH_TRY(tgr_ffn_declare(&layer->ffn, layer->parameters, "ffn", 0, DIM, HIDDEN, TGR_PRECISION_FLOAT32));
     BENCH_TRY(tgr_parameters_seal(layer->parameters));
     BENCH_TRY(tgr_compute_reserve(&context->compute, TGR_GEMM_SCRATCH));
     tgr_ffn_initialise(&layer->ffn, 0.02);
@@ -145,11 +145,9 @@ static void deal_tokens(int experts, double exponent, int *expert_of) {
 /* Number e of a token's input is 3 for the expert that it is to go to, random below 1 otherwise, and the router reads
  * number e for expert e, four times as large: noise cannot change the choice. */
 static void force_routing(sparse_layer *layer, int experts, const int *expert_of) {
-    tgr_parameters *parameters;
-    int64_t index;
     float *router; /* [experts, DIM] */
-    BENCH_TRY(tgr_moe_parameters(layer->moe, &parameters));
-    BENCH_TRY(tgr_parameters_find(parameters, "router.weight", &index));
+    tgr_parameters *parameters = tgr_moe_parameters(layer->moe);
+    int64_t index = tgr_parameters_find(parameters, "router.weight");
     BENCH_TRY(tgr_parameters_value(parameters, index, &router));
     for (int e = 0; e < experts; e++)
         for (int d = 0; d < DIM; d++) router[e * DIM + d] = d == e ? 4 : 0;
@@ -157,11 +155,10 @@ static void force_routing(sparse_layer *layer, int experts, const int *expert_of
 }
 
 static void check_routing(const sparse_layer *layer, const int *expert_of) {
-    const tgr_routing *routing;
-    const int32_t *choices;
     BENCH_TRY(tgr_moe_forward(layer->moe, TGR_TRAIN, layer->rows.x, TOKENS, layer->rows.y));
-    BENCH_TRY(tgr_moe_routing(layer->moe, &routing));
-    BENCH_TRY(tgr_routing_choices(routing, &choices, NULL));
+    tgr_routing_view view = {.struct_size = sizeof view};
+    BENCH_TRY(tgr_routing_read(tgr_moe_routing(layer->moe), &view));
+    const int32_t *choices = view.choices;
     for (int t = 0; t < TOKENS; t++)
         if (choices[t] != expert_of[t]) bench_fail("token %d went to %d, not to %d", t, choices[t], expert_of[t]);
 }

@@ -23,8 +23,7 @@ static int64_t integer(const tgr_config *config, tgr_option option) {
 
 /* batch · Σ_blocks [2·N·(4d² + 8d²·K or 1) + 4·N²·d] */
 static double count_flops(const model_run *run) {
-    int64_t moe_layers;
-    BENCH_TRY(tgr_model_moe_layers(run->model, &moe_layers));
+    int64_t moe_layers = tgr_model_moe_layer_count(run->model);
     const int64_t side = integer(run->config, TGR_OPTION_IMAGE_SIZE) / integer(run->config, TGR_OPTION_PATCH_SIZE);
     const double n = (double)(side * side + 1), d = (double)integer(run->config, TGR_OPTION_EMBED_DIM);
     const double depth = (double)integer(run->config, TGR_OPTION_DEPTH);
@@ -67,14 +66,13 @@ void model_run_add_teacher(model_run *run, const char *teacher_settings) {
 
 /* Loss and optimizer come with the first step, so that a run that only infers has none. */
 static void prepare_training(model_run *run) {
-    tgr_parameters *parameters;
     BENCH_TRY(tgr_loss_create(&run->loss, run->model, run->teacher));
-    BENCH_TRY(tgr_model_parameters(run->model, &parameters));
+    tgr_parameters *parameters = tgr_model_parameters(run->model);
     BENCH_TRY(tgr_optimizer_create(&run->optimizer, run->config, parameters));
 }
 
 static void count_step(model_run *run) {
-    if (run->steps++ == 0) BENCH_TRY(tgr_context_allocations(run->context, &run->first_allocations));
+    if (run->steps++ == 0) run->first_allocations = tgr_context_allocation_count(run->context);
 }
 
 void model_run_train(void *what) {
@@ -96,20 +94,17 @@ void model_run_infer(void *what) {
 }
 
 uint64_t model_run_bytes_peak(const model_run *run) {
-    uint64_t peak;
-    BENCH_TRY(tgr_context_memory(run->context, NULL, &peak));
+    uint64_t peak = tgr_context_peak_bytes(run->context);
     return peak;
 }
 
 double model_run_allocations(const model_run *run) {
-    uint64_t count;
-    BENCH_TRY(tgr_context_allocations(run->context, &count));
+    uint64_t count = tgr_context_allocation_count(run->context);
     return (double)(count - run->first_allocations) / (double)(run->steps > 1 ? run->steps - 1 : 1);
 }
 
 const char *model_run_kernels(const model_run *run) {
-    const char *name;
-    BENCH_TRY(tgr_context_kernels(run->context, &name));
+    const char *name = tgr_context_kernels(run->context);
     return name;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Each pixel's middle is mapped to a point of the image as it was, whose value is interpolated in double. Points
- * outside of the image give the fill; a neighbour outside is the nearest pixel inside. */
+/* Each pixel's centre is mapped to a point of the original image, whose value is interpolated in double. Points outside
+ * the image give the fill; a neighbour outside is replaced by the nearest pixel inside. */
 #include "augment/affine.h"
 
 #include <math.h>
@@ -27,7 +27,7 @@ static double cubic(const double v[4], double d) {
     return v[1] + d * (p2 + d * (p3 + d * p4));
 }
 
-/* The columns and rows around a point, and how far it lies from the one before it. */
+/* The columns and rows around a point, and its distance from the one before it. */
 typedef struct neighbours {
     size_t columns[4], rows[4]; /* in bytes, from the first pixel */
     double dx, dy;
@@ -76,7 +76,7 @@ static void sample(const image *in, const affine_style *style, double x, double 
     for (int channel = 0; channel < IMAGE_CHANNELS; channel++) {
         const uint8_t *from = in->pixels + channel;
         const double value = is_cubic ? bicubic(from, &at) : bilinear(from, &at);
-        to[channel] = (uint8_t)(value <= 0 ? 0 : value >= 255 ? 255 : value); /* cut off, not rounded */
+        to[channel] = (uint8_t)(value <= 0 ? 0 : value >= 255 ? 255 : value); /* truncated, not rounded */
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The order of things for one image, in which each draws from the image's own stream. */
+/* The order of operations on one image; each draws from the image's own stream of random numbers. */
 #include "augment/augment.h"
 
 #include <math.h>
@@ -25,15 +25,15 @@ static int crop(image *out, const image *in, const augment_recipe *recipe, int s
         return image_resize(&scratch->memory, in, &part, size, size, augment_interpolation(recipe, random), NULL, out);
     }
     if (in->width != size || in->height != size) {
-        return fail_with("an image of %d x %d pixels is to be augmented to %d x %d, but without a resized crop",
-                         in->width, in->height, size, size);
+        return fail_with("an image of %d x %d pixels cannot be augmented to %d x %d without a resized crop", in->width,
+                         in->height, size, size);
     }
     const int result = copy_image(out, in);
     if (result != 0 || recipe->crop == AUGMENT_CROP_NONE) return result;
     return augment_shift(out, &scratch->other, random);
 }
 
-/* Brightness, contrast and saturation in an order drawn. */
+/* Brightness, contrast and saturation in random order. */
 static void jitter(image *io, double most, augment_random *random) {
     static void (*const changes[])(image *, float) = {augment_brightness, augment_contrast, augment_color};
     enum { CHANGES = sizeof changes / sizeof *changes };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Augmentation of training images (docs/augmentation.md): crop, mirror, RandAugment or colour jitter on RGB bytes, then
- * random erasing on the normalised floats. Every result is a function of the arguments alone; functions may run on any
- * number of threads at once, each thread with an augment_scratch of its own. */
+/* Augmentation of one training image (docs/augmentation.md): crop, mirror, RandAugment or colour jitter on RGB bytes.
+ * The result is a function of the arguments only. Any number of threads may augment at once, each with its own
+ * augment_scratch. */
 #ifndef TOOL_AUGMENT_AUGMENT_H
 #define TOOL_AUGMENT_AUGMENT_H
 
@@ -15,7 +15,7 @@ typedef struct augment_scratch {
     resizer memory;
 } augment_scratch;
 
-/* Makes `out` [size, size] of `in`, which without a crop must have that size already. */
+/* Makes `out` [size, size] from `in`, which must already have that size if the recipe has no resized crop. */
 int augment_image(image *out, const image *in, const augment_recipe *recipe, int size, augment_key key,
                   augment_scratch *scratch);
 void augment_scratch_free(augment_scratch *scratch);

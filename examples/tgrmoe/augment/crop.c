@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Random crops. */
+/* As torchvision draws them. */
 #include "augment/crop.h"
 
 #include <math.h>

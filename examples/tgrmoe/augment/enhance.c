@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Blends; what they start from is rounded as Pillow rounds it. */
+/* Each blends the image with a degenerate one, which is rounded as Pillow rounds it. */
 #include "augment/enhance.h"
 
 #include <string.h>
 
-/* from + factor · (to - from), cut off, not rounded. */
+/* from + factor · (to - from), truncated, not rounded. */
 static uint8_t blend(int from, int to, float factor) {
     const float product = factor * (float)(to - from), sum = (float)from + product;
     return (uint8_t)(sum <= 0 ? 0 : sum >= 255 ? 255 : sum);
@@ -45,14 +45,14 @@ void augment_brightness(image *io, float factor) {
     blend_from(io, 0, factor);
 }
 
-/* One row of 3 x 3 weights with that in the middle, around one byte. */
+/* One row of the 3 x 3 filter around one byte, with that weight in the middle. */
 static float weigh_row(const uint8_t *at, float side, float middle) {
     const float left = (float)at[-IMAGE_CHANNELS] * side, here = (float)at[0] * middle;
     const float right = (float)at[IMAGE_CHANNELS] * side, sum = left + here;
     return sum + right;
 }
 
-/* The mean of 3 x 3 pixels, in which the middle counts five times. Pixels at the edge stay. */
+/* The mean of 3 x 3 pixels, where the centre counts five times. Pixels at the edge are unchanged. */
 static void smooth(image *to, const image *from) {
     const float side = 1.0F / 13.0F, middle = 5.0F / 13.0F;
     const int row = from->width * IMAGE_CHANNELS;

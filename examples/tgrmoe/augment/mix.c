@@ -42,7 +42,7 @@ static void swap_rows(float *a, float *b, int count) {
     }
 }
 
-/* The rectangles of the images `one` and `other` change places. */
+/* Swaps the rectangles of the images `one` and `other`. */
 static void cut_pair(float *one, float *other, int channels, int height, int width, const mix_plan *plan) {
     for (int channel = 0; channel < channels; channel++) {
         for (int y = plan->top; y < plan->bottom; y++) {
@@ -63,7 +63,7 @@ static void blend_pair(float *one, float *other, int64_t count, float lambda, fl
 void mix_images(float *images, int64_t count, int channels, int height, int width, const mix_plan *plan) {
     const int64_t numbers = (int64_t)channels * height * width;
     if (plan->lambda == 1) return;
-    for (int64_t i = 0; i < count - 1 - i; i++) { /* the middle one of an odd number is its own other */
+    for (int64_t i = 0; i < count - 1 - i; i++) { /* the middle image of an odd number is its own partner */
         float *one = images + i * numbers, *other = images + (count - 1 - i) * numbers;
         if (plan->cut) {
             cut_pair(one, other, channels, height, width, plan);

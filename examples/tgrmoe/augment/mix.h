@@ -6,22 +6,22 @@
 #include "augment/random.h"
 #include "augment/recipe.h"
 
-/* The share `lambda` of a mixed image is its own, the rest the other's: all over, or, if `cut`, in the rows
- * top … bottom-1 and columns left … right-1. */
+/* A mixed image is `lambda` itself and the rest its partner: blended everywhere or, if `cut`, with rows top … bottom-1
+ * and columns left … right-1 taken from the partner. */
 typedef struct mix_plan {
     double lambda;
     int cut;
     int top, bottom, left, right;
 } mix_plan;
 
-/* The plan of the batch `key`: lambda is Beta(alpha, alpha); with both, each of them half of the time; with neither,
- * lambda is 1. */
+/* The plan of the batch `key`: lambda is Beta(alpha, alpha). If both are on, each is used half of the time; if neither
+ * is, lambda is 1. */
 mix_plan mix_draw(const augment_recipe *recipe, int height, int width, augment_key key);
-/* Where CutMix cuts for a lambda drawn, around that centre; lambda becomes the area's that is left. */
+/* Where CutMix cuts, given lambda and the centre; lambda is then corrected to the area that is left. */
 mix_plan mix_cut(double lambda, int height, int width, int center_y, int center_x);
 /* images [count, channels, height, width]. */
 void mix_images(float *images, int64_t count, int channels, int height, int width, const mix_plan *plan);
-/* targets [count, classes] of labels [count]; label smoothing is the loss's. */
+/* targets [count, classes] from labels [count]; the loss smooths labels. */
 void mix_targets(float *targets, const int32_t *labels, int64_t count, int64_t classes, const mix_plan *plan);
 
 #endif

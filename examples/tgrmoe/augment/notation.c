@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of a letter or more and a number, between dashes. */
+/* Parts separated by dashes, each a name and a number. */
 #include "augment/notation.h"
 
 #include <math.h>
@@ -43,7 +43,7 @@ static int read_part(const char *text, size_t length, double values[POLICY_PARTS
         values[i] = value;
         return 0;
     }
-    return fail_usage("'%.*s' is not understood; m9-mstd0.5-inc1 or none would be", (int)length, text);
+    return fail_usage("'%.*s' is not understood; write, for example, m9-mstd0.5-inc1, or none", (int)length, text);
 }
 
 int augment_policy_read(augment_recipe *recipe, const char *text) {

@@ -5,9 +5,9 @@
 
 #include "augment/recipe.h"
 
-/* Reads timm's notation, such as "m9-mstd0.5-inc1" (a "rand-" before it may stand or not), or "none". */
+/* Parses timm's notation, such as "m9-mstd0.5-inc1" (optionally after "rand-"), or "none". */
 int augment_policy_read(augment_recipe *recipe, const char *text);
-/* Whether the recipe's policy is one that could have been read. */
+/* Whether the recipe's policy is one that could have been parsed. */
 int augment_policy_valid(const augment_recipe *recipe);
 
 #endif

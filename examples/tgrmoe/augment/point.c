@@ -56,7 +56,7 @@ void augment_autocontrast(image *io) {
     apply_table(io, table);
 }
 
-/* The highest value there is has no part in the width of a step, so that all others can stay below it. */
+/* The highest occurring value does not count towards the step, so that all others can stay below it. */
 static void equalize(const int64_t counts[VALUES], uint8_t values[VALUES]) {
     int64_t sum = 0, last = 0;
     for (int i = 0; i < VALUES; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One table of operations: how a magnitude becomes an argument, and what is done with it. */
+/* One table of operations: how a magnitude becomes an argument, and the function that takes it. */
 #include "augment/policy.h"
 
 #include <math.h>

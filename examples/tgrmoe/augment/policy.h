@@ -9,22 +9,22 @@
 
 enum { AUGMENT_OPERATIONS = 15 };
 
-/* "AutoContrast", "Rotate" … of operation 0 … 14. */
+/* The name of operation 0 … 14: "AutoContrast", "Rotate" … */
 const char *augment_operation_name(int operation);
-/* What the operation is called with at a magnitude of 0 to 10 (or more, if the recipe's `strongest` is more): degrees,
- * bits, a threshold, a factor … . `negate` turns the sign of those that have two directions. */
+/* The argument at a magnitude of 0 to 10 (or more, if the recipe's `strongest` is): degrees, bits, a threshold, a
+ * factor … `negate` flips the sign of operations that have two directions. */
 double augment_operation_argument(int operation, int increasing, double magnitude, int negate);
 int augment_operation_apply(int operation, image *io, image *scratch, const affine_style *style, double argument);
 
 /* One layer of RandAugment. */
 typedef struct augment_choice {
-    int operation; /* -1: none this time */
+    int operation; /* -1: none */
     double argument;
     interpolation how;
 } augment_choice;
 
-/* Draws an operation, whether it happens, its magnitude, its direction. */
+/* Draws an operation, whether it is applied, its magnitude and its direction. */
 augment_choice augment_policy_choose(const augment_recipe *recipe, augment_random *random);
-/* recipe->layers of them, in place. */
+/* Applies recipe->layers of them, in place. */
 int augment_policy_apply(image *io, image *scratch, const augment_recipe *recipe, augment_random *random);
 #endif

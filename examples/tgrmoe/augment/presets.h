@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Recipes by name, the numbers that may be changed in them, and which recipes there can be. */
+/* Recipes by name, their numbers that can be set one by one, and which recipes are valid. */
 #ifndef TOOL_AUGMENT_PRESETS_H
 #define TOOL_AUGMENT_PRESETS_H
 
@@ -7,16 +7,16 @@
 
 #include "augment/recipe.h"
 
-/* The recipe of that name, but for its fill, or NULL's, which does nothing. `small`: images are shifted, not cropped
- * and resized. 0 when there is none of that name. */
+/* The recipe of that name, except for its fill; NULL is the recipe that does nothing. `small`: images are shifted, not
+ * cropped and resized. Returns 0 if there is none of that name. */
 int augment_preset(augment_recipe *out, const char *name, int small);
-/* How the recipe of that name smooths labels: the share, 0 for none. */
+/* By how much the recipe of that name smooths labels; 0 for not at all. */
 double augment_preset_smoothing(const char *name);
 
-/* A number of a recipe that may be anything from 0 to `most`. */
+/* A number of a recipe, from 0 to `most`. */
 typedef struct augment_number {
     const char *name;
-    size_t field; /* where it is */
+    size_t field; /* its offset */
     double most;
 } augment_number;
 enum { AUGMENT_NUMBERS = 4 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Random numbers of augmentation: a stream is a function of the seed, the epoch, an index and what it is for, so that
- * neither threads nor the order of work nor resuming move a number (Philox 4x32-10; Salmon et al., SC 2011). */
+/* Random numbers for augmentation: a stream is a function of the seed, the epoch, an index and its purpose, so that
+ * numbers depend neither on threads, nor on the order of work, nor on resuming (Philox 4x32-10; Salmon et al., SC
+ * 2011). */
 #ifndef TOOL_AUGMENT_RANDOM_H
 #define TOOL_AUGMENT_RANDOM_H
 
@@ -14,7 +15,7 @@ typedef struct augment_key {
 
 typedef enum augment_purpose { AUGMENT_IMAGE = 1, AUGMENT_ERASE = 2, AUGMENT_MIX = 3 } augment_purpose;
 
-/* A place in a stream; each draw moves it. */
+/* A position in a stream; each draw advances it. */
 typedef struct augment_random {
     uint32_t key[2], counter[4]; /* counter: block of the stream, purpose, index, epoch */
     uint32_t words[4];
@@ -27,7 +28,7 @@ uint32_t augment_word(augment_random *random);
 double augment_uniform(augment_random *random);
 /* Uniform in (low, high). */
 double augment_between(augment_random *random, double low, double high);
-/* Uniform among low, low+1 … high. */
+/* A uniform integer from low to high, inclusive. */
 int augment_integer(augment_random *random, int low, int high);
 /* Standard normal (Box and Muller). */
 double augment_normal(augment_random *random);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Asking a recipe. */
+/* Questions about a recipe. */
 #include "augment/recipe.h"
 
 interpolation augment_interpolation(const augment_recipe *recipe, augment_random *random) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What surrounds the augmentation of one image. Grey images pass through it as three equal channels, which every
- * operation keeps equal. */
+/* From a set's pixels to a batch's floats. Grey images are augmented as three equal channels, which every operation
+ * keeps equal. */
 #include "batches/augmenter.h"
 
 #include <stdlib.h>
@@ -28,7 +28,7 @@ void augmenter_free(augmenter *with) {
     *with = (augmenter){0};
 }
 
-/* Pixels [size, size, 3] become floats [channels, size, size]. */
+/* From pixels [size, size, 3] to floats [channels, size, size]. */
 static void normalise(const augmenter *with, const image *from, const tool_batch *batch, float *to) {
     const int64_t plane = with->size * with->size;
     for (int64_t channel = 0; channel < with->channels; channel++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From bytes to normalised floats, by a table of 256 values for each channel. */
+/* From bytes to normalised floats by a table of 256 values per channel. */
 #include "batches/batch.h"
 
 #include <stdlib.h>

@@ -10,16 +10,16 @@ typedef struct tool_batch {
     float *images;                           /* [count, channels, size, size], normalised */
     int32_t *labels;                         /* [count] */
     int64_t *ids;                            /* [count], the image's place in its set */
-    float *targets;                          /* [count, classes] when images are mixed; NULL: the labels hold */
-    int64_t epoch, number;                   /* that the batch is for, from 0; the number goes on over epochs */
-    float values[DATASET_CHANNELS_MAX][256]; /* what each byte becomes, by channel */
+    float *targets;                          /* [count, classes] if images are mixed; NULL: use the labels */
+    int64_t epoch, number;                   /* of the batch, from 0; the number continues from epoch to epoch */
+    float values[DATASET_CHANNELS_MAX][256]; /* what each byte maps to, by channel */
 } tool_batch;
 
-/* Room for `capacity` images like those of `set`; a byte becomes (byte/255 - mean)/deviation. */
+/* Memory for `capacity` images like those of `set`; a byte becomes (byte/255 - mean)/deviation. */
 int batch_create(tool_batch *out, const image_set *set, int64_t capacity, const double *mean, const double *deviation);
-/* Takes `count` images of `set`: order[first], order[first+1] …, or first, first+1 … when `order` is NULL. */
+/* Fills it with `count` images of `set`: order[first], order[first+1] …, or first, first+1 … if `order` is NULL. */
 void batch_fill(tool_batch *batch, const image_set *set, const int64_t *order, int64_t first, int64_t count);
-/* Image `place` of the batch, from [height, width, 3]. */
+/* Sets image `place` of the batch, from pixels [size, size, 3]. */
 void batch_put(tool_batch *batch, int64_t place, const uint8_t *pixels, int64_t size);
 void batch_free(tool_batch *batch);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A ring of batches. One lock guards all but the images themselves; a thread takes one image at a time, so that the
- * batch which is needed first is ready first. */
+/* A ring of batches. One lock guards everything except the images themselves. Threads take one image at a time, so that
+ * the batch that is needed first is ready first. */
 #include "batches/prefetch.h"
 
 #include <pthread.h>
@@ -14,9 +14,9 @@ enum { MESSAGE_SIZE = 1024 };
 
 typedef struct slot {
     tool_batch *batch;
-    int64_t taken, done;        /* images begun, images made */
+    int64_t taken, done;        /* images begun, images finished */
     int64_t failed;             /* the first place that failed, or -1 */
-    int ready;                  /* finished, well or not */
+    int ready;                  /* finished, successfully or not */
     char message[MESSAGE_SIZE]; /* of the failure */
 } slot;
 
@@ -34,8 +34,8 @@ struct prefetch {
     int64_t depth;
     int64_t planned;  /* batches that have their images chosen */
     int64_t given;    /* batches that the caller was given */
-    int64_t returned; /* of these, how many it is done with */
-    int ended;        /* no more will be planned */
+    int64_t returned; /* how many of these it has given back */
+    int ended;        /* no more batches will be planned */
     int stop;
     worker *workers;
     int started;
@@ -45,7 +45,7 @@ static slot *slot_of(const prefetch *ahead, int64_t number) {
     return &ahead->slots[number % ahead->depth];
 }
 
-/* Chooses the images of the next batch. Locked. */
+/* Chooses the images of the next batch. Call locked. */
 static void plan_next(prefetch *ahead) {
     slot *next = slot_of(ahead, ahead->planned);
     next->taken = 0;
@@ -62,7 +62,8 @@ static void plan_next(prefetch *ahead) {
     pthread_cond_broadcast(&ahead->room);
 }
 
-/* The number of the batch whose next image is to be made; -1 when there is nothing to do any more. Locked; waits. */
+/* Waits for work: the number of the batch whose next image is to be made, or -1 if there is nothing left. Call
+ * locked. */
 static int64_t find_work(prefetch *ahead) {
     while (!ahead->stop) {
         const int64_t last = ahead->planned - 1;
@@ -77,7 +78,7 @@ static int64_t find_work(prefetch *ahead) {
     return -1;
 }
 
-/* Keeps the message of the first place that failed, whichever failed first in time. Locked. */
+/* Keeps the message of the first place that failed, regardless of which failed first in time. Call locked. */
 static void record_failure(prefetch *ahead, slot *of, int64_t place) {
     ahead->ended = 1;
     if (of->failed >= 0 && of->failed <= place) return;
@@ -85,7 +86,7 @@ static void record_failure(prefetch *ahead, slot *of, int64_t place) {
     snprintf(of->message, sizeof of->message, "%s", failure_message());
 }
 
-/* Locked, but not while an image is being made. */
+/* Holds the lock except while an image is being made. */
 static void make_next(prefetch *ahead, const worker *by, int64_t number) {
     slot *of = slot_of(ahead, number);
     const int64_t place = of->taken++;
@@ -135,7 +136,7 @@ int prefetch_open(prefetch **out, const prefetch_work *work, tool_batch *batches
         if (pthread_create(&ahead->workers[i].thread, NULL, run, &ahead->workers[i]) != 0) break;
         ahead->started++;
     }
-    if (ahead->started == 0) TRY(fail_with("no thread for reading ahead could be started"));
+    if (ahead->started == 0) TRY(fail_with("could not start a thread for reading ahead"));
     *out = ahead;
     ahead = NULL;
 done:

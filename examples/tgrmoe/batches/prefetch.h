@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Batches made ahead by threads of their own. What a batch holds and which comes when is up to the caller's functions,
- * which get its number: the threads decide nothing but how soon it is ready. */
+/* Batches made ahead by threads. The caller's functions decide what batch n holds; the threads only decide how soon it
+ * is ready. */
 #ifndef TOOL_BATCHES_PREFETCH_H
 #define TOOL_BATCHES_PREFETCH_H
 
@@ -8,12 +8,12 @@
 
 typedef struct prefetch_work {
     void *user;
-    /* Which images make up batch `number`, counted from 0: fills batch->ids, sets batch->count (0: there are no more),
-     * batch->epoch and batch->number. Called for one batch after the other, never by two threads at once. */
+    /* Chooses the images of batch `number`, from 0: fills batch->ids and sets batch->count (0: there are no more
+     * batches), batch->epoch and batch->number. Called for one batch after another, never by two threads at once. */
     void (*plan)(void *user, int64_t number, tool_batch *batch);
-    /* Makes image batch->ids[place], for thread `worker`. A failure comes out of prefetch_next. */
+    /* Makes image batch->ids[place], on thread `worker`. prefetch_next returns a failure. */
     int (*make)(void *user, int worker, tool_batch *batch, int64_t place);
-    /* NULL, or what is left to do when all images of a batch are there. */
+    /* NULL, or what remains to be done when all images of a batch are made. */
     int (*finish)(void *user, tool_batch *batch);
 } prefetch_work;
 
@@ -21,13 +21,13 @@ enum { PREFETCH_THREADS_MOST = 64 };
 
 typedef struct prefetch prefetch;
 
-/* Starts `threads` threads, which keep `depth` batches filled, one of which the caller holds at a time. The batches are
- * the caller's, and must stay. */
+/* Starts `threads` threads, which keep `depth` batches filled, including the one that the caller holds. The caller owns
+ * the batches, which must outlive this. */
 int prefetch_open(prefetch **out, const prefetch_work *work, tool_batch *batches, int depth, int threads);
-/* The next batch, or NULL after the last. It is the caller's until the next call. When images of a batch failed, fails
- * with the message of the first of them, now and from then on. */
+/* The next batch, valid until the next call, or NULL after the last. If images of a batch failed, this and every later
+ * call fails with the message of the first of them. */
 int prefetch_next(prefetch *ahead, const tool_batch **batch);
-/* At any moment: threads finish the image that they are at. */
+/* May be called at any time: threads finish the image that they are making. */
 void prefetch_close(prefetch *ahead);
 
 #endif

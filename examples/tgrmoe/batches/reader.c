@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Making the images of a batch, and where: here, or on threads ahead. */
+/* Images are made in the caller's thread or ahead in others. */
 #include "batches/reader.h"
 
 #include <stdlib.h>
@@ -8,10 +8,10 @@
 #include "failure.h"
 #include "images/file.h"
 
-/* One batch is in use, one is next, one is being made. */
+/* One batch in use, one ready, one being made. */
 enum { DEPTH = 3 };
 
-/* What a thread needs. */
+/* What one thread needs. */
 typedef struct desk {
     image_loader loader;
     image fitted;
@@ -19,13 +19,13 @@ typedef struct desk {
 
 struct image_reader {
     reading what;
-    tool_batch batches[DEPTH]; /* the first alone, when nothing is made ahead */
-    int64_t next;              /* the number of the next batch, when nothing is made ahead */
+    tool_batch batches[DEPTH]; /* only the first if nothing is made ahead */
+    int64_t next;              /* number of the next batch, if nothing is made ahead */
     desk *desks;               /* [threads] */
-    prefetch *ahead;           /* NULL when nothing is made ahead */
+    prefetch *ahead;           /* NULL if nothing is made ahead */
 };
 
-/* An image from a file. A random crop is taken of the whole, all else of what evaluation sees. */
+/* An image from a file. A random resized crop uses the whole image; otherwise it is prepared as for evaluation. */
 static int make_from_file(const reading *what, desk *at, int worker, tool_batch *batch, int64_t place) {
     int result = 0;
     const image_set *set = what->set;

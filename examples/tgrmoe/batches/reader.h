@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Batches of a set of images in a given order: from memory they are made when asked for; from files, or augmented,
- * ahead by threads. What is in them is the same for any number of threads. */
+/* Batches of a set of images in a given order. Those from memory are made on demand; those from files, or augmented,
+ * ahead by threads. Their contents do not depend on the number of threads. */
 #ifndef TOOL_BATCHES_READER_H
 #define TOOL_BATCHES_READER_H
 
@@ -13,8 +13,8 @@ typedef struct reading {
     const image_set *set;
     const preprocessing *how;
     int64_t batch;      /* the most images in a batch */
-    int threads;        /* that read ahead */
-    augmenter *augment; /* for as many workers as threads; NULL: images are as for evaluation */
+    int threads;        /* that make images ahead */
+    augmenter *augment; /* with as many workers as threads; NULL: images as for evaluation */
     /* As in prefetch.h. */
     void *user;
     void (*plan)(void *user, int64_t number, tool_batch *batch);
@@ -23,7 +23,7 @@ typedef struct reading {
 typedef struct image_reader image_reader;
 
 int image_reader_open(image_reader **out, const reading *what);
-/* The next batch, the caller's until the next call; NULL after the last. */
+/* The next batch, valid until the next call; NULL after the last. */
 int image_reader_next(image_reader *reader, const tool_batch **batch);
 void image_reader_close(image_reader *reader);
 

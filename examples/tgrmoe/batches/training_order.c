@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An epoch's order is made when its first batch is planned. */
+/* The order of an epoch is drawn when its first batch is planned. */
 #include "batches/training_order.h"
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each thread takes the next image, with a session of its own
- * on the one model. */
+/* Each thread repeatedly takes the next image; all have their own session on one model. */
 #include "commands/classify.h"
 
 #include <math.h>
@@ -19,7 +18,7 @@
 enum { GUESSES = 5, THREADS_MOST = 64, MESSAGE_SIZE = 512 };
 
 typedef struct answer {
-    int64_t labels[GUESSES]; /* the most probable first */
+    int64_t labels[GUESSES]; /* most probable first */
     double probabilities[GUESSES];
     int failed;
     char message[MESSAGE_SIZE];
@@ -33,7 +32,7 @@ typedef struct classification {
     answer *answers; /* [count] */
     int64_t count, size, channels, classes;
     name_list names;   /* [classes], or none */
-    atomic_llong next; /* the first image that nobody took */
+    atomic_llong next; /* the next image to be taken */
 } classification;
 
 /* What one thread needs. */
@@ -45,7 +44,7 @@ typedef struct classifier {
     float *input; /* [channels, size, size] */
 } classifier;
 
-/* As Pillow's convert("L") has it. */
+/* As Pillow's convert("L") computes it. */
 static uint8_t grey(const uint8_t *rgb) {
     return (uint8_t)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16);
 }
@@ -62,14 +61,14 @@ static void normalise(const classification *all, const image *from, float *to) {
     }
 }
 
-/* Whether label i is a worse guess than `last`: a smaller logit, or an equal one of a later label. */
+/* Whether label i comes after `last`: its logit is smaller, or equal and the label higher. */
 static int comes_after(const float *logits, int64_t i, int64_t last) {
     if (last < 0) return 1;
     if (logits[i] == logits[last]) return i > last;
     return logits[i] < logits[last];
 }
 
-/* The best guess after `last`, the very best after -1; -1 when there is none. */
+/* The best guess that comes after `last` (-1: the best of all), or -1 if there is none. */
 static int64_t next_best(const float *logits, int64_t classes, int64_t last) {
     int64_t best = -1;
     for (int64_t i = 0; i < classes; i++) {
@@ -98,7 +97,7 @@ static int classify(const classification *all, classifier *own, int64_t index) {
     TRY(preprocess_image(&own->loader.memory, &all->how, &own->loader.decoded, (int)all->size, &own->cropped));
     normalise(all, &own->cropped, own->input);
     LIBRARY(tgr_session_forward(own->session, own->input, 1));
-    LIBRARY(tgr_session_logits(own->session, &logits, NULL, NULL));
+    LIBRARY(tgr_session_logits(own->session, &logits));
     write_answer(&all->answers[index], logits, all->classes);
 done:
     return result;
@@ -123,7 +122,7 @@ static void close_classifier(classifier *own) {
     free(own->input);
 }
 
-/* A thread that cannot begin fails the images that it takes. */
+/* If a thread cannot be set up, the images that it takes fail. */
 static void *classify_some(void *argument) {
     classification *all = argument;
     classifier own = {0};
@@ -136,7 +135,7 @@ static void *classify_some(void *argument) {
     return NULL;
 }
 
-/* This thread takes part; those that cannot be started are not needed. */
+/* This thread takes part, so threads that cannot be started are not needed. */
 static void classify_all(classification *all, int64_t threads) {
     pthread_t others[THREADS_MOST];
     int64_t started = 0;
@@ -178,9 +177,8 @@ static int print_answers(const classification *all) {
 
 static int open_model(classification *all, tgr_context *context, const char *path) {
     int result = 0, known = 0;
-    const tgr_config *config = NULL;
     TRY(model_file_open(&all->model, context, path));
-    LIBRARY(tgr_model_config(all->model, &config));
+    const tgr_config *config = tgr_model_config(all->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &all->size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &all->channels));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &all->classes));

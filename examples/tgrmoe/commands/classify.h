@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe classify: what a saved model says of photographs. */
+/* tgrmoe classify: names what photographs show, by a saved model. */
 #ifndef TOOL_COMMANDS_CLASSIFY_H
 #define TOOL_COMMANDS_CLASSIFY_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs what is not done yet, and writes the report after each run, of those that are. */
+/* Performs the runs that are not done yet, and rewrites the report after each. */
 #include "commands/compare.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ static int make_folders(const char *out) {
     return result != 0 ? result : make_folder(path);
 }
 
-/* Of all runs that have ended. */
+/* Reads the records of all runs that have ended. */
 static int write_reports(const comparison *compared) {
     int result = 0;
     compare_results results = {0};

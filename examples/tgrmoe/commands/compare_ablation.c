@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A table of rows. */
+/* A table of all their rows. */
 #include "commands/compare_ablation.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 typedef struct ablation_row {
     const char *name, *label, *method;
-    const char *key, *value; /* an option, or NULL; the value "depth" stands for the number of blocks */
+    const char *key, *value; /* an option, or NULL; the value "depth" means the number of blocks */
     int oracle, finetuned;
 } ablation_row;
 

@@ -7,7 +7,7 @@
 
 #include "commands/compare_plan.h"
 
-/* The rows of one of the names of --ablation. */
+/* Adds the rows of one name of --ablation. */
 int compare_add_ablation(compare_plan *plan, const char *name, size_t length);
 
 #endif

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* A run whose command line has changed must not go on. */
+/* A run must not be continued with a different command line. */
 #include "commands/compare_command.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tgrmoe/options.h>
 
-#include "commands/options.h"
 #include "failure.h"
 
-/* The method, what the user set of its options, and what the row sets. */
+/* The method, those of the user's settings that it uses, and the row's own settings. */
 static int add_settings(tool_arguments *out, const tool_arguments *given, const compare_subject *subject) {
     int result = 0;
     out->setting_count = 0;
     TRY(arguments_set(out, "method", subject->method));
     if (subject->upcycled && !subject->finetuned) TRY(arguments_set(out, "upcycle", "1"));
     for (int i = 0; i < given->setting_count; i++) {
-        if (!option_applies(given->settings[i].key, subject->method)) continue;
+        const tgr_option option = tgr_option_find(given->settings[i].key); /* train says what is wrong with a key */
+        if (option && !tgr_method_uses_option(tgr_method_find(subject->method), option)) continue;
         TRY(arguments_set(out, given->settings[i].key, given->settings[i].value));
     }
     for (int i = 0; i < subject->option_count; i++) {
@@ -53,7 +54,7 @@ int compare_command(tool_arguments *out, run_paths *paths, const compare_plan *p
     return add_settings(out, from, subject);
 }
 
-/* What decides the outcome, as a command line. */
+/* What determines the outcome, as a command line. */
 static char *command_line(const tool_arguments *arguments) {
     char *text = NULL;
     size_t size = 0;
@@ -75,10 +76,10 @@ int compare_command_keep(const compare_plan *plan, int index, const tool_argumen
     if (!text) TRY(fail_with("no memory for a command line"));
     if (file && getline(&before, &room, file) > 0) {
         if (strcmp(before, text) != 0) {
-            TRY(
-                fail_with("--out %s holds this run with other settings; choose another folder or delete it. Then: %s"
-                          "now: %s",
-                          plan->compared.out, before, text));
+            TRY(fail_with(
+                "--out %s already has this run with other settings; choose another folder or delete it. Then: %s"
+                "now: %s",
+                plan->compared.out, before, text));
         }
         goto done;
     }

@@ -10,9 +10,9 @@ typedef struct run_paths {
     char model[COMPARE_PATH], json[COMPARE_PATH], teacher[COMPARE_PATH], init[COMPARE_PATH];
 } run_paths;
 
-/* Of a run that starts afresh. */
+/* The arguments of a run that starts from the beginning. They point into `paths` and `plan`. */
 int compare_command(tool_arguments *out, run_paths *paths, const compare_plan *plan, int index);
-/* Keeps what decides the outcome next to the run; fails if it was begun with something else. */
+/* Stores what determines the outcome with the run; fails if the run was begun with something else. */
 int compare_command_keep(const compare_plan *plan, int index, const tool_arguments *arguments);
 
 #endif

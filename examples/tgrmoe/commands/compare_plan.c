@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A run has a name by what it trains, so that two rows which need the same one share it. */
+/* A run is named after what it trains, so that rows that need the same run share it. */
 #include "commands/compare_plan.h"
 
 #include <stdio.h>
@@ -31,14 +31,14 @@ static void half_of_labels(char to[48], const compare_plan *plan, int second) {
     snprintf(to, 48, "%lld-%lld", second ? half : 0, (second ? (long long)plan->classes : half) - 1);
 }
 
-/* The dense model beside this run or before it. */
+/* The dense model that guides the run or that it starts from. */
 static int add_dense(compare_plan *plan, const compare_subject *subject, int64_t seed, int *index) {
     compare_subject dense = {.method = "dense"};
     snprintf(dense.labels, sizeof dense.labels, "%s", subject->labels);
     return add_run(plan, &dense, seed, index);
 }
 
-/* What must be there before: *teacher and *init are runs or -1. */
+/* The runs that must come first: *teacher and *init are their indices, or -1. */
 static int add_needs(compare_plan *plan, const compare_subject *subject, int64_t seed, int *teacher, int *init) {
     int result = 0;
     compare_subject before = *subject;

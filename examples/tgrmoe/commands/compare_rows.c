@@ -28,10 +28,10 @@ done:
     return result;
 }
 
-/* One row for each number of experts and sparse method. Where it is the usual number, that is the method's own run. */
+/* A row for each sparse method and number of experts. With the usual number, that is the method's own run. */
 static int add_sweep(compare_plan *plan, const char *names, const char *sweep) {
     int result = 0;
-    if (strncmp(sweep, "experts=", 8) != 0) TRY(fail_usage("--sweep is '%s'; experts=N,N,... is needed", sweep));
+    if (strncmp(sweep, "experts=", 8) != 0) TRY(fail_usage("--sweep is '%s'; it must be experts=N,N,...", sweep));
     for (const char *at = names; *at; at += strcspn(at, ","), at += *at == ',') {
         compare_subject subject;
         TRY(compare_subject_read(&subject, at, strcspn(at, ",")));
@@ -40,7 +40,7 @@ static int add_sweep(compare_plan *plan, const char *names, const char *sweep) {
             char *end = NULL, label[COMPARE_TEXT], value[32];
             const long long experts = strtoll(number, &end, 10);
             if (end == number || experts < 1 || (*end != '\0' && (*end != ',' || end[1] == '\0'))) {
-                TRY(fail_usage("--sweep is '%s'; numbers from 1 on are needed, with commas between", sweep));
+                TRY(fail_usage("--sweep is '%s'; the numbers must be at least 1, separated by commas", sweep));
             }
             compare_subject one = subject;
             snprintf(value, sizeof value, "%lld", experts);
@@ -54,7 +54,7 @@ done:
     return result;
 }
 
-/* The sizes that a run will have, and the user's options checked before anything is trained. */
+/* The sizes of the runs. Also checks the user's options before anything is trained. */
 static int read_sizes(compare_plan *plan) {
     int result = 0;
     const tool_arguments *arguments = plan->arguments;
@@ -90,7 +90,7 @@ int compare_plan_make(compare_plan *plan, const tool_arguments *arguments) {
                                         .epochs = arguments->epochs,
                                         .seeds = seeds,
                                         .first_seed = arguments->seed == UNSET ? DEFAULT_FIRST_SEED : arguments->seed}};
-    if (seeds > 1000) TRY(fail_usage("--seeds is %lld; at most 1000 are allowed", (long long)seeds));
+    if (seeds > 1000) TRY(fail_usage("--seeds is %lld; it must be at most 1000", (long long)seeds));
     TRY(read_sizes(plan));
     TRY(add_methods(plan, methods));
     const char *sweep_methods = arguments->sweep_methods ? arguments->sweep_methods : methods;

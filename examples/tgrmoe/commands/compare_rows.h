@@ -5,7 +5,7 @@
 
 #include "commands/compare_plan.h"
 
-/* From --methods, --sweep and --ablation. Free the plan in either case. */
+/* From --methods, --sweep and --ablation. Free the plan even if this fails. */
 int compare_plan_make(compare_plan *plan, const tool_arguments *arguments);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a run is done, how long the others will take, and doing it. */
+/* Skips what is done, estimates how long later runs will take, and resumes what was interrupted. */
 #include "commands/compare_run.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ static int is_there(const char *path) {
     return access(path, F_OK) == 0;
 }
 
-/* Whether the run is done, its model there if it is needed. */
+/* Whether the run is done and, if its model is needed, the model exists. */
 static int is_done(const compare_plan *plan, int index) {
     char json[COMPARE_PATH], model[COMPARE_PATH];
     run_record record = {0};
@@ -28,7 +28,7 @@ static int is_done(const compare_plan *plan, int index) {
     return ended && (!plan->runs[index].model_needed || is_there(model));
 }
 
-/* Seconds that the run took by its record, or -1. */
+/* How many seconds the run took according to its record, or -1. */
 static double seconds_of(const compare_plan *plan, int index) {
     char path[COMPARE_PATH];
     run_record record = {0};
@@ -41,7 +41,7 @@ static double seconds_of(const compare_plan *plan, int index) {
     return seconds;
 }
 
-/* What the runs after `index` will take, by those of the same method that are done. */
+/* How long the runs after `index` will take, estimated from finished runs of the same method. */
 static later_trainings plan_ahead(const compare_plan *plan, int index) {
     later_trainings ahead = {0};
     for (int i = index + 1; i < plan->compared.run_count; i++) {
@@ -82,7 +82,7 @@ static int evaluate_oracle(tool_arguments *arguments) {
     tool_arguments eval = *arguments;
     eval.model = arguments->init;
     eval.oracle = arguments->teacher;
-    eval.limit = UNSET; /* in training it counts training images */
+    eval.limit = UNSET; /* in training it limits training images */
     eval.save = eval.init = eval.teacher = NULL;
     return command_eval(&eval);
 }

@@ -5,7 +5,7 @@
 
 #include "commands/compare_plan.h"
 
-/* Trains or evaluates, from where it stopped if it was begun before; does nothing if it is done. */
+/* Trains or evaluates; resumes it if it was interrupted, does nothing if it is done. */
 int compare_run_execute(const compare_plan *plan, int index);
 
 #endif

@@ -19,13 +19,8 @@ int compare_subject_set(compare_subject *subject, const char *key, const char *v
 int compare_subject_read(compare_subject *out, const char *text, size_t length) {
     const size_t name = strcspn(text, "+,") < length ? strcspn(text, "+,") : length;
     compare_subject subject = {0};
-    const char *known = NULL;
     snprintf(subject.method, sizeof subject.method, "%.*s", (int)name, text);
-    for (int64_t i = 0; tgr_method_describe(i, &known, NULL, NULL) == TGR_OK; i++) {
-        if (strcmp(known, subject.method) == 0) break;
-        known = NULL;
-    }
-    if (!known) return fail_usage("compare: there is no method '%s'", subject.method);
+    if (tgr_method_find(subject.method) < 0) return fail_usage("compare: there is no method '%s'", subject.method);
     subject.guided = strcmp(subject.method, "tgr") == 0;
     for (const char *at = text + name; at < text + length;) {
         const size_t word = strcspn(at + 1, "+,") + 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What one run of a comparison trains, but for the seed. */
+/* What a run of a comparison trains, apart from the seed. */
 #ifndef TOOL_COMMANDS_COMPARE_SUBJECT_H
 #define TOOL_COMMANDS_COMPARE_SUBJECT_H
 
@@ -9,9 +9,9 @@ enum { COMPARE_OPTIONS_MAX = 4 };
 
 typedef struct compare_subject {
     char method[32];
-    int guided, upcycled; /* a dense model is teacher, or gives the first weights */
-    int finetuned;        /* goes on with other data from where the same without this came */
-    int oracle;           /* no training: the same without this, routed by its teacher in evaluation */
+    int guided, upcycled; /* a dense model is the teacher; provides the initial weights */
+    int finetuned;        /* continues with other data after the same run without this */
+    int oracle;           /* no training: evaluates the same run without this, routed by its teacher */
     char labels[48];      /* "" for all */
     struct {
         char key[64], value[64];
@@ -19,10 +19,10 @@ typedef struct compare_subject {
     int option_count;
 } compare_subject;
 
-/* Reads "tgr" or "default+guided". */
+/* Parses "tgr" or "default+guided". */
 int compare_subject_read(compare_subject *out, const char *text, size_t length);
 int compare_subject_set(compare_subject *subject, const char *key, const char *value);
-/* The subject as the user calls it. */
+/* The subject as the user would write it. */
 void compare_subject_name(char *to, size_t size, const compare_subject *subject);
 
 #endif

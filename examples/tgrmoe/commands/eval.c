@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* All test images at once: top-1, routing, and what files are asked for. */
+/* Prints top-1 and routing, and writes the files that are asked for. */
 #include "commands/eval.h"
 
 #include <errno.h>
@@ -37,13 +37,12 @@ static int check_arguments(const tool_arguments *arguments) {
     return 0;
 }
 
-/* The images must be of the size and the labels of the classes that the model knows. */
+/* The images must have the model's size, and their labels must be among its classes. */
 static int fit_data(tool_subject *subject) {
     int result = 0;
     int64_t size = 0, channels = 0;
-    const tgr_config *config = NULL;
     image_set *test = &subject->data.test;
-    LIBRARY(tgr_model_config(subject->model, &config));
+    const tgr_config *config = tgr_model_config(subject->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &subject->classes));
@@ -58,7 +57,7 @@ done:
     return result;
 }
 
-/* Pixels are normalised as they were in training, unless the command line says otherwise. */
+/* Pixels are normalised as in training, unless the command line says otherwise. */
 static int find_statistics(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
     int known = 0;
@@ -78,7 +77,7 @@ done:
     return result;
 }
 
-/* The student's teacher routers are in its file; the dense model that they read is in another. */
+/* The student's file has its teacher routers; the dense model whose features they read is in another file. */
 static int open_oracle(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
     tgr_checkpoint *file = NULL;
@@ -122,7 +121,7 @@ static void close_subject(tool_subject *subject) {
     dataset_free(&subject->data);
 }
 
-/* Four-byte numbers, the lowest byte first on any machine. */
+/* Four-byte numbers, little-endian on every machine. */
 static int write_numbers(const char *flag, const char *path, const void *numbers, size_t count) {
     int result = 0;
     const unsigned char *from = numbers;
@@ -142,18 +141,19 @@ done:
 
 static int print_routing(const tgr_probe *probe) {
     int result = 0;
-    double entropy = 0, dropped = 0, cv = 0, *shares = NULL;
-    int64_t dead = 0, layers = 0, experts = 0;
-    LIBRARY(tgr_probe_shape(probe, &layers, NULL, &experts, NULL));
-    LIBRARY(tgr_probe_measure(probe, -1, 0, &cv, &entropy, &dropped, &dead, NULL));
-    shares = calloc((size_t)experts, sizeof *shares);
-    if (!shares) TRY(fail_with("no memory for the loads of %lld experts", (long long)experts));
-    printf("routing entropy %.4f nats, dropped %.4f, load cv %.3f, dead experts %lld\n", entropy, dropped, cv,
-           (long long)dead);
-    for (int64_t layer = 0; layer < layers; layer++) {
+    double *shares = NULL;
+    tgr_probe_description sizes = {.struct_size = sizeof sizes};
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
+    LIBRARY(tgr_probe_describe(probe, &sizes));
+    LIBRARY(tgr_probe_measure(probe, -1, 0, &measures));
+    shares = calloc((size_t)sizes.experts, sizeof *shares);
+    if (!shares) TRY(fail_with("no memory for the loads of %lld experts", (long long)sizes.experts));
+    printf("routing entropy %.4f nats, dropped %.4f, load cv %.3f, dead experts %lld\n", measures.entropy,
+           measures.dropped, measures.load_cv, (long long)measures.dead);
+    for (int64_t layer = 0; layer < sizes.layers; layer++) {
         LIBRARY(tgr_probe_load(probe, layer, 0, shares));
         printf("load of MoE layer %lld:", (long long)layer + 1);
-        for (int64_t e = 0; e < experts; e++) printf(" %.4f", shares[e]);
+        for (int64_t e = 0; e < sizes.experts; e++) printf(" %.4f", shares[e]);
         printf("\n");
     }
 done:
@@ -164,21 +164,21 @@ done:
 static int write_choices(const char *path, const tgr_probe *probe) {
     int result = 0;
     const int32_t *choices = NULL;
-    int64_t layers = 0, tokens = 0;
-    LIBRARY(tgr_probe_shape(probe, &layers, &tokens, NULL, NULL));
+    tgr_probe_description sizes = {.struct_size = sizeof sizes};
+    LIBRARY(tgr_probe_describe(probe, &sizes));
     LIBRARY(tgr_probe_choices(probe, 0, 0, &choices));
-    TRY(write_numbers("routing", path, choices, (size_t)(layers * tokens)));
+    TRY(write_numbers("routing", path, choices, (size_t)(sizes.layers * sizes.tokens)));
 done:
     return result;
 }
 
-/* A line like the last one of train --json. */
+/* A line like the final one of train --json. */
 static int write_json(const char *path, double top1, const tgr_probe *probe) {
     int result = 0;
-    double entropy = NAN, dropped = NAN, cv = NAN;
-    if (probe) LIBRARY(tgr_probe_measure(probe, -1, 0, &cv, &entropy, &dropped, NULL, NULL));
+    tgr_routing_measures measures = {.struct_size = sizeof measures, .load_cv = NAN, .entropy = NAN, .dropped = NAN};
+    if (probe) LIBRARY(tgr_probe_measure(probe, -1, 0, &measures));
     const char *const keys[] = {"top1", "load_cv", "entropy", "dropped"};
-    const double values[] = {top1, cv, entropy, dropped};
+    const double values[] = {top1, measures.load_cv, measures.entropy, measures.dropped};
     TRY(json_write_final(path, keys, values, 4));
 done:
     return result;
@@ -186,8 +186,7 @@ done:
 
 static int open_probe(tool_subject *subject) {
     int result = 0;
-    int64_t layers = 0;
-    LIBRARY(tgr_model_moe_layers(subject->model, &layers));
+    int64_t layers = tgr_model_moe_layer_count(subject->model);
     if (layers > 0) LIBRARY(tgr_probe_create(&subject->probe, subject->model, NULL, subject->count, 1));
 done:
     return result;

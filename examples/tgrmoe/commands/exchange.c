@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From flags and from files of either kind. */
+/* From flags, and from files of either kind. */
 #include "commands/exchange.h"
 
 #include <stdio.h>
@@ -36,9 +36,8 @@ done:
 int exchange_names(name_list *out, const char *path, tgr_model *model) {
     int result = 0;
     int64_t classes = 0;
-    const tgr_config *config = NULL;
     TRY(class_names_load(out, path));
-    LIBRARY(tgr_model_config(model, &config));
+    const tgr_config *config = tgr_model_config(model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
     if (out->count != classes) name_list_free(out);
 done:
@@ -48,11 +47,8 @@ done:
 int exchange_summary(const char *path, tgr_model *model) {
     static const char *const keys[] = {"method", "image_size", "patch_size", "embed_dim", "depth", "heads", "classes"};
     int result = 0;
-    int64_t total = 0;
-    const tgr_config *config = NULL;
-    LIBRARY(tgr_model_config(model, &config));
-    LIBRARY(tgr_model_parameter_counts(model, &total, NULL));
-    printf("%s: %lld parameters", path, (long long)total);
+    const tgr_config *config = tgr_model_config(model);
+    printf("%s: %lld parameters", path, (long long)tgr_parameters_number_count(tgr_model_parameters(model)));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char value[1024];
         LIBRARY(tgr_config_get(config, keys[i], value, sizeof value));

@@ -10,10 +10,11 @@
 #include "images/preprocessing.h"
 
 int exchange_context(tgr_context **out, const tool_arguments *arguments);
-/* What the file in `path` says of images, else DeiT's preprocessing; the command line has the last word. *known: one of
- * them said something. */
+/* The preprocessing that the file in `path` states, or DeiT's, with the changes that flags make. *known: file or flags
+ * say something about it. */
 int exchange_preprocessing(preprocessing *out, const char *path, const tool_arguments *arguments, int *known);
-/* The names in the file, if they are of the model's classes; those of others, whose head is new then, are no use. */
+/* The names of classes in the file; none if they are not as many as the model's classes, because its head is then
+ * new. */
 int exchange_names(name_list *out, const char *path, tgr_model *model);
 /* Prints a line about the model that was written to `path`. */
 int exchange_summary(const char *path, tgr_model *model);

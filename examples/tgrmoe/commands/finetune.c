@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the pretrained model is decides what a user would else have
- * to say: a dense one is upcycled and guides its student, a sparse one goes on with the routing that it has. */
+/* The kind of the pretrained model decides what a user would otherwise have to specify: a dense one is upcycled and
+ * guides its student, a sparse one continues with the routing that it has. */
 #include "commands/finetune.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <tgrmoe/options.h>
 
-#include "commands/options.h"
 #include "commands/pretrained.h"
 #include "commands/train.h"
 #include "data/folder_load.h"
@@ -17,12 +17,12 @@ typedef struct finetune_plan {
     pretrained model;
     const char *method;
     char blocks[32];
-    tool_arguments arguments; /* of train */
+    tool_arguments arguments; /* for train */
 } finetune_plan;
 
 static const int64_t default_epochs = 10, default_batch = 32;
 
-/* Gentle: most of the weights know what they are for already. */
+/* Small steps: most of the weights are already trained. */
 static const tool_setting gentle[] = {{"lr", "0.0001"}, {"clip_norm", "1"}};
 
 static int check_arguments(const tool_arguments *arguments) {
@@ -34,8 +34,8 @@ static int check_arguments(const tool_arguments *arguments) {
     return 0;
 }
 
-/* Blocks of a student by the number of blocks: every second one from the last, three at most, as the TGR-MoE paper has
- * 8, 10 and 12 of 12. */
+/* The MoE blocks of a student: every second one counted from the last, at most three. For 12 blocks these are the
+ * TGR-MoE paper's 8, 10 and 12. */
 static void choose_blocks(char *text, size_t size, int64_t depth) {
     int64_t first = depth;
     for (int more = 0; more < 2 && first > 2; more++) first -= 2;
@@ -46,7 +46,7 @@ static void choose_blocks(char *text, size_t size, int64_t depth) {
     }
 }
 
-/* A student of a dense model has its sizes, experts made of its FFNs, and its guidance. */
+/* A student of a dense model has its sizes, experts made from its FFNs, and its guidance. */
 static int plan_student(finetune_plan *plan, const tool_arguments *given) {
     int result = 0;
     tool_arguments *arguments = &plan->arguments;
@@ -59,7 +59,7 @@ done:
     return result;
 }
 
-/* A model that was guided before has its teacher in no file but the teacher's own. */
+/* The file of a guided model does not contain its teacher. */
 static int plan_sparse(finetune_plan *plan, const tool_arguments *given) {
     if (!given->teacher && strcmp(plan->method, "tgr") == 0) {
         return fail_usage(
@@ -78,10 +78,12 @@ static int plan_run(finetune_plan *plan, const tool_arguments *given) {
     arguments->init = plan->path;
     arguments->file_count = arguments->setting_count = 0;
     plan->method = method ? method : plan->model.dense ? "tgr" : plan->model.method;
+    const int64_t method_index = tgr_method_find(plan->method); /* train says what is wrong with the name */
     TRY(arguments_set(arguments, "method", plan->method));
     for (int i = 0; i < plan->model.count; i++) {
         const tool_setting *own = &plan->model.settings[i];
-        if (option_applies(own->key, plan->method)) TRY(arguments_set(arguments, own->key, own->value));
+        const int used = tgr_method_uses_option(method_index, tgr_option_find(own->key));
+        if (used) TRY(arguments_set(arguments, own->key, own->value));
     }
     TRY(plan->model.dense ? plan_student(plan, given) : plan_sparse(plan, given));
     for (size_t i = 0; i < sizeof gentle / sizeof *gentle; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe finetune: training that begins from a pretrained model. */
+/* tgrmoe finetune: training that starts from a pretrained model. */
 #ifndef TOOL_COMMANDS_FINETUNE_H
 #define TOOL_COMMANDS_FINETUNE_H
 

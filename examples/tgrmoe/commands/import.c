@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A vision transformer with timm's names, or a student that export wrote. */
+/* The file is a vision transformer with timm's names, or a student that export wrote. */
 #include "commands/import.h"
 
 #include <stdlib.h>

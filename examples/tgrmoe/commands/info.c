@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A checkpoint's parts, or a safetensors file's tensors; then the model, if there is one. */
+/* The parts of a checkpoint or the tensors of a safetensors file, then the model, if there is one. */
 #include "commands/info.h"
 
 #include <string.h>
@@ -36,23 +36,18 @@ static int print_part(void *user, const tgr_section *part) {
 static int print_model(tgr_context *context, const char *path) {
     int result = 0;
     tgr_model *model = NULL;
-    const tgr_config *config = NULL;
-    int64_t total = 0, active = 0, layers = 0, options = 0;
+    tgr_model_description sizes = {.struct_size = sizeof sizes};
     TRY(model_file_open(&model, context, path));
-    LIBRARY(tgr_model_config(model, &config));
-    LIBRARY(tgr_model_parameter_counts(model, &total, &active));
-    LIBRARY(tgr_model_moe_layers(model, &layers));
-    LIBRARY(tgr_option_count(&options));
-    printf("model: %lld parameters, %lld active, %lld MoE layers\n", (long long)total, (long long)active,
-           (long long)layers);
-    for (int64_t i = 0; i < options; i++) {
-        tgr_option option;
-        const char *key = NULL;
+    const tgr_config *config = tgr_model_config(model);
+    LIBRARY(tgr_model_describe(model, &sizes));
+    printf("model: %lld parameters, %lld active, %lld MoE layers\n", (long long)sizes.parameters,
+           (long long)sizes.active_parameters, (long long)sizes.moe_layers);
+    for (int64_t i = 0; i < tgr_option_count(); i++) {
+        tgr_option_description option = {.struct_size = sizeof option};
         char value[1024];
-        LIBRARY(tgr_option_at(i, &option));
-        LIBRARY(tgr_option_describe(option, &key, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
-        LIBRARY(tgr_config_get(config, key, value, sizeof value));
-        printf("  %s=%s\n", key, value);
+        LIBRARY(tgr_option_describe(tgr_option_at(i), &option));
+        LIBRARY(tgr_config_get(config, option.key, value, sizeof value));
+        printf("  %s=%s\n", option.key, value);
     }
 done:
     tgr_model_free(model);
@@ -102,7 +97,7 @@ done:
     return result;
 }
 
-/* Any safetensors file can be shown, whether its tensors are of a model that is known or not. */
+/* Any safetensors file can be shown, whether or not its tensors are those of a known model. */
 static int print_safetensors(tgr_context *context, const char *path) {
     int result = 0;
     TRY(info_safetensors(context, path));

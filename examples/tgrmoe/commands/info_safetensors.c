@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names and texts are anyone's. */
+/* Names and texts come from strangers. */
 #include "commands/info_safetensors.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static const char *element_name(tgr_element element) {
     return "?";
 }
 
-/* Names and texts are anyone's; a terminal must not obey them. */
+/* A terminal must not obey what names and texts contain. */
 static void print_plainly(const char *text) {
     for (; *text; text++) {
         const unsigned char byte = (unsigned char)*text;
@@ -43,12 +43,10 @@ static void print_tensor(const tgr_safetensors_entry *tensor) {
 
 int info_safetensors(tgr_context *context, const char *path) {
     int result = 0;
-    int64_t tensors = 0, texts = 0;
     uint64_t bytes = 0;
     tgr_safetensors *file = NULL;
     LIBRARY(tgr_safetensors_open(&file, context, path));
-    LIBRARY(tgr_safetensors_count(file, &tensors));
-    LIBRARY(tgr_safetensors_text_count(file, &texts));
+    const int64_t tensors = tgr_safetensors_count(file), texts = tgr_safetensors_text_count(file);
     for (int64_t i = 0; i < tensors; i++) {
         tgr_safetensors_entry tensor = {.struct_size = sizeof tensor};
         LIBRARY(tgr_safetensors_entry_at(file, i, &tensor));

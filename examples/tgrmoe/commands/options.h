@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe options: the reference of options. */
+/* tgrmoe options: the list of all options. */
 #ifndef TOOL_COMMANDS_OPTIONS_H
 #define TOOL_COMMANDS_OPTIONS_H
 
@@ -8,9 +8,7 @@
 #include "arguments.h"
 
 int command_options(const tool_arguments *arguments);
-/* The keys of --set, a line each, from the library's own table. */
+/* Prints the keys of --set, one per line. */
 int list_options(FILE *to);
-/* Whether a method has a use for the option of that key. */
-int option_applies(const char *key, const char *method);
 
 #endif

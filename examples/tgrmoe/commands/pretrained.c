@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which of its options hold. */
+/* Which of its options still apply. */
 #include "commands/pretrained.h"
 
 #include <stdio.h>
@@ -9,13 +9,13 @@
 #include "failure.h"
 #include "models/file.h"
 
-/* Options that any method has and that shape the weights. */
+/* Options of any method that determine the shapes of weights. */
 static const char *const shapes[] = {"image_size",  "channels",     "patch_size",  "embed_dim",
                                      "depth",       "heads",        "mlp_ratio",   "distillation_token",
                                      "layer_scale", "position_cls", "norm_epsilon"};
 
-/* Options of a sparse model that are of its past training alone. A value: routing that changed with time stays as it
- * was at the end. */
+/* Options of a sparse model that concern only its past training and are dropped or, if a value is given, set to it:
+ * routing that changed over time stays as it was at the end. */
 static const tool_setting past[] = {
     {"upcycle", NULL},         {"upcycle_noise", NULL}, {"guidance_start", NULL},
     {"guidance_end", NULL},    {"teacher_lr", NULL},    {"teacher_cache_mb", NULL},
@@ -51,19 +51,16 @@ done:
     return result;
 }
 
-/* Options of its method are those of a sparse model's MoE layers. */
+/* From a sparse model, the options of its method and of its MoE layers are taken, too. */
 static int take_all(pretrained *out, const tgr_config *config) {
     int result = 0;
-    int64_t count = 0;
-    LIBRARY(tgr_option_count(&count));
-    for (int64_t i = 0; i < count; i++) {
-        tgr_option option;
-        const char *key = NULL, *methods = NULL;
-        LIBRARY(tgr_option_at(i, &option));
-        LIBRARY(tgr_option_describe(option, &key, NULL, NULL, NULL, NULL, NULL, &methods, NULL));
-        const int of_layers = strcmp(key, "experts") == 0 || strcmp(key, "moe_blocks") == 0;
-        const int of_method = *methods && option_applies(key, out->method);
-        if (is_shape(key) || (!out->dense && (of_layers || of_method))) TRY(take(out, config, key));
+    const int64_t method = tgr_method_find(out->method);
+    for (int64_t i = 0; i < tgr_option_count(); i++) {
+        tgr_option_description option = {.struct_size = sizeof option};
+        LIBRARY(tgr_option_describe(tgr_option_at(i), &option));
+        const int of_layers = strcmp(option.key, "experts") == 0 || strcmp(option.key, "moe_blocks") == 0;
+        const int of_method = *option.trait && tgr_method_uses_option(method, tgr_option_at(i));
+        if (is_shape(option.key) || (!out->dense && (of_layers || of_method))) TRY(take(out, config, option.key));
     }
 done:
     return result;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a pretrained model says of one that goes on from its weights. */
+/* What a pretrained model determines of a model that starts from its weights. */
 #ifndef TOOL_COMMANDS_PRETRAINED_H
 #define TOOL_COMMANDS_PRETRAINED_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A table and a plot. */
+/* Prints a table, and draws a plot. */
 #include "commands/report.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ static void print_table(const run_record *runs, int count) {
         printf("%-*s  %-6s  %6lld  %6lld", width, run->name, run->method, (long long)run->seed, (long long)run->epochs);
         print_cell(run->top1, 7, 2);
         print_cell(mean_of(run->series[RECORD_ADJACENT], run->epochs), 8, 3);
-        /* The last epoch agrees with itself, which says nothing. */
+        /* The last epoch trivially agrees with itself, so it is left out. */
         print_cell(mean_of(run->series[RECORD_FINAL], run->epochs - 1), 5, 3);
         print_cell(mean_of(run->series[RECORD_SPEED], run->epochs), 8, 0);
         print_cell(run->parameters, 13, 0);
@@ -39,8 +39,9 @@ static void print_table(const run_record *runs, int count) {
         printf("%s\n", run->ended ? "" : "  (did not end)");
     }
     printf(
-        "\nadjacent: share of probe tokens that go to the expert of the epoch before, mean over epochs from the 2nd\n"
-        "final: share that go where they go in the end, mean over epochs but the last\n");
+        "\nadjacent: share of probe tokens that go to the same expert as one epoch before, mean over epochs from the "
+        "2nd\n"
+        "final: share that go to the same expert as at the end, mean over epochs except the last\n");
 }
 
 static int write_plot(const char *path, const run_record *runs, int count) {
@@ -61,7 +62,7 @@ static int write_plot(const char *path, const run_record *runs, int count) {
     if (used == 0) TRY(fail_with("--svg: no run has a MoE layer and two epochs"));
     file = fopen(path, "w");
     if (!file) TRY(fail_with("--svg %s: %s", path, strerror(errno)));
-    svg_plot(file, "How steadily tokens keep their expert", "share of tokens that agree", lines, used);
+    svg_plot(file, "How many tokens keep their expert", "share of tokens that agree", lines, used);
     if (ferror(file)) TRY(fail_with("--svg %s: cannot write", path));
 done:
     if (file && fclose(file) != 0 && result == 0) result = fail_with("--svg %s: %s", path, strerror(errno));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop over steps, and what is said, saved and logged after epochs. */
+/* The loop over steps; what is printed, saved and logged after each epoch. */
 #include "commands/train.h"
 
 #include <math.h>
@@ -33,17 +33,18 @@ static int check_arguments(const tool_arguments *arguments) {
 
 typedef struct tool_training {
     tool_run run;
-    const later_trainings *later; /* NULL, or it is one among others */
+    const later_trainings *later; /* NULL, or the trainings that follow */
     training_images images;
-    double top1; /* after step `seen_step` */
+    double top1; /* measured after step `seen_step` */
     int64_t seen_step, saved_step;
     FILE *log;
     tool_progress progress;
-    double epoch_start, step_seconds; /* of the epoch: when it began here, and what its training steps took */
+    double epoch_start,
+        step_seconds; /* of the epoch: when it began in this process, and how long its training steps took */
     int64_t step_images;
 } tool_training;
 
-/* One step, timed. */
+/* One step, and how long it takes. */
 static int take_step(tool_training *training, double *loss) {
     int result = 0;
     int64_t images = 0;
@@ -66,7 +67,7 @@ static void print_epoch(const tool_training *training, const tool_epoch *epoch) 
     fflush(stdout);
 }
 
-/* Evaluates on all test images; the routing of the first is the next run of the probe. */
+/* Evaluates on all test images; the routing of the first ones becomes the next run of the probe. */
 static int look(tool_training *training) {
     int result = 0;
     const tool_run *run = &training->run;
@@ -78,18 +79,18 @@ done:
     return result;
 }
 
-/* What a run starts from, so that the end can be compared with it. New routers have nothing to keep. */
+/* Evaluates the model that a run starts from, so that the end can be compared with it. New routers have no routing to
+ * keep. */
 static int look_before_training(tool_training *training) {
     int result = 0;
     tool_run *run = &training->run;
     run_state *state = &run->state;
-    const tgr_config *config = NULL;
     int64_t upcycle = 0;
     double top1 = 0;
     const image_set *test = &run->data.test;
     const reading what = run_reading(run, test);
     if (!run->arguments->init || state->step > 0) goto done;
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
     tgr_probe *probe = upcycle ? NULL : run->probe;
     TRY(evaluate(&top1, run->model, NULL, &what, test->count, probe, probe ? state->probe : 0, NULL));
@@ -100,20 +101,21 @@ done:
     return result;
 }
 
-/* What the probe says of the epoch. */
+/* What the probe says about the epoch. */
 static int measure_epoch(const tool_run *run, tool_epoch *epoch) {
     int result = 0;
-    int64_t runs = 0;
+    const int64_t runs = tgr_probe_run_count(run->probe);
+    tgr_routing_measures measures = {.struct_size = sizeof measures};
     if (!run->probe) goto done;
-    LIBRARY(tgr_probe_runs(run->probe, &runs));
-    LIBRARY(tgr_probe_measure(run->probe, -1, runs - 1, &epoch->load_cv, NULL, NULL, NULL, NULL));
+    LIBRARY(tgr_probe_measure(run->probe, -1, runs - 1, &measures));
+    epoch->load_cv = measures.load_cv;
     if (runs - run->state.first_run < 2) goto done;
     LIBRARY(tgr_probe_agreement(run->probe, -1, runs - 2, runs - 1, &epoch->adjacent_consistency));
 done:
     return result;
 }
 
-/* Evaluates and writes the epoch's line; the run may have stopped in the middle of it. */
+/* Evaluates and writes the epoch's line. The run may have ended in the middle of the epoch. */
 static int report_epoch(tool_training *training) {
     int result = 0;
     tool_run *run = &training->run;
@@ -135,7 +137,7 @@ done:
     return result;
 }
 
-/* A whole epoch is done, and the next one starts from zero. */
+/* An epoch is complete; the sums of the next one start at zero. */
 static int finish_epoch(tool_training *training) {
     int result = 0;
     tool_run *run = &training->run;
@@ -159,7 +161,7 @@ done:
     return result;
 }
 
-/* Says where training stopped and what is left, before the library's own words. */
+/* Adds to the message where training stopped and what was saved. */
 static int explain_stop(const tool_training *training) {
     const int64_t step = training->run.state.step;
     char why[1024];
@@ -193,12 +195,12 @@ done:
     return result;
 }
 
-/* The last line of --json, and the last words. */
+/* Writes the final line of --json and prints the result. */
 static int finish(tool_training *training) {
     int result = 0;
     tool_run *run = &training->run;
     const int64_t step = run->state.step, per_epoch = run->steps_per_epoch;
-    const int64_t epochs = (step + per_epoch - 1) / per_epoch; /* the last one may have stopped inside */
+    const int64_t epochs = (step + per_epoch - 1) / per_epoch; /* the last one may be incomplete */
     if (training->log) TRY(epoch_log_finish(training->log, run, training->top1, epochs));
     if (run->probe) TRY(print_kept(run, stdout));
     printf("top-1 %.2f %% after step %lld", training->top1, (long long)step);

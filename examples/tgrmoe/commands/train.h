@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tgrmoe train: a model learns from images. */
+/* tgrmoe train: trains a model on images. */
 #ifndef TOOL_COMMANDS_TRAIN_H
 #define TOOL_COMMANDS_TRAIN_H
 
@@ -7,7 +7,8 @@
 #include "progress.h"
 
 int command_train(const tool_arguments *arguments);
-/* The same as one training among others, which saves after each epoch too; `later` NULL: alone. */
+/* The same as one of several trainings: shows the total time left and saves after each epoch, too. `later` NULL: as
+ * above. */
 int train_among(const tool_arguments *arguments, const later_trainings *later);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* zlib's gzread, which passes unpacked files through, with memory that grows as bytes arrive. */
+/* By zlib's gzread, which reads uncompressed files as they are, into memory that grows as bytes arrive. */
 #include "data/bytes.h"
 
 #include <errno.h>

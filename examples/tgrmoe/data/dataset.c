@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is done to both sets. */
+/* What concerns both sets. */
 #include "data/dataset.h"
 
 #include "failure.h"

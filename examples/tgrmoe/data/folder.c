@@ -34,7 +34,7 @@ void folder_files_free(folder_files *list) {
     *list = (folder_files){0};
 }
 
-/* What is in a folder, sorted, without names that begin with a dot. */
+/* The entries of a folder, sorted, without names that begin with a dot. */
 static int list_folder(name_list *out, const char *path) {
     int result = 0;
     name_list list = {0};
@@ -66,7 +66,7 @@ int folder_classes(name_list *out, const char *root) {
         TRY(join(path, root, all.names[i]));
         if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) TRY(name_list_add(&classes, all.names[i]));
     }
-    if (classes.count == 0) TRY(fail_at(root, "holds no folders, of which each would be a class"));
+    if (classes.count == 0) TRY(fail_at(root, "has no folders; there must be one for each class"));
     *out = classes;
     classes = (name_list){0};
 done:
@@ -96,7 +96,7 @@ static int add_file(folder_files *list, const folder_file *file) {
     return 0;
 }
 
-/* A folder on the way from the root to where the walk is. */
+/* A folder between the root and the current position of the walk. */
 typedef struct ancestor {
     const struct ancestor *above;
     dev_t device;
@@ -113,7 +113,7 @@ static int is_above(const ancestor *here, const struct stat *about) {
 
 static int walk(folder_files *out, const char *root, const char *folder, int32_t label, const ancestor *above);
 
-/* What is called `name` in `folder`, which may be anything. */
+/* The entry `name` of `folder`, of whatever kind it is. */
 static int visit(folder_files *out, const char *root, const char *folder, const char *name, int32_t label,
                  const ancestor *here) {
     char relative[PATH_SIZE], path[PATH_SIZE];
@@ -135,7 +135,7 @@ static int visit(folder_files *out, const char *root, const char *folder, const 
     return result;
 }
 
-/* A link to a folder above leads to images that are found anyway, so it is not followed. */
+/* A link to a parent folder leads to images that are found anyway, so it is not followed. */
 static int walk(folder_files *out, const char *root, const char *folder, int32_t label, const ancestor *above) {
     int result = 0;
     char path[PATH_SIZE];
@@ -145,7 +145,7 @@ static int walk(folder_files *out, const char *root, const char *folder, int32_t
     if (stat(path, &about) != 0) TRY(fail_at(path, strerror(errno)));
     if (is_above(above, &about)) goto done;
     const ancestor here = {above, about.st_dev, about.st_ino, above->depth + 1};
-    if (here.depth > DEPTH_MOST) TRY(fail_at(path, "lies too deep"));
+    if (here.depth > DEPTH_MOST) TRY(fail_at(path, "is in too many nested folders"));
     TRY(list_folder(&names, path));
     for (int64_t i = 0; i < names.count; i++) TRY(visit(out, root, folder, names.names[i], label, &here));
 done:
@@ -164,7 +164,7 @@ static int compare_files(const void *left, const void *right) {
     return strcmp(a->name, b->name);
 }
 
-/* No image may stay without a label unseen. */
+/* An image without a label must not go unnoticed. */
 static int check_known(const char *root, const name_list *classes) {
     int result = 0;
     name_list found = {0};
@@ -173,7 +173,7 @@ static int check_known(const char *root, const name_list *classes) {
         if (name_list_find(classes, found.names[i]) >= 0) continue;
         char path[PATH_SIZE];
         TRY(join(path, root, found.names[i]));
-        TRY(fail_at(path, "is no class of the model or the training images"));
+        TRY(fail_at(path, "is not a class of the model or of the training images"));
     }
 done:
     name_list_free(&found);
@@ -186,7 +186,7 @@ int folder_scan(folder_files *out, const char *root, const name_list *classes, i
     struct stat about_root;
     TRY(check_known(root, classes));
     if (stat(root, &about_root) != 0) TRY(fail_at(root, strerror(errno)));
-    /* Above every class, so that no link leads a class to the images of the others. */
+    /* The parent of every class, so that no link leads from one class to the images of the others. */
     const ancestor top = {NULL, about_root.st_dev, about_root.st_ino, 0};
     for (int64_t i = 0; i < classes->count; i++) {
         char path[PATH_SIZE];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder of images with a folder in it for each class, as torchvision's ImageFolder reads it: classes in the order of
- * their names, images in the order of their folders and names, folders within a class's folder belong to the class.
- * What counts by its name is .jpg, .jpeg and .png in any case. Names with a dot in front are left out. */
+/* A folder with a subfolder of images for each class, as torchvision's ImageFolder reads it: classes in the order of
+ * their names, images in the order of their folders and names, subfolders of a class's folder belong to the class.
+ * Images are recognised by the extensions .jpg, .jpeg and .png in upper or lower case. Names that begin with a dot are
+ * ignored. */
 #ifndef TOOL_DATA_FOLDER_H
 #define TOOL_DATA_FOLDER_H
 
@@ -11,22 +12,22 @@
 #include "data/name_list.h"
 
 typedef struct folder_file {
-    char *name;     /* below the root */
-    size_t folder;  /* how much of the name is its folder */
-    uint64_t bytes; /* 0 for what is no file */
+    char *name;     /* relative to the root */
+    size_t folder;  /* length of the folder's part of the name */
+    uint64_t bytes; /* 0 if it is not a file */
     int32_t label;
 } folder_file;
 
 typedef struct folder_files {
     folder_file *files; /* [count] */
     int64_t count, capacity;
-    int64_t others; /* files that are not images by their names */
+    int64_t others; /* how many files have other names than images */
 } folder_files;
 
-/* The names of the folders in `root`, sorted by their bytes. */
+/* The names of the subfolders of `root`, sorted bytewise. */
 int folder_classes(name_list *out, const char *root);
-/* All images of these classes. A class without images, or without a folder, is an error unless `sparse`. A folder of
- * another name is an error always: its images would have no label. */
+/* All images of these classes. A class without images or without a folder is an error unless `sparse`. A folder with
+ * any other name is always an error: its images would have no label. */
 int folder_scan(folder_files *out, const char *root, const name_list *classes, int sparse);
 void folder_files_free(folder_files *list);
 

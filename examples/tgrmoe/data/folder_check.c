@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each thread takes the next file. */
+/* Each thread repeatedly takes the next file. */
 #include "data/folder_check.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ typedef struct checking {
     atomic_llong next;
 } checking;
 
-/* Whether it begins as an image that can be decoded. */
+/* Whether it begins like an image that can be decoded. */
 static int check_start(const char *root, const char *name) {
     int result = 0;
     char path[PATH_SIZE], shown[MESSAGE_NAME];
@@ -35,7 +35,7 @@ static int check_start(const char *root, const char *name) {
     snprintf(path, sizeof path, "%s/%s", root, name);
     printable_name(shown, sizeof shown, path);
     if (stat(path, &about) != 0) TRY(fail_with("%s: %s", shown, strerror(errno)));
-    if (!S_ISREG(about.st_mode)) TRY(fail_with("%s: is no regular file", shown));
+    if (!S_ISREG(about.st_mode)) TRY(fail_with("%s: is not a regular file", shown));
     file = fopen(path, "rb");
     if (!file) TRY(fail_with("%s: %s", shown, strerror(errno)));
     const size_t count = fread(bytes, 1, sizeof bytes, file);
@@ -68,7 +68,7 @@ void image_files_check(const char *root, const folder_files *files, int decode, 
     pthread_t others[THREADS_MOST];
     int started = 0;
     atomic_init(&all.next, 0);
-    /* This thread takes part; those that cannot be started are not needed. */
+    /* This thread takes part, so threads that cannot be started are not needed. */
     while (started < threads - 1 && started < THREADS_MOST) {
         if (pthread_create(&others[started], NULL, check_files, &all) != 0) break;
         started++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* By the hashes of their names. */
+/* Images are ranked by the hashes of their names. */
 #include "data/folder_hold_out.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ typedef struct ranked {
     int64_t place;
 } ranked;
 
-/* FNV-1a, and a last mix, because it stirs the high bits little. */
+/* FNV-1a with a final mix, because it mixes the high bits poorly. */
 static uint64_t hash_name(const char *name) {
     uint64_t hash = 0xCBF29CE484222325U;
     for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 0x100000001B3U;
@@ -28,7 +28,7 @@ static int compare_ranks(const void *left, const void *right) {
     return strcmp(a->name, b->name);
 }
 
-/* Marks those of files first … end-1, all of one class, that are held out. */
+/* Marks which of files first … end-1, all of one class, are held out. */
 static void choose(const folder_files *from, int64_t first, int64_t end, double share, ranked *ranks, char *chosen) {
     const int64_t count = end - first;
     int64_t held = (int64_t)((double)count * share + 0.5);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which of its folders are for training and which for testing. */
+/* Which subfolders are for training and which for testing. */
 #include "data/folder_load.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static int is_folder(const char *path) {
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
-/* The folder of training images, if they have one of their own. */
+/* The folder of training images, if there is one. */
 static int find_training(char path[PATH_SIZE], const char *root) {
     snprintf(path, PATH_SIZE, "%s/train", root);
     return is_folder(path);
@@ -40,7 +40,7 @@ int folder_detect(const char *root) {
     return found;
 }
 
-/* Takes out the files for which there is a reason, after saying so, or fails with the first reason. */
+/* Removes the files for which there is a reason and says so, or fails with the first reason. */
 static int drop_damaged(folder_files *files, char **reasons, int skip) {
     int64_t kept = 0;
     for (int64_t i = 0; i < files->count; i++) {
@@ -74,7 +74,7 @@ done:
     return result;
 }
 
-/* Makes a set of the files, which it takes over. */
+/* Makes a set of the files and takes ownership of them. */
 static int fill_set(image_set *out, const char *root, folder_files *files, const folder_options *how) {
     int result = 0;
     image_set set = {.channels = IMAGE_CHANNELS};
@@ -93,7 +93,7 @@ done:
     return result;
 }
 
-/* Those of training, or what the model was trained with. */
+/* The classes given, which a model was trained with, or those of the folder. */
 static int find_classes(name_list *out, const char *path, const folder_options *how) {
     return how->classes ? name_list_copy(out, how->classes) : folder_classes(out, path);
 }
@@ -114,7 +114,8 @@ done:
     return result;
 }
 
-/* A folder for each. Classes are those of the training images, or labels of test images could mean others. */
+/* A folder for each. Classes are those of the training images; otherwise labels of test images could mean other
+ * classes. */
 static int load_apart(dataset *data, const char *train_path, const char *test_path, int train,
                       const folder_options *how) {
     int result = 0;

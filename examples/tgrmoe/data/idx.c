@@ -33,17 +33,19 @@ done:
     return result;
 }
 
-/* The `size` bytes after a header of `offset` bytes, and not one more. */
+/* The `size` bytes after a header of `offset` bytes, and nothing after them. */
 static int read_values(gzFile file, const char *path, size_t offset, size_t size, uint8_t **values) {
     int result = 0;
     uint8_t *bytes = NULL, *rest = NULL;
     size_t got = 0, more = 0;
     TRY(bytes_read(file, path, size, &bytes, &got));
     if (got < size) {
-        TRY(fail_with("%s: ends at byte %zu; its header promises %zu bytes", path, offset + got, offset + size));
+        TRY(fail_with("%s: ends at byte %zu; its header says %zu bytes", path, offset + got, offset + size));
     }
     TRY(bytes_read(file, path, 1, &rest, &more));
-    if (more > 0) TRY(fail_with("%s: goes on after byte %zu, where its header says that it ends", path, offset + size));
+    if (more > 0)
+        TRY(fail_with("%s: continues after byte %zu, where it should end according to its header", path,
+                      offset + size));
     *values = bytes;
     bytes = NULL;
 done:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Images of files move as their names do. */
+/* An image in a file is moved by moving its name. */
 #include "data/image_set.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "data/shuffle.h"
 #include "failure.h"
 
-/* Image `from` takes the place of image `to`, which is no longer needed. */
+/* Image `from` replaces image `to`, which is no longer needed. */
 static void move_image(image_set *set, int64_t to, int64_t from) {
     if (to == from) return;
     set->labels[to] = set->labels[from];
@@ -61,14 +61,14 @@ int image_set_mix(image_set *set) {
 int image_set_check_labels(const image_set *set, const char *what, int64_t classes) {
     for (int64_t i = 0; i < set->count; i++) {
         if (set->labels[i] >= classes) {
-            return fail_with("label %d of %s image %lld is too high; allowed are 0 to %lld", set->labels[i], what,
+            return fail_with("label %d of %s image %lld is too high; it must be 0 to %lld", set->labels[i], what,
                              (long long)i, (long long)(classes - 1));
         }
     }
     return 0;
 }
 
-/* Of images in files, their names and sizes stand for their bytes. */
+/* For images in files, names and sizes stand for the bytes. */
 uint32_t image_set_checksum(const image_set *set) {
     uLong sum = crc32_z(0, NULL, 0);
     for (int64_t i = 0; i < set->count; i++) {

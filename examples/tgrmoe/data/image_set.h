@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Labelled images of one kind of use, training or testing: in memory, or in files that are read when they are needed.
- */
+/* Labelled images for one purpose, training or testing: in memory, or in files that are read when needed. */
 #ifndef TOOL_DATA_IMAGE_SET_H
 #define TOOL_DATA_IMAGE_SET_H
 
@@ -13,23 +12,22 @@ enum { DATASET_CHANNELS_MAX = IMAGE_CHANNELS };
 
 typedef struct image_set {
     int64_t count, channels;
-    int64_t size;       /* images in files are brought to it; 0 there until it is known what the model takes */
+    int64_t size;       /* images in files are resized to it; for these it is 0 until the model's size is known */
     uint8_t *pixels;    /* [count, channels, size, size]; NULL for images in files */
     int32_t *labels;    /* [count] */
     char *root;         /* folder of the files; NULL for images in memory */
     folder_files files; /* [count] */
 } image_set;
 
-/* Leaves only the images with labels `first` to `last`, in their order. Labels keep their numbers. */
+/* Keeps only the images with labels `first` to `last`, in their order. Labels keep their numbers. */
 void image_set_keep_labels(image_set *set, int64_t first, int64_t last);
-/* Leaves `count` images, if there are more: the first; of files, which are in the order of their classes, every n-th.
- */
+/* Keeps `count` images if there are more: the first ones; of files, which are ordered by class, every n-th. */
 void image_set_limit(image_set *set, int64_t count);
-/* Puts images of files into one fixed order in which classes alternate; those in memory stay where they are. */
+/* Puts images in files into one fixed order in which classes are mixed; images in memory keep their order. */
 int image_set_mix(image_set *set);
-/* Every label below `classes`, or a failure that names the first that is not. `what` is "training" or "test". */
+/* Fails if a label is not below `classes`, naming the first. `what` is "training" or "test". */
 int image_set_check_labels(const image_set *set, const char *what, int64_t classes);
-/* A number that tells one set's bytes from another's. */
+/* A checksum of labels and pixels. */
 uint32_t image_set_checksum(const image_set *set);
 void image_set_free(image_set *set);
 

@@ -13,8 +13,8 @@
 enum { PATH_SIZE = 4096, FILES_MAX = 5 };
 
 typedef struct source {
-    const char *name;   /* as on the command line */
-    const char *folder; /* where the archive unpacks to, tried after the folder itself */
+    const char *name;   /* as given on the command line */
+    const char *folder; /* what the archive unpacks to, tried after the folder itself */
     int label_bytes, classes;
     const char *train[FILES_MAX], *test[FILES_MAX]; /* IDX: images, labels */
     double mean[DATASET_CHANNELS_MAX], deviation[DATASET_CHANNELS_MAX];
@@ -50,8 +50,8 @@ static const source sources[] = {
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 
-/* The path of `file`: in the folder or its usual subfolder, as it is or packed. Without any, the plain path, so that
- * opening it says that it is missing. True when it is there. */
+/* The path of `file`: in the folder or its usual subfolder, compressed or not. If there is none, the plain path, so
+ * that opening it reports that it is missing. True if it exists. */
 static int find_file(char path[PATH_SIZE], const char *folder, const source *from, const char *file) {
     const char *const subfolders[] = {"", from->folder};
     const char *const endings[] = {"", ".gz"};
@@ -98,7 +98,7 @@ static int find_kind(const char *folder, const char *name, dataset_kind *kind) {
             return 0;
         }
     }
-    return fail_usage("--dataset is '%s'; allowed are idx, cifar10, cifar100, folder", name);
+    return fail_usage("--dataset is '%s'; it must be idx, cifar10, cifar100 or folder", name);
 }
 
 static int load_set(image_set *out, const char *folder, dataset_kind kind, const char *const names[FILES_MAX]) {
@@ -115,7 +115,7 @@ static int load_set(image_set *out, const char *folder, dataset_kind kind, const
 }
 
 /* IDX does not say how many classes there are. A label of 10 or more must not leave a gap below it: a damaged byte
- * would, and would go unseen otherwise. */
+ * would, and would otherwise go unnoticed. */
 static int count_classes(const image_set *set, int64_t *classes) {
     int seen[256] = {0};
     int64_t where[256] = {0};
@@ -136,7 +136,7 @@ static int count_classes(const image_set *set, int64_t *classes) {
     return 0;
 }
 
-/* From files of many images. */
+/* From files that hold many images. */
 static int load_sets(dataset *out, const char *folder, int train) {
     int result = 0;
     dataset data = {.kind = out->kind};

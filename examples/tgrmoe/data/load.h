@@ -6,10 +6,11 @@
 #include "data/dataset.h"
 #include "data/folder_load.h"
 
-/* The folder's data. `name` is "idx", "cifar10", "cifar100" or "folder"; NULL to go by the files that are there.
- * `train` 0 leaves the training set out, for evaluation. `how` NULL is the defaults. On failure nothing is kept. */
+/* Loads the data in a folder. `name` is "idx", "cifar10", "cifar100" or "folder"; NULL detects the kind by the files
+ * that exist. With `train` 0 the training set is left out, for evaluation. `how` NULL means the defaults. On failure
+ * `out` is unchanged. */
 int dataset_load(dataset *out, const char *folder, const char *name, int train, const folder_options *how);
-/* Mean and standard deviation of pixel/255 for each channel, as they are known for this kind of data. */
+/* The usual mean and standard deviation of pixel/255 for this kind of data, by channel. */
 void dataset_statistics(dataset_kind kind, double mean[DATASET_CHANNELS_MAX], double deviation[DATASET_CHANNELS_MAX]);
 
 #endif

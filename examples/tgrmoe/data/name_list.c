@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The capacity of a list is the power of two that its count fits into. */
+/* The capacity of a list is its count rounded up to a power of two. */
 #include "data/name_list.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 int name_list_add(name_list *list, const char *name) {
     char **names = list->names;
-    if ((list->count & (list->count - 1)) == 0) { /* it is full: its capacity is the next power of two */
+    if ((list->count & (list->count - 1)) == 0) { /* full */
         names = realloc(names, (size_t)(list->count ? 2 * list->count : 1) * sizeof *names);
         if (!names) return fail_with("no memory for the names of files");
         list->names = names;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The order of an epoch's images: a function of the seed and the epoch alone, so that a resumed run finds it again. */
+/* The order of an epoch's images: a function of the seed and the epoch only, so that a resumed run has the same. */
 #ifndef TOOL_DATA_SHUFFLE_H
 #define TOOL_DATA_SHUFFLE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which format bytes are of, and decoding them. */
+/* Recognising a format and decoding it. */
 #include "images/decode.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ typedef struct signature {
     const char *bytes;
 } signature;
 
-/* Those that are decoded, then those that often bear another's ending. */
+/* Formats that are decoded, then formats that often come with the wrong file extension. */
 static const signature signatures[] = {
     {IMAGE_FORMAT_JPEG, "JPEG", 0, 3, "\xFF\xD8\xFF"}, {IMAGE_FORMAT_PNG, "PNG", 0, 8, "\x89PNG\r\n\x1A\n"},
     {IMAGE_FORMAT_UNKNOWN, "WebP", 8, 4, "WEBP"},      {IMAGE_FORMAT_UNKNOWN, "GIF", 0, 4, "GIF8"},

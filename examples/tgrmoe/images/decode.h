@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* JPEG and PNG to RGB with 8 bits, as Pillow's Image.open(...).convert("RGB") gives it: transparency is dropped, grey
- * of 16 bits is cut off at 255, colour profiles and gamma are not applied, and neither is the orientation in EXIF. */
+/* JPEG and PNG to 8-bit RGB, as Pillow's Image.open(...).convert("RGB") does it: transparency is dropped, 16-bit grey
+ * is clipped at 255, and colour profiles, gamma and the EXIF orientation are ignored. */
 #ifndef TOOL_IMAGES_DECODE_H
 #define TOOL_IMAGES_DECODE_H
 
@@ -8,10 +8,11 @@
 
 typedef enum image_format { IMAGE_FORMAT_UNKNOWN = 0, IMAGE_FORMAT_JPEG, IMAGE_FORMAT_PNG } image_format;
 
-/* By the first bytes; twelve are enough. `other` NULL, or what to call a format that is not decoded here ("WebP"), else
- * NULL. */
+/* Recognises the format by its first bytes; twelve are enough. If `other` is not NULL, it becomes the name of a known
+ * format that is not decoded here ("WebP"), or NULL. */
 image_format image_sniff(const uint8_t *bytes, size_t size, const char **other);
-/* `name` is for messages. `pixels_most` at most DECODE_PIXELS_MOST. What is in `out` after a failure has no meaning. */
+/* `name` is for messages; `pixels_most` is at most DECODE_PIXELS_MOST. After a failure the contents of `out` are
+ * undefined. */
 int image_decode(const uint8_t *bytes, size_t size, const char *name, int64_t pixels_most, image *out);
 
 #endif

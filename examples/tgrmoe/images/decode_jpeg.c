@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* JPEG by libjpeg. Its errors come back here by longjmp instead of ending the program, and it prints nothing. The
- * decoder is made anew for each image: libjpeg keeps tables from one image to the next, and an image that lacks its own
- * would then depend on what the thread decoded before. */
+/* JPEG by libjpeg. Its errors return here by longjmp instead of ending the program, and it prints nothing. Each image
+ * gets a new decoder: libjpeg keeps tables from one image to the next, so an image without tables of its own would
+ * depend on what the thread decoded before. */
 #include "images/decode_jpeg.h"
 
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-/* A progressive image may ask for any number of passes over all of its pixels. */
+/* A progressive image may contain any number of scans, each a pass over all pixels. */
 enum { SCANS_MOST = 256 };
 
 typedef struct jpeg_decoding {
@@ -41,7 +41,7 @@ static _Noreturn void on_error(j_common_ptr jpeg) {
     escape(jpeg, decoding->message);
 }
 
-/* Warnings are of data that decoders agree to forgive; Pillow does so too. */
+/* Warnings are about defects that decoders tolerate; Pillow does so too. */
 static void on_message(j_common_ptr jpeg, int level) {
     if (level < 0) jpeg->err->num_warnings++;
 }
@@ -58,9 +58,9 @@ static void begin_source(j_decompress_ptr jpeg) {
     (void)jpeg;
 }
 
-/* All bytes are there from the start: whoever asks for more has an image that was cut off. */
+/* All bytes are in memory from the start, so a request for more means that the image is truncated. */
 static boolean at_end(j_decompress_ptr jpeg) {
-    escape((j_common_ptr)jpeg, "the file was cut off (JPEG)");
+    escape((j_common_ptr)jpeg, "the file is truncated (JPEG)");
 }
 
 static void skip(j_decompress_ptr jpeg, long bytes) {
@@ -90,7 +90,7 @@ static int share(int a, int b) {
     return ((product >> 8) + product) >> 8;
 }
 
-/* From [width, 4] to [width, 3]. Inks are stored inverted, as Adobe's programs write them and as Pillow takes it. */
+/* From [width, 4] to [width, 3]. CMYK is stored inverted, as Adobe's programs write it and as Pillow assumes. */
 static void mix_inks(const uint8_t *inks, uint8_t *row, int width) {
     for (int x = 0; x < width; x++, inks += 4, row += 3) {
         const int light = inks[3];
@@ -141,7 +141,7 @@ static void decode(jpeg_decoding *decoding, int64_t pixels_most, image *out) {
     jpeg_finish_decompress(jpeg);
 }
 
-/* A function of its own: what it could change between setjmp and longjmp is not its own. */
+/* A function of its own, because locals changed between setjmp and longjmp would be undefined. */
 static void attempt(jpeg_decoding *decoding, int64_t pixels_most, image *out) {
     if (setjmp(decoding->escape) == 0) decode(decoding, pixels_most, out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sizes are looked at before memory is asked for: a damaged header may claim any. */
+/* Sizes are checked before memory is requested: a damaged header may claim anything. */
 #include "images/decode_limits.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* PNG by libpng. Its errors come back here by longjmp, and it prints nothing. */
+/* PNG by libpng. Its errors return here by longjmp, and it prints nothing. */
 #include "images/decode_png.h"
 
 #include <setjmp.h>
@@ -36,13 +36,13 @@ static void on_warning(png_structp png, png_const_charp text) {
 
 static void give_bytes(png_structp png, png_bytep to, size_t count) {
     png_decoding *decoding = png_get_io_ptr(png);
-    if (count > decoding->left) escape(decoding, "the file was cut off (PNG)");
+    if (count > decoding->left) escape(decoding, "the file is truncated (PNG)");
     memcpy(to, decoding->at, count);
     decoding->at += count;
     decoding->left -= count;
 }
 
-/* All becomes RGB with 8 bits, but for grey with 16, which stays as it is. True for that one. */
+/* Asks libpng for 8-bit RGB, except for 16-bit grey, which stays as it is. True in that case. */
 static int choose_colors(png_decoding *decoding) {
     const png_byte color = png_get_color_type(decoding->png, decoding->info);
     const int deep = png_get_bit_depth(decoding->png, decoding->info) == 16;
@@ -55,7 +55,7 @@ static int choose_colors(png_decoding *decoding) {
     return 0;
 }
 
-/* In place, from [pixels] of 16 bits, the high byte first, to [pixels, 3]: what is above 255 becomes 255. */
+/* In place, from 16-bit [pixels], high byte first, to [pixels, 3]: values above 255 become 255. */
 static void cut_grey(uint8_t *bytes, size_t pixels) {
     for (size_t i = pixels; i-- > 0;) {
         const uint8_t grey = bytes[2 * i] != 0 ? 255 : bytes[2 * i + 1];
@@ -67,7 +67,7 @@ static void read_rows(png_decoding *decoding, image *out, int deep_grey) {
     const size_t stride = (size_t)out->width * (deep_grey ? 2 : 3);
     const int passes = png_set_interlace_handling(decoding->png);
     png_read_update_info(decoding->png, decoding->info);
-    if (png_get_rowbytes(decoding->png, decoding->info) != stride) escape(decoding, "PNG of an unknown kind");
+    if (png_get_rowbytes(decoding->png, decoding->info) != stride) escape(decoding, "PNG of an unknown type");
     for (int pass = 0; pass < passes; pass++) {
         for (int y = 0; y < out->height; y++) {
             png_read_row(decoding->png, out->pixels + (size_t)y * stride, NULL);
@@ -91,12 +91,13 @@ static void decode(png_decoding *decoding, int64_t pixels_most, image *out) {
     const char *wrong = decode_reserve(png_get_image_width(png, decoding->info),
                                        png_get_image_height(png, decoding->info), pixels_most, decoding->message, out);
     if (wrong) escape(decoding, wrong);
-    /* A pass of an interlaced image leaves pixels of later ones alone; a damaged one may leave them for good. */
+    /* Each pass of an interlaced image leaves the pixels of later passes untouched; in a damaged image they may never
+     * come. */
     memset(out->pixels, 0, (size_t)out->width * (size_t)out->height * IMAGE_CHANNELS);
     read_rows(decoding, out, choose_colors(decoding));
 }
 
-/* A function of its own: what it could change between setjmp and longjmp is not its own. */
+/* A function of its own, because locals changed between setjmp and longjmp would be undefined. */
 static void attempt(png_decoding *decoding, int64_t pixels_most, image *out) {
     if (setjmp(decoding->escape) == 0) decode(decoding, pixels_most, out);
 }

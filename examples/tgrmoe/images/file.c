@@ -27,7 +27,7 @@ static int read_all(image_loader *loader, int file, const char *name, size_t siz
         const ssize_t count = read(file, loader->bytes + loader->size, size - loader->size);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return fail_with("%s: %s", name, strerror(errno));
-        if (count == 0) break; /* it became shorter meanwhile, which decoding will see */
+        if (count == 0) break; /* the file has become shorter, which decoding will notice */
         loader->size += (size_t)count;
     }
     return 0;
@@ -39,10 +39,10 @@ int image_file_decode(image_loader *loader, const char *root, const char *name) 
     struct stat about;
     snprintf(path, sizeof path, "%s/%s", root, name);
     printable_name(shown, sizeof shown, path);
-    /* Without O_NONBLOCK a pipe would be waited for. */
+    /* Without O_NONBLOCK, opening a pipe would wait. */
     const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0 || fstat(file, &about) != 0) TRY(fail_with("%s: %s", shown, strerror(errno)));
-    if (!S_ISREG(about.st_mode)) TRY(fail_with("%s: is no regular file", shown));
+    if (!S_ISREG(about.st_mode)) TRY(fail_with("%s: is not a regular file", shown));
     TRY(read_all(loader, file, shown, (size_t)about.st_size));
     TRY(image_decode(loader->bytes, loader->size, shown, DECODE_PIXELS_MOST, &loader->decoded));
 done:

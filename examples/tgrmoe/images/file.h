@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* From a file's name to the pixels that a model sees. */
+/* From the name of a file to its pixels. */
 #ifndef TOOL_IMAGES_FILE_H
 #define TOOL_IMAGES_FILE_H
 
 #include "images/preprocessing.h"
 
-/* What one thread needs to read images; zeroed to begin with. Its memory is used again for the next image. */
+/* What one thread needs to read images; initially all zero. Its memory is reused for the next image. */
 typedef struct image_loader {
     uint8_t *bytes; /* of the file */
     size_t size, capacity;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Preprocessing: its defaults, its forms in files, and doing it. */
+/* Its defaults, its text form, and the transform itself. */
 #include "images/preprocessing.h"
 
 #include <math.h>
@@ -49,7 +49,7 @@ int preprocessing_equal(const preprocessing *a, const preprocessing *b) {
     return a->crop_pct == b->crop_pct && a->interpolation == b->interpolation;
 }
 
-/* The shortest digits that give the same number again. */
+/* The shortest decimal that reads back as the same number. */
 static size_t write_number(char *to, size_t size, double number) {
     int length = 0;
     for (int digits = 1; digits <= 17; digits++) {
@@ -75,7 +75,7 @@ void preprocessing_write(const preprocessing *from, preprocessing_text texts[PRE
     snprintf(texts[3].text, PREPROCESSING_TEXT_SIZE, "%s", name_of(from->interpolation));
 }
 
-/* One number, or `most` between commas. */
+/* One number, or `most` numbers separated by commas. */
 static int read_numbers(const char *key, const char *text, int most, double *numbers) {
     int count = 0;
     const char *at = text;
@@ -115,7 +115,7 @@ done:
     return result;
 }
 
-/* Half of what is left over, as Python rounds it: halves to the even number. */
+/* Half of the remainder, rounded as Python does: halves to even. */
 static int middle(int whole, int part) {
     const int over = whole - part;
     return over / 2 + (over % 2 & over / 2 % 2);

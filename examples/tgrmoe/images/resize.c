@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Two passes, one across and one down, each a convolution with weights in fixed point. When an image shrinks the filter
- * widens with it (antialiasing). What makes this equal to Pillow to the byte: the weights are computed in double and
- * rounded to 22 bits, each pass rounds to a byte, a pass that would change no size is left out, and which is first. */
+/* Two passes, one horizontal and one vertical, each a convolution with fixed-point weights. When an image shrinks, the
+ * filter widens accordingly (antialiasing). For the result to equal Pillow's byte for byte, weights are computed in
+ * double and rounded to 22 bits, each pass rounds to a byte, a pass that changes no size is skipped, and the order of
+ * the passes is Pillow's. */
 #include "images/resize.h"
 
 #include <math.h>
@@ -28,7 +29,7 @@ static double cubic(double x) {
 
 typedef struct filter {
     double (*weight)(double);
-    double support; /* the weight is 0 from there on */
+    double support; /* beyond this distance the weight is 0 */
 } filter;
 
 static const filter filters[] = {[INTERPOLATION_BILINEAR] = {triangle, 1}, [INTERPOLATION_BICUBIC] = {cubic, 2}};
@@ -59,7 +60,7 @@ done:
     return result;
 }
 
-/* The weights of outputs kept, kept+1 … when `inputs` pixels become `outputs`. */
+/* The weights of outputs kept, kept+1 … when `inputs` pixels are resized to `outputs`. */
 static int axis_plan(resize_axis *axis, int inputs, int outputs, int kept, int count, const filter *with) {
     int result = 0;
     const double scale = (double)inputs / outputs, wide = scale < 1 ? 1 : scale;
@@ -110,7 +111,7 @@ static void resize_row(const resize_axis *axis, const uint8_t *from, int outputs
     }
 }
 
-/* Output row i of the second pass, from rows of `stride` bytes, of which `width` count. */
+/* Output row i of the second pass, from rows of `stride` bytes, of which `width` are used. */
 static void blend_rows(const resize_axis *axis, int i, const uint8_t *rows, size_t stride, size_t width, int32_t *sums,
                        uint8_t *to) {
     const int32_t *taps = axis->taps + (size_t)i * (size_t)axis->taps_most;
@@ -134,7 +135,7 @@ static source moved(source from, int columns, int rows) {
     return from;
 }
 
-/* Input pixels first … first+count-1 are what the outputs of an axis are made of. */
+/* Input pixels first … first+count-1: those that the outputs of an axis depend on. */
 typedef struct span {
     int first, count;
 } span;
@@ -204,9 +205,9 @@ int image_resize(resizer *memory, const image *in, const image_region *from, int
     const image_region region = from ? *from : all_in, part = keep ? *keep : all_out;
     const source whole = {in->pixels, (size_t)in->width * IMAGE_CHANNELS};
     const int changes_width = width != region.width, changes_height = height != region.height;
-    /* Pillow 13's rule; before it, the first pass was always the one across. */
+    /* Pillow 13's rule; in earlier versions the horizontal pass always came first. */
     const int down_first = region.height - height > 2 * (region.width - width) && height < region.height;
-    span columns, rows; /* that are read */
+    span columns, rows; /* those that are read */
     TRY(image_reserve(out, part.width, part.height));
     TRY(axis_span(&memory->across, region.width, width, (span){part.left, part.width}, &filters[how], &columns));
     TRY(axis_span(&memory->down, region.height, height, (span){part.top, part.height}, &filters[how], &rows));

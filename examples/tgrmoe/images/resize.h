@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Resizing as Pillow does it, to the byte, so that a model sees here what it saw in Python. */
+/* Resizing, byte for byte as Pillow does it, so that a model sees here what it saw in Python. */
 #ifndef TOOL_IMAGES_RESIZE_H
 #define TOOL_IMAGES_RESIZE_H
 
@@ -22,7 +22,7 @@ typedef struct resize_axis {
     size_t outputs_capacity, taps_capacity, weights_capacity;
 } resize_axis;
 
-/* Memory that resizing uses, kept from one image to the next. Zeroed to begin with; one for each thread. */
+/* Working memory, kept from one image to the next. Initially all zero; one for each thread. */
 typedef struct resizer {
     resize_axis across, down;
     uint8_t *rows; /* the result of the first pass, [height, width, 3] */
@@ -30,8 +30,8 @@ typedef struct resizer {
     size_t rows_capacity, sums_capacity;
 } resizer;
 
-/* Resizes `from`, a part of `in` that counts as the whole image (NULL: all of it), to width x height, of which only
- * `keep` is computed (NULL: all of it). `out` must not be `in`. */
+/* Resizes the region `from` of `in` (NULL: all of it) to width x height, as if it were the whole image, and computes
+ * only the region `keep` of the result (NULL: all of it). `out` must not be `in`. */
 int image_resize(resizer *memory, const image *in, const image_region *from, int width, int height, interpolation how,
                  const image_region *keep, image *out);
 void resizer_free(resizer *memory);

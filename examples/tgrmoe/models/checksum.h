@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling one model's weights from another's. */
+/* A number that identifies a model's weights. */
 #ifndef TOOL_MODELS_CHECKSUM_H
 #define TOOL_MODELS_CHECKSUM_H
 

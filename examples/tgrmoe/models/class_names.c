@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of classes as bytes and as text. */
+/* Names as bytes in a checkpoint and as text in safetensors. */
 #include "models/class_names.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ int class_names_pack(char **out, uint64_t *size, const name_list *names) {
     return 0;
 }
 
-/* Whether the name is UTF-8 (but for forms that nobody writes) without control characters. */
+/* Whether the name is UTF-8 (overlong forms aside) without control characters. */
 static int is_line(const char *name) {
     for (const unsigned char *at = (const unsigned char *)name; *at;) {
         const int more = *at < 0x80 ? 0 : *at < 0xC2 ? -1 : *at < 0xE0 ? 1 : *at < 0xF0 ? 2 : *at < 0xF5 ? 3 : -1;
@@ -60,7 +60,7 @@ done:
     return result;
 }
 
-/* Names come sorted, each once: their places are their labels. */
+/* Names are sorted and unique: their indices are the labels. */
 static int unpack(name_list *out, const char *bytes, uint64_t size, const char *path) {
     int result = 0;
     name_list names = {0};
@@ -81,13 +81,12 @@ done:
 static int load_text(name_list *out, const char *path) {
     int result = 0;
     const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
-    const char *text = NULL;
     char *bytes = NULL;
     tgr_context *context = NULL;
     tgr_safetensors *file = NULL;
     LIBRARY(tgr_context_create(&context, &options));
     LIBRARY(tgr_safetensors_open(&file, context, path));
-    LIBRARY(tgr_safetensors_text(file, "label_names", &text));
+    const char *text = tgr_safetensors_text(file, "label_names");
     if (!text || !*text) goto done;
     bytes = strdup(text);
     if (!bytes) TRY(fail_with("no memory for the names of classes"));
@@ -100,7 +99,7 @@ done:
     return result;
 }
 
-/* A file that cannot be listed has no names: what is wrong with it is said where the model is read. */
+/* A file that cannot be listed has no names; reading the model reports what is wrong with it. */
 static int load_part(name_list *out, const char *path) {
     int result = 0;
     uint64_t size = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Models from files of either kind. */
+/* A safetensors file is recognised by its first bytes; everything else is taken for a checkpoint. */
 #include "models/file.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ done:
     return result;
 }
 
-/* The library names the tensor, this the file. */
+/* The library's message names the tensor, this adds the file. */
 #define LIBRARY_IN(path, call)                                                    \
     do {                                                                          \
         if ((call) != TGR_OK) TRY(fail_with("%s: %s", (path), tgr_last_error())); \
@@ -30,8 +30,7 @@ done:
 static int check_heads(const char *path, const tgr_safetensors *file, const tgr_config *config, int given) {
     int result = 0;
     int64_t width = 0;
-    const char *own = NULL;
-    LIBRARY(tgr_safetensors_text(file, "tgrmoe.heads", &own));
+    const char *own = tgr_safetensors_text(file, "tgrmoe.heads");
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_EMBED_DIM, &width));
     if (own || given || width % HEAD_WIDTH == 0) goto done;
     TRY(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Safetensors are what can be brought to other images and classes, so a checkpoint becomes such a file first. */
+/* Only import from safetensors can change images and classes, so a checkpoint is first exported to a temporary file. */
 #include "models/fitted.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "models/file.h"
 #include "models/part.h"
 
-/* Takes over from `like` what images, classes and heads make necessary, where the rest is alike. */
+/* The options that the model must take over from `like`: classes, and image size and heads where they apply. */
 static int find_settings(tool_setting settings[3], char values[3][32], int *count, const tgr_config *own,
                          const tgr_config *like) {
     int result = 0;
@@ -43,7 +43,7 @@ static int export_unnamed(tgr_safetensors **out, tgr_context *context, const cha
     snprintf(place, sizeof place, "%s/tgrmoe-XXXXXX", folder && *folder ? folder : "/tmp");
     file = mkstemp(place);
     if (file < 0) TRY(fail_with("%s: %s", place, strerror(errno)));
-    LIBRARY(tgr_model_export(model, place, TGR_ELEMENT_F32, NULL, 0));
+    LIBRARY(tgr_model_export(model, place, NULL));
     LIBRARY(tgr_safetensors_open(out, context, place));
 done:
     if (file >= 0) {
@@ -54,7 +54,7 @@ done:
     return result;
 }
 
-/* The file, or what a checkpoint's model is exported to, for as long as it is open. */
+/* The file itself, or the temporary file that a checkpoint's model is exported to. */
 static int open_as_safetensors(tgr_safetensors **out, tgr_context *context, const char *path) {
     int result = 0, safetensors = 0;
     TRY(model_file_is_safetensors(path, &safetensors));
@@ -66,7 +66,7 @@ done:
     return result;
 }
 
-/* Whether a model must change to have the images and classes of another one of its width. */
+/* Whether a model must change to have the images and classes of another model of the same width. */
 static int must_change(const tgr_config *own, const tgr_config *like, int *yes) {
     static const tgr_option options[] = {TGR_OPTION_IMAGE_SIZE, TGR_OPTION_CLASSES, TGR_OPTION_EMBED_DIM};
     int result = 0, differs[3] = {0};
@@ -85,11 +85,10 @@ int model_file_open_like(tgr_model **out, tgr_context *context, const char *path
     int result = 0, safetensors = 0, changes = 1, count = 0;
     tgr_safetensors *file = NULL;
     tgr_config *own = NULL;
-    const tgr_config *config = NULL;
     tool_setting settings[3];
     char values[3][32];
     TRY(model_file_is_safetensors(path, &safetensors));
-    LIBRARY(tgr_model_config(like, &config));
+    const tgr_config *config = tgr_model_config(like);
     if (!safetensors) {
         LIBRARY(tgr_config_load(&own, context, path, PART_MODEL));
         TRY(must_change(own, config, &changes));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each by a context of its own, which no model needs to wait for. */
+/* Each call has its own context, so no caller needs one. */
 #include "models/part.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of a checkpoint that this tool saves, and those of them that are bytes of its own. */
+/* The names of the parts of this tool's checkpoints, and reading those that are plain bytes. */
 #ifndef TOOL_MODELS_PART_H
 #define TOOL_MODELS_PART_H
 
@@ -13,9 +13,9 @@
 #define PART_PREPROCESSING "preprocessing" /* of images in files */
 #define PART_CLASSES       "classes"       /* their names */
 
-/* How many bytes the part has; 0 when there is none of that name. */
+/* The size of the part in bytes; 0 if there is none of that name. */
 int part_size(uint64_t *size, const char *path, const char *name);
-/* Reads so many, no less and no more. */
+/* Fails unless the part has exactly that size. */
 int part_load(void *bytes, uint64_t size, const char *path, const char *name);
 
 #endif

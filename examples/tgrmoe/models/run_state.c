@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The state is looked at before it is believed. */
+/* The state is checked before it is trusted. */
 #include "models/run_state.h"
 
 #include "augment/presets.h"

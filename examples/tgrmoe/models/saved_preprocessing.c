@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A checkpoint has the part "preprocessing", or what a run on images without folders recorded of itself; safetensors
- * have texts. */
+/* A checkpoint has the part "preprocessing" or, from a run on IDX or CIFAR, the run's state; safetensors have texts. */
 #include "models/saved_preprocessing.h"
 
 #include <tgrmoe/tgrmoe.h>
@@ -34,8 +33,7 @@ static int read_texts(preprocessing *out, const char *path, int *found) {
     LIBRARY(tgr_context_create(&context, &options));
     LIBRARY(tgr_safetensors_open(&file, context, path));
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
-        const char *text = NULL;
-        LIBRARY(tgr_safetensors_text(file, preprocessing_keys[i], &text));
+        const char *text = tgr_safetensors_text(file, preprocessing_keys[i]);
         if (!text) continue;
         TRY(preprocessing_read(&read, preprocessing_keys[i], text));
         *found = 1;
@@ -48,8 +46,7 @@ done:
     return result;
 }
 
-/* Such images are as large as the model takes them: nothing is cropped. Channels that are not there repeat the first.
- */
+/* Such images already have the model's size, so nothing is cropped. Missing channels repeat the first. */
 static void read_run(preprocessing *out, const char *path, int *found) {
     run_state state = {0};
     *found = run_state_read(&state, path) == 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sections and paths by name. */
+/* The names of sections, and paths of files. */
 #include "report/comparison.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A line for each row of the report, seed and epoch. What is known at the end only stands in every line of
- * its run. A cell without a number is empty. */
+/* A line for each row of the report, seed and epoch. Results of the whole run are repeated in each of its lines. A cell
+ * without a number is empty. */
 #include "report/csv.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static void write_text(FILE *to, const char *text) {
     fputc('"', to);
 }
 
-/* "0.2 0.8|0.5 0.5": experts between spaces, layers between bars. */
+/* "0.2 0.8|0.5 0.5": experts separated by spaces, layers by bars. */
 static void write_load(FILE *to, const run_record *record, int last_epoch) {
     fputs(",\"", to);
     for (int64_t i = 0; last_epoch && i < record->layers * record->experts; i++) {
@@ -65,7 +65,7 @@ int csv_report_write(const compare_results *results, const char *path) {
             const run_record *record = compare_record(results, row, i);
             int64_t epoch = 0;
             if (!record) continue;
-            do { /* an evaluation has no epoch, and one line */
+            do { /* an evaluation has no epochs but one line */
                 write_line(file, &compared->rows[row], record, compared->first_seed + i, epoch++);
             } while (epoch < record->epochs);
         }

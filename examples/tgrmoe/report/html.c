@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was compared, what came out in words, then tables and figures. */
+/* What was compared, the results in words, then tables and figures. */
 #include "report/html.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "report/html_table.h"
 #include "report/markup.h"
 
-/* The folder's own name, which is what people call the data. */
+/* The last component of the path, which is what people call the data. */
 static void write_data_name(FILE *to, const char *path) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
@@ -36,9 +36,9 @@ static void write_subject(FILE *to, const compare_results *results) {
             compared->seeds == 1 ? "" : "s");
     fputs(
         "Runs of the same seed see the images in the same order and start from the same weights where they have the "
-        "same tensors; a token meets one FFN's worth of computation in every one of them, unless a setting says "
-        "otherwise or a method is made to run "
-        "all experts in training. Numbers are means ± standard deviations over seeds; bands in the figures too (where "
+        "same tensors; a token gets one FFN's worth of computation in all of them, unless a setting says otherwise or "
+        "the method runs all experts in training. Numbers are means ± standard deviations over seeds; bands in the "
+        "figures too (where "
         "there are many "
         "curves, that of the one under the pointer).</p>\n",
         to);
@@ -46,7 +46,7 @@ static void write_subject(FILE *to, const compare_results *results) {
     fprintf(to, "<p><strong>Not finished: %d of %d runs are done.</strong></p>\n", results->ended, compared->run_count);
 }
 
-/* The row of the methods with the best mean, at most `limit`, or -1. */
+/* The row of the section of methods with the best mean that is at most `limit`, or -1. */
 static int best_row(const compare_results *results, const compare_column *column, double limit) {
     int best = -1;
     double most = NAN;
@@ -73,7 +73,8 @@ static void write_best(FILE *to, const compare_results *results, int number, dou
     fprintf(to, "%s</li>\n", unit);
 }
 
-/* The difference of two means that seeds alone bring about once in twenty times, from the deviations of all rows. */
+/* The difference between two means that the seed alone causes once in twenty times, estimated from the deviations of
+ * all rows. */
 static void write_noise(FILE *to, const compare_results *results) {
     double variance = 0;
     int rows = 0;
@@ -88,14 +89,15 @@ static void write_noise(FILE *to, const compare_results *results) {
         return;
     }
     const double noise = 1.96 * sqrt(2 * variance / rows / (double)results->compared->seeds);
-    fprintf(to, "<li>Differences in top-1 below about %.1f points are within what the seed alone does.</li>\n", noise);
+    fprintf(to, "<li>Differences in top-1 below about %.1f points are within the variation between seeds.</li>\n",
+            noise);
 }
 
 static void write_summary(FILE *to, const compare_results *results) {
     fputs("<ul class=\"facts\">\n", to);
     write_best(to, results, 0, 100, "Highest top-1", " %");
     /* A routing that never changes, such as hashing, was not learned. */
-    write_best(to, results, 1, 1 - 1e-9, "Steadiest learned routing from epoch to epoch",
+    write_best(to, results, 1, 1 - 1e-9, "Most stable learned routing from epoch to epoch",
                " of the tokens keep their expert");
     write_noise(to, results);
     fputs("</ul>\n", to);
@@ -119,7 +121,7 @@ done:
 static int write_sweep(FILE *to, const compare_results *results) {
     int result = 0;
     fputs(
-        "<h2>Number of experts</h2>\n<p>More experts add parameters, not computation: a token meets as many as "
+        "<h2>Number of experts</h2>\n<p>More experts add parameters, not computation: a token goes to as many as "
         "before.</p>\n",
         to);
     TRY(html_sweep_figures(to, results));
@@ -132,20 +134,21 @@ static const struct {
     const char *name, *title, *text;
 } ablations[] = {
     {"guidance-window", "When to guide",
-     "The teacher guides during a part of training. The paper's best is the first half: 78.13 % against 77.81 % for "
+     "The teacher guides during part of training. The paper's best is the first half: 78.13 % against 77.81 % for "
      "the "
      "whole run (Tiny, 8 experts, ImageNet)."},
     {"teacher-layer", "Which layer guides",
-     "Every MoE layer is guided by the teacher's layer of the same number, or all by the last. The paper: 77.81 % and "
+     "Every MoE layer is guided by the teacher's layer with the same number, or all by the last. The paper: 77.81 % "
+     "and "
      "75.83 %."},
     {"oracle", "Routing by the teacher in evaluation",
-     "The student as it is, and the same student with its tokens sent where the teacher routers say. The paper: 77.81 "
+     "The student itself, and the same student routed by the teacher routers. The paper: 77.81 "
      "% "
      "and 80.19 %."},
     {"distill-only", "Distillation without the task's gradient",
-     "The router learns from the task and the teacher, or from the teacher alone. The paper: 77.81 % and 77.83 %."},
+     "The router learns from the task and the teacher, or only from the teacher. The paper: 77.81 % and 77.83 %."},
     {"finetune", "Fine-tuning",
-     "Trained on one set of classes, then on another, guidance still on where there was any. “Kept” is the share of "
+     "Trained on one set of classes, then on another, with guidance continued if there was any. “Kept” is the share of "
      "tokens whose expert is the same before and after. The paper (ImageNet, then CIFAR-100): 0.738 with guidance, "
      "0.506 for V-MoE."},
 };
@@ -166,7 +169,7 @@ static void write_ablations(FILE *to, const compare_results *results) {
     }
 }
 
-/* Each run's command line, kept beside it. */
+/* The command lines that are stored with the runs. */
 static void write_commands(FILE *to, const comparison *compared) {
     fputs("<details><summary>The runs</summary>\n<pre>", to);
     for (int i = 0; i < compared->run_count; i++) {

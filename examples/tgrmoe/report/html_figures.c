@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Figures from the rows of a comparison: series over epochs, loads, sweeps. */
+/* Series over epochs, expert loads, sweeps. */
 #include "report/html_figures.h"
 
 #include <math.h>
@@ -19,14 +19,13 @@ typedef struct epoch_figure {
 static const epoch_figure figures[] = {
     {RECORD_TOP1, {"Accuracy", "Top-1 on the test images after each epoch", "epoch", "top-1 %", 0, 100, 0}},
     {RECORD_ADJACENT,
-     {"Routing steadiness", "Share of tokens that keep the expert they had one epoch before", "epoch", "share", 0, 1,
-      0}},
+     {"Routing stability", "Share of tokens that keep the expert of one epoch before", "epoch", "share", 0, 1, 0}},
     {RECORD_FINAL,
-     {"Agreement with the final routing", "Share of tokens that already go where they go in the end", "epoch", "share",
-      0, 1, 0}},
+     {"Agreement with the final routing", "Share of tokens that already go to their final expert", "epoch", "share", 0,
+      1, 0}},
     {RECORD_FLUCTUATING,
-     {"Still to settle",
-      "Share of tokens whose last fluctuation (the last epoch in which they go elsewhere than in the end) is later",
+     {"Not yet settled",
+      "Share of tokens whose last fluctuation (the last epoch in which they do not go to their final expert) is later",
       "epoch", "share", 0, 1, 0}},
     {RECORD_ENTROPY, {"Router entropy", "Mean over tokens, in nats; 0 is certain", "epoch", "entropy", 0, 1000, 0}},
     {RECORD_LOAD_CV,
@@ -39,7 +38,7 @@ static void free_curves(html_curve *curves, int count) {
     free(curves);
 }
 
-/* Room for x, y and deviation in one piece. */
+/* x, y and deviation in one block of memory. */
 static int make_room(html_curve *curve, int64_t count) {
     curve->x = calloc((size_t)count * 3 + 1, sizeof *curve->x);
     if (!curve->x) return fail_with("no memory for a plot of %lld points", (long long)count);
@@ -97,7 +96,7 @@ void html_load_figures(FILE *to, const compare_results *results) {
     fputs("</div>\n", to);
 }
 
-/* One curve: the rows of the sweep that are of the same method as row `first`. */
+/* One curve: the rows of the sweep with the same method as row `first`. */
 static int sweep_curve(html_curve *out, const compare_results *results, int first, const compare_column *column) {
     int result = 0, points = 0;
     const comparison *compared = results->compared;
@@ -125,7 +124,7 @@ static int write_sweep_figure(FILE *to, const compare_results *results, const co
     for (int row = 0; row < compared->row_count; row++) {
         if (compared->rows[row].section != compare_sweep) continue;
         if (count > 0 && strcmp(curves[count - 1].name, compared->rows[row].label) == 0)
-            continue; /* it is in that curve */
+            continue; /* already in that curve */
         count++;
         TRY(sweep_curve(&curves[count - 1], results, row, column));
     }
@@ -138,7 +137,7 @@ done:
 int html_sweep_figures(FILE *to, const compare_results *results) {
     static const html_axes axes[] = {
         {"Experts and accuracy", "Top-1 at the end, by the number of experts", "experts", "top-1 %", 0, 100, 1},
-        {"Experts and steadiness", "Agreement with the epoch before, mean over epochs", "experts", "share", 0, 1, 1},
+        {"Experts and stability", "Agreement with the epoch before, mean over epochs", "experts", "share", 0, 1, 1},
     };
     int result = 0;
     fputs("<div class=\"figures\">\n", to);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An even share has two fifths of the full colour; from two and a half times that on, all
- * of it. */
+/* An even share gets two fifths of the full colour; two and a half times that or more gets all of it. */
 #include "report/html_heat.h"
 
 #include "report/markup.h"

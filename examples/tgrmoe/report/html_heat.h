@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* A figure with a row for each layer and a column for each expert, the colour by the share of the tokens. */
+/* A figure with a row for each layer and a column for each expert, coloured by its share of the tokens. */
 void html_heat_map(FILE *to, const char *title, const double *shares, int64_t layers, int64_t experts);
 
 #endif

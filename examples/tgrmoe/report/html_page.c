@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Its style sheet stands in it. */
+/* The style sheet is part of the page. */
 #include "report/html_page.h"
 
 #include "report/html_style.h"

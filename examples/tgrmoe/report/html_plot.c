@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Means with their deviation as a band. */
+/* Means, with a band for their deviation. */
 #include "report/html_plot.h"
 
 #include <math.h>
@@ -9,15 +9,15 @@
 #include "report/markup.h"
 
 enum { WIDTH = 480, HEIGHT = 300, LEFT = 46, RIGHT = 14, TOP = 10, BOTTOM = 46, TICKS = 5, X_TICKS_MOST = 10 };
-enum { BANDS_MOST = 5 }; /* of more curves, only the one under the pointer shows its band */
+enum { BANDS_MOST = 5 }; /* if there are more curves, only the one under the pointer shows its band */
 
-/* Where numbers are on the paper. */
+/* How numbers map to positions. */
 typedef struct plot_scale {
     double low_x, high_x, low, high, step;
     int log_x;
 } plot_scale;
 
-/* A round step of which about `wanted` cover low … high. */
+/* A round step that divides low … high into about `wanted` pieces. */
 static double round_step(double low, double high, int wanted) {
     const double rough = (high - low) / wanted;
     if (!(rough > 0)) return 1;
@@ -43,7 +43,7 @@ static int has_numbers(const html_curve *curve) {
     return 0;
 }
 
-/* Ranges of all numbers, y to whole steps. False when there is none. */
+/* The ranges of all numbers, y rounded to whole steps. False if there are no numbers. */
 static int find_scale(plot_scale *scale, const html_axes *axes, const html_curve *curves, int count) {
     *scale = (plot_scale){INFINITY, -INFINITY, INFINITY, -INFINITY, 0, axes->log_x};
     for (int c = 0; c < count; c++) {
@@ -92,7 +92,7 @@ static void write_x_tick(FILE *to, const plot_scale *scale, double x) {
             at, HEIGHT - BOTTOM, at, HEIGHT - BOTTOM + 19, x);
 }
 
-/* Whole numbers; by the logarithm, the powers of two. */
+/* Ticks at whole numbers or, on a logarithmic axis, at powers of two. */
 static void write_x_axis(FILE *to, const plot_scale *scale, const char *name) {
     const double step = scale->log_x ? 1 : fmax(1, round_step(scale->low_x, scale->high_x, X_TICKS_MOST));
     fprintf(to, "<path class=\"axis\" d=\"M%d %dH%d\"/>\n", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT);
@@ -108,7 +108,7 @@ static void write_x_axis(FILE *to, const plot_scale *scale, const char *name) {
     fputs("</text>\n", to);
 }
 
-/* Mean ± deviation: along the upper side, back along the lower. */
+/* Mean ± deviation: forth along the upper edge, back along the lower one. */
 static void write_band(FILE *to, const plot_scale *scale, const html_curve *curve) {
     char letter = 'M';
     fputs("<path class=\"band\" d=\"", to);

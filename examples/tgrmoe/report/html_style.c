@@ -20,7 +20,7 @@ int html_method_style(const comparison *compared, const char *method) {
         if (compared->rows[i].section == compare_methods && strcmp(compared->rows[i].method, method) == 0) return i;
     }
     for (int i = 0; i < compared->row_count; i++) {
-        if (strcmp(compared->rows[i].method, method) == 0) return i; /* swept alone */
+        if (strcmp(compared->rows[i].method, method) == 0) return i; /* only in a sweep */
     }
     return compared->row_count;
 }

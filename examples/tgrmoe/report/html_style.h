@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Colours and dashes: a style is a number, the same for the same thing everywhere on a page. */
+/* Colours and dashes of curves. A style is a number; the same thing has the same style everywhere on a page. */
 #ifndef TOOL_REPORT_HTML_STYLE_H
 #define TOOL_REPORT_HTML_STYLE_H
 
@@ -9,7 +9,7 @@
 
 enum { HTML_COLOURS = 7 };
 
-/* The class of a style, and the sample of it that legends and tables show. */
+/* Writes the CSS class of a style, or the sample of it that legends and tables show. */
 void html_style_class(FILE *to, int style);
 void html_style_sample(FILE *to, int style);
 /* The style of a method. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Means over seeds. */
+/* Each cell is a mean over seeds with its deviation. */
 #include "report/html_table.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 #include "report/html_style.h"
 #include "report/markup.h"
 
-/* The best mean of the section, or NAN where no value is better than another. */
+/* The best mean of the section, or NAN if the column has no better or worse. */
 static double best_of(const compare_results *results, const char *section, const compare_column *column) {
     double best = NAN, worst = NAN;
     for (int row = 0; row < results->compared->row_count && column->better != 0; row++) {
@@ -21,7 +21,7 @@ static double best_of(const compare_results *results, const char *section, const
     return best - worst > pow(10, -column->digits) / 2 ? best * column->better : NAN;
 }
 
-/* With thin spaces between thousands. */
+/* With thin spaces as thousands separators. */
 static void write_value(FILE *to, double value, int digits) {
     char text[64];
     snprintf(text, sizeof text, "%.*f", digits, value);
@@ -42,7 +42,7 @@ static void write_cell(FILE *to, const compare_results *results, int row, const 
         return;
     }
     write_value(to, statistic.mean, column->digits);
-    /* A spread of nothing, as of parameters, is not worth the ink. */
+    /* A deviation of zero, as of parameters, is not shown. */
     if (isfinite(statistic.deviation) && statistic.deviation > 0) {
         fputs(" <small>± ", to);
         write_value(to, statistic.deviation, column->digits);

@@ -7,10 +7,9 @@
 
 #include "report/results.h"
 
-/* A line for each row of the section, mean ± deviation over seeds; columns without a number are left
- * out. */
+/* A line for each row of the section, with mean ± deviation over seeds; columns without numbers are left out. */
 void html_table(FILE *to, const compare_results *results, const char *section);
-/* What the columns mean. */
+/* A list that explains the columns. */
 void html_column_meanings(FILE *to, const compare_results *results);
 
 #endif

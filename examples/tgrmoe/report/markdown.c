@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The same columns as the page has. */
+/* The same columns as in the HTML page. */
 #include "report/markdown.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* report.md: the tables of the report, for a page of documents. */
+/* report.md: the report's tables in Markdown. */
 #ifndef TOOL_REPORT_MARKDOWN_H
 #define TOOL_REPORT_MARKDOWN_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Text within HTML and SVG. */
+/* Replaces the characters that HTML and SVG reserve. */
 #include "report/markup.h"
 
 void markup_text(FILE *to, const char *text) {

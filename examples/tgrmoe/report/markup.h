@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* Writes text so that none of it is taken for markup, in attributes either. */
+/* Writes text so that nothing in it is taken for markup, not even within attributes. */
 void markup_text(FILE *to, const char *text);
 
 #endif

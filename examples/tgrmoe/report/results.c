@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading the records of a comparison; means and deviations. */
+/* The columns of the tables; reading records; means and deviations. */
 #include "report/results.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@ static double top1(const run_record *record) {
 static double adjacent(const run_record *record) {
     return mean_of(record->series[RECORD_ADJACENT], record->epochs);
 }
-/* The last epoch agrees with itself, which says nothing. */
+/* The last epoch trivially agrees with itself, so it is left out. */
 static double final_agreement(const run_record *record) {
     return mean_of(record->series[RECORD_FINAL], record->epochs - 1);
 }
@@ -41,15 +41,15 @@ static double kept(const run_record *record) {
 const compare_column compare_columns[] = {
     {"top1", "top-1 %", "test images whose label has the largest logit", 2, 1, top1},
     {"adjacent", "adjacent agreement",
-     "share of probe tokens that go to the expert of the epoch before, mean over epochs", 3, 1, adjacent},
-    {"final", "final agreement", "share that go where they go in the end, mean over epochs but the last", 3, 1,
+     "share of probe tokens that go to the same expert as one epoch before, mean over epochs", 3, 1, adjacent},
+    {"final", "final agreement", "share that go to their final expert, mean over epochs except the last", 3, 1,
      final_agreement},
-    {"kept", "kept", "share that go where they went before fine-tuning", 3, 1, kept},
+    {"kept", "kept", "share that go to the same expert as before fine-tuning", 3, 1, kept},
     {"load_cv", "load CV", "deviation over mean of the experts' loads at the end, mean over layers", 2, -1, load_cv},
-    {"dropped", "dropped %", "choices of the probe's tokens that found no slot, at the end", 2, -1, dropped},
+    {"dropped", "dropped %", "choices of the probe's tokens that got no slot, at the end", 2, -1, dropped},
     {"images_per_second", "images/s", "of training on this machine", 0, 0, speed},
     {"parameters", "parameters", "trained numbers in all", 0, 0, parameters},
-    {"active_parameters", "active", "trained numbers that one token meets", 0, 0, active_parameters},
+    {"active_parameters", "active", "trained numbers that one token uses", 0, 0, active_parameters},
 };
 const int compare_column_count = sizeof compare_columns / sizeof *compare_columns;
 
@@ -84,7 +84,7 @@ const run_record *compare_record(const compare_results *results, int row, int64_
     return record->ended ? record : NULL;
 }
 
-/* Adds a number to the sums that `summarise` makes a statistic of: mean and squares by Welford's recurrence. */
+/* Adds a number to the sums from which `summarise` makes a statistic: mean and squares by Welford's recurrence. */
 static void add(compare_statistic *sums, double value) {
     if (!isfinite(value)) return;
     const double before = value - sums->mean;

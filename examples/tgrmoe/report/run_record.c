@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading the lines of a record, whatever they hold. */
+/* Lines may hold anything; what is missing becomes NAN. */
 #include "report/run_record.h"
 
 #include <cjson/cJSON.h>
@@ -42,7 +42,7 @@ static int append(double **values, int64_t count, double value) {
     return 0;
 }
 
-/* Lists of shares, one for each layer; the last epoch's stay. */
+/* Lists of shares, one per layer. Each epoch's replace those before. */
 static int take_load(run_record *run, const cJSON *rows) {
     const cJSON *row = NULL, *share = NULL;
     const int layers = cJSON_GetArraySize(rows), experts = cJSON_GetArraySize(cJSON_GetArrayItem(rows, 0));
@@ -78,7 +78,7 @@ done:
     return result;
 }
 
-/* A list over all epochs, which only the end knows. */
+/* A list over all epochs, which only the final line has. */
 static void take_list(run_record *run, const cJSON *object, record_series series) {
     const cJSON *item = NULL;
     int64_t i = 0;
@@ -101,7 +101,7 @@ static void take_final(run_record *run, const cJSON *object) {
 static int take_line(run_record *run, const char *path, int number, const char *line) {
     int result = 0;
     cJSON *object = cJSON_Parse(line);
-    if (!cJSON_IsObject(object)) TRY(fail_with("%s: line %d is no JSON object", path, number));
+    if (!cJSON_IsObject(object)) TRY(fail_with("%s: line %d is not a JSON object", path, number));
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "final"))) {
         take_final(run, object);
     } else if (isfinite(number_of(object, "epoch"))) {

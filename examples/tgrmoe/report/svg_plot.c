@@ -9,7 +9,7 @@
 enum { WIDTH = 760, LEFT = 70, RIGHT = 24, TOP = 56, PLOT_HEIGHT = 320, LEGEND_TOP = TOP + PLOT_HEIGHT + 64, ROW = 22 };
 enum { PLOT_WIDTH = WIDTH - LEFT - RIGHT, VALUE_TICKS = 5, EPOCH_TICKS_MOST = 12 };
 
-/* Okabe and Ito's palette: it can be told apart by most who see colours differently, on white and on black. */
+/* Okabe and Ito's palette, which most people with colour vision deficiency can tell apart, on white and on black. */
 static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"};
 enum { COLOURS = sizeof colours / sizeof *colours };
 

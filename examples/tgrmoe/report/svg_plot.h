@@ -8,9 +8,9 @@
 
 typedef struct plot_line {
     char name[128];
-    int colour, dashed; /* lines of the same colour belong together */
+    int colour, dashed; /* the same number is the same colour */
     int64_t count;
-    const double *values; /* [count], of epochs 1 …; NAN leaves a gap */
+    const double *values; /* [count], of epochs 1 … count; NAN leaves a gap */
 } plot_line;
 
 void svg_plot(FILE *to, const char *title, const char *value_name, const plot_line *lines, int count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A recipe by name, then the flags that change one of its numbers. */
+/* First the named recipe, then the flags that change one of its numbers. */
 #include "run/augmentation.h"
 
 #include <math.h>
@@ -13,13 +13,13 @@ static int read_number(augment_recipe *out, const augment_number *number, const 
     const int result = text ? arguments_numbers(number->name, text, 1, &value) : 0;
     if (!text || result != 0) return result;
     if (!(value >= 0 && value <= number->most)) {
-        return fail_usage("--%s is %s; 0 to %g is allowed", number->name, text, number->most);
+        return fail_usage("--%s is %s; it must be 0 to %g", number->name, text, number->most);
     }
     *augment_number_in(out, number) = value;
     return 0;
 }
 
-/* The flag that changes a number bears its name. */
+/* Each number has a flag of the same name. */
 static const char *number_given(const tool_arguments *arguments, int number) {
     return arguments_text(arguments, augment_numbers[number].name);
 }
@@ -39,7 +39,7 @@ int augment_options_read(augment_recipe *out, const tool_arguments *arguments, i
     int result = 0;
     augment_recipe recipe;
     if (!augment_preset(&recipe, arguments->augment, small)) {
-        TRY(fail_usage("--augment is '%s'; none, crop-flip or deit is needed", arguments->augment));
+        TRY(fail_usage("--augment is '%s'; it must be none, crop-flip or deit", arguments->augment));
     }
     if (arguments->randaugment && augment_policy_read(&recipe, arguments->randaugment) != 0) {
         TRY(fail_usage("--randaugment: %s", failure_message()));

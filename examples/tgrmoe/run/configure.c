@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of a fresh model: what the user set comes first; sizes come from the data, the length from the plan. */
+/* What the user set comes first; the rest is derived from the data, the teacher and the length of training. */
 #include "run/configure.h"
 
 #include <stdio.h>
@@ -8,25 +8,24 @@
 #include "failure.h"
 #include "run/augmentation.h"
 #include "run/images.h"
+#include "uses.h"
 
-/* Features of a frozen teacher are cached when those of all training images fit into this. */
+/* Features of a frozen teacher are cached if those of all training images fit into this. */
 enum { CACHE_MB_MOST = 1500 };
 
 static int apply_settings(tgr_config *config, const tool_arguments *arguments) {
-    int result = 0, method_given = 0;
+    int result = 0;
     for (int i = 0; i < arguments->setting_count; i++) {
         LIBRARY(tgr_config_set(config, arguments->settings[i].key, arguments->settings[i].value));
     }
-    LIBRARY(tgr_config_is_set(config, TGR_OPTION_METHOD, &method_given));
-    if (!method_given) TRY(fail_usage("train: --method is missing"));
+    if (!tgr_config_is_set(config, TGR_OPTION_METHOD)) TRY(fail_usage("train: --method is missing"));
 done:
     return result;
 }
 
 static int set_unless_set(tgr_config *config, tgr_option option, int64_t value) {
-    int result = 0, given = 0;
-    LIBRARY(tgr_config_is_set(config, option, &given));
-    if (!given) LIBRARY(tgr_config_set_i64(config, option, value));
+    int result = 0;
+    if (!tgr_config_is_set(config, option)) LIBRARY(tgr_config_set_i64(config, option, value));
 done:
     return result;
 }
@@ -42,14 +41,12 @@ done:
     return result;
 }
 
-/* Photographs are made as large as the model takes them, and a model without a size of its own takes them as its
- * teacher does. */
+/* Photographs are resized to the model's image size, which defaults to the teacher's. */
 static int fit_photographs(tgr_config *config, tool_run *run) {
     int result = 0;
     int64_t size = 0;
-    const tgr_config *teacher = NULL;
+    const tgr_config *teacher = tgr_model_config(run->backbone);
     if (run->data.train.root && run->backbone) {
-        LIBRARY(tgr_model_config(run->backbone, &teacher));
         LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &size));
         TRY(set_unless_set(config, TGR_OPTION_IMAGE_SIZE, size));
     }
@@ -58,12 +55,12 @@ done:
     return result;
 }
 
-/* DeiT's sizes are for images of 224 pixels; small images get the sizes of the preset for Fashion-MNIST. */
+/* DeiT's sizes are for images of 224 pixels; small images get those of the preset for Fashion-MNIST. */
 static int fit_to_data(tgr_config *config, const dataset *data) {
     int result = 0;
     int64_t classes = 0;
     if (!data->train.root) {
-        TRY(set_unless_set(config, TGR_OPTION_PRESET, 1));
+        TRY(set_unless_set(config, TGR_OPTION_PRESET, TGR_PRESET_FASHION));
         TRY(set_unless_set(config, TGR_OPTION_PATCH_SIZE, 4));
         TRY(set_unless_set(config, TGR_OPTION_IMAGE_SIZE, data->train.size));
     }
@@ -78,13 +75,13 @@ done:
     return result;
 }
 
-/* With --epochs the schedule spans the run. With --steps it does not: such a run may go on later with more steps, and
- * must be the same then as one that was never interrupted. A guidance window needs a length to be a share of, though.
- */
+/* With --epochs the schedule spans the run. With --steps it does not: such a run may be continued with more steps,
+ * and must then equal one that was never interrupted. A guidance window, however, is a share of the length and
+ * needs one. */
 static int plan_length(tgr_config *config, const tool_run *run) {
-    int result = 0, given = 0;
+    int result = 0;
     double start = 0, end = 0;
-    LIBRARY(tgr_config_is_set(config, TGR_OPTION_TOTAL_STEPS, &given));
+    const int given = tgr_config_is_set(config, TGR_OPTION_TOTAL_STEPS);
     LIBRARY(tgr_config_get_f64(config, TGR_OPTION_GUIDANCE_START, &start));
     LIBRARY(tgr_config_get_f64(config, TGR_OPTION_GUIDANCE_END, &end));
     if (!given && (run->arguments->epochs != UNSET || start > 0 || end < 1)) {
@@ -94,35 +91,30 @@ done:
     return result;
 }
 
-/* Whether the method in force is in the option's column of methods. */
+/* Whether the method in force uses the option. */
 static int find_use(const tgr_config *config, tgr_option option, int *used) {
     int result = 0;
-    const char *methods = NULL;
-    char method[64], among[1024], sought[80];
-    LIBRARY(tgr_config_get(config, "method", method, sizeof method));
-    LIBRARY(tgr_option_describe(option, NULL, NULL, NULL, NULL, NULL, NULL, &methods, NULL));
-    snprintf(among, sizeof among, "|%s|", methods);
-    snprintf(sought, sizeof sought, "|%s|", method);
-    *used = strstr(among, sought) != NULL;
+    int64_t method = 0;
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_METHOD, &method));
+    *used = tgr_method_uses_option(method, option);
 done:
     return result;
 }
 
-/* Which routers a teacher can guide. */
+/* Fails if a teacher cannot guide the method's routers. */
 static int check_guidable(const tgr_config *config) {
     int result = 0, used = 0;
-    const char *methods = NULL;
-    char method[64];
+    char method[64], uses[USES_TEXT];
     TRY(find_use(config, TGR_OPTION_DISTILL_WEIGHT, &used));
     if (used) goto done;
     LIBRARY(tgr_config_get(config, "method", method, sizeof method));
-    LIBRARY(tgr_option_describe(TGR_OPTION_DISTILL_WEIGHT, NULL, NULL, NULL, NULL, NULL, NULL, &methods, NULL));
-    TRY(fail_usage("train: method %s cannot be guided by a --teacher; these can: %s", method, methods));
+    TRY(fail_usage("train: method %s cannot be guided by a --teacher; these can: %s", method,
+                   uses_of(TGR_OPTION_DISTILL_WEIGHT, ", ", uses)));
 done:
     return result;
 }
 
-/* An upcycled model starts as its dense parent where gates sum to one. */
+/* An upcycled model starts out equal to its dense parent only if gates sum to one. */
 static int plan_upcycling(tgr_config *config, const tool_arguments *arguments) {
     int result = 0, used = 0;
     int64_t upcycle = 0;
@@ -137,25 +129,24 @@ done:
     return result;
 }
 
-/* A recipe of augmentation may smooth labels. */
+/* Some recipes of augmentation smooth labels. */
 static int plan_smoothing(tgr_config *config, const tool_arguments *arguments) {
-    int result = 0, given = 0;
+    int result = 0;
     const double smoothing = augment_label_smoothing(arguments);
-    LIBRARY(tgr_config_is_set(config, TGR_OPTION_LABEL_SMOOTHING, &given));
+    const int given = tgr_config_is_set(config, TGR_OPTION_LABEL_SMOOTHING);
     if (!given && smoothing > 0) LIBRARY(tgr_config_set_f64(config, TGR_OPTION_LABEL_SMOOTHING, smoothing));
 done:
     return result;
 }
 
-/* Where images never change (there is no augmentation), the teacher need not see them again. */
+/* Without augmentation images never change, so the teacher need not see them again. */
 static int plan_cache(tgr_config *config, const tool_run *run) {
     int result = 0;
-    const tgr_config *teacher = NULL;
     int64_t width = 0, side = 0, patch = 0, layers = 0;
     if (!run->backbone) goto done;
     TRY(check_guidable(config));
     if (augment_changes(&run->state.augment)) goto done;
-    LIBRARY(tgr_model_config(run->backbone, &teacher));
+    const tgr_config *teacher = tgr_model_config(run->backbone);
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_EMBED_DIM, &width));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_IMAGE_SIZE, &side));
     LIBRARY(tgr_config_get_i64(teacher, TGR_OPTION_PATCH_SIZE, &patch));

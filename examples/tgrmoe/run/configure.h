@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of a fresh model. */
+/* The options of a new model. */
 #ifndef TOOL_RUN_CONFIGURE_H
 #define TOOL_RUN_CONFIGURE_H
 
 #include "run/run.h"
 
-/* What the user set, then what data and plan of training suggest. */
+/* Creates the config: what the user set, completed from the data and the plan of training. */
 int run_configure(tool_run *run, tgr_config **out);
 
 #endif

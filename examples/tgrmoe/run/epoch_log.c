@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON lines by cJSON. A number that does not exist is null. */
+/* JSON lines by cJSON. A number that does not exist (NAN) is written as null. */
 #include "run/epoch_log.h"
 
 #include <cjson/cJSON.h>
@@ -28,7 +28,7 @@ static int line_epoch(const char *line) {
     return number;
 }
 
-/* The lines of epochs 1 … keep, as one text in new memory; "" when there is no such file. */
+/* The lines of epochs 1 … keep as one allocated text; "" if there is no such file. */
 static int read_kept(const char *path, int64_t keep, char **text) {
     int result = 0;
     char *line = NULL, *kept = NULL;
@@ -48,7 +48,7 @@ done:
     return result;
 }
 
-/* Lines that stay are in a new file before the old one goes, so that none is lost whenever the run is killed. */
+/* The lines to keep are in a new file before it replaces the old one, so that none is lost if the run is killed. */
 static int replace_log(FILE **out, const char *path, const char *kept) {
     int result = 0;
     char *fresh = NULL;
@@ -84,19 +84,19 @@ done:
     return result;
 }
 
-/* Shares of the probe's tokens in its latest run, [layers, experts]. */
+/* Each expert's share of the probe's tokens in that run, [layers, experts]. */
 static int add_load(cJSON *object, const tgr_probe *probe, int64_t run) {
     int result = 0;
     cJSON *rows = cJSON_AddArrayToObject(object, "load");
-    int64_t layers = 0, experts = 0;
+    tgr_probe_description sizes = {.struct_size = sizeof sizes};
     double *shares = NULL;
     if (!probe) goto done;
-    LIBRARY(tgr_probe_shape(probe, &layers, NULL, &experts, NULL));
-    shares = calloc((size_t)experts, sizeof *shares);
-    if (!shares) TRY(fail_with("no memory for the loads of %lld experts", (long long)experts));
-    for (int64_t layer = 0; layer < layers; layer++) {
+    LIBRARY(tgr_probe_describe(probe, &sizes));
+    shares = calloc((size_t)sizes.experts, sizeof *shares);
+    if (!shares) TRY(fail_with("no memory for the loads of %lld experts", (long long)sizes.experts));
+    for (int64_t layer = 0; layer < sizes.layers; layer++) {
         LIBRARY(tgr_probe_load(probe, layer, run, shares));
-        cJSON_AddItemToArray(rows, cJSON_CreateDoubleArray(shares, (int)experts));
+        cJSON_AddItemToArray(rows, cJSON_CreateDoubleArray(shares, (int)sizes.experts));
     }
 done:
     free(shares);
@@ -105,19 +105,16 @@ done:
 
 static int add_routing(cJSON *object, const tgr_probe *probe, const tool_epoch *epoch) {
     int result = 0;
-    int64_t runs = 0, dead = 0;
-    double entropy = NAN, dropped = NAN, margin = NAN;
-    if (probe) {
-        LIBRARY(tgr_probe_runs(probe, &runs));
-        LIBRARY(tgr_probe_measure(probe, -1, runs - 1, NULL, &entropy, &dropped, &dead, &margin));
-    }
+    const int64_t runs = tgr_probe_run_count(probe);
+    tgr_routing_measures measures = {.struct_size = sizeof measures, .entropy = NAN, .dropped = NAN, .margin = NAN};
+    if (probe) LIBRARY(tgr_probe_measure(probe, -1, runs - 1, &measures));
     cJSON_AddNumberToObject(object, "adjacent_consistency", epoch->adjacent_consistency);
     TRY(add_load(object, probe, runs - 1));
     cJSON_AddNumberToObject(object, "load_cv", epoch->load_cv);
-    cJSON_AddNumberToObject(object, "entropy", entropy);
-    cJSON_AddNumberToObject(object, "dropped", dropped);
-    cJSON_AddNumberToObject(object, "dead_experts", probe ? (double)dead : NAN);
-    cJSON_AddNumberToObject(object, "margin", margin);
+    cJSON_AddNumberToObject(object, "entropy", measures.entropy);
+    cJSON_AddNumberToObject(object, "dropped", measures.dropped);
+    cJSON_AddNumberToObject(object, "dead_experts", probe ? (double)measures.dead : NAN);
+    cJSON_AddNumberToObject(object, "margin", measures.margin);
 done:
     return result;
 }
@@ -125,10 +122,9 @@ done:
 int epoch_log_write(FILE *log, const tool_run *run, const tool_epoch *epoch) {
     static const char *const terms[LOSS_TERM_COUNT] = {LOSS_TERMS};
     int result = 0;
-    const tgr_config *config = NULL;
     char method[64], name[64];
     cJSON *object = cJSON_CreateObject();
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get(config, "method", method, sizeof method));
     cJSON_AddStringToObject(object, "method", method);
     cJSON_AddNumberToObject(object, "seed", (double)run->state.seed);
@@ -149,17 +145,15 @@ done:
     return result;
 }
 
-/* How each epoch's routing agrees with the final one, and what share of the tokens changes expert after it once more.
- */
+/* How far each epoch's routing agrees with the final one, and the share of tokens that still change expert after it. */
 static int add_consistency(cJSON *object, const tool_run *run, int64_t epochs) {
     int result = 0;
     const tgr_probe *probe = run->probe;
-    int64_t runs = 0;
     double share = NAN;
     cJSON *agreements = cJSON_AddArrayToObject(object, "final_consistency");
     cJSON *curve = cJSON_AddArrayToObject(object, "fluctuating");
     if (!probe) goto done;
-    LIBRARY(tgr_probe_runs(probe, &runs));
+    int64_t runs = tgr_probe_run_count(probe);
     for (int64_t i = 0; i < epochs; i++) {
         LIBRARY(tgr_probe_agreement(probe, -1, run->state.first_run + i, runs - 1, &share));
         cJSON_AddItemToArray(agreements, cJSON_CreateNumber(share));
@@ -175,16 +169,16 @@ done:
 
 int epoch_log_finish(FILE *log, const tool_run *run, double top1, int64_t epochs) {
     int result = 0;
-    int64_t total = 0, active = 0;
+    tgr_model_description sizes = {.struct_size = sizeof sizes};
     struct rusage usage = {0};
     cJSON *object = cJSON_CreateObject();
-    LIBRARY(tgr_model_parameter_counts(run->model, &total, &active));
+    LIBRARY(tgr_model_describe(run->model, &sizes));
     getrusage(RUSAGE_SELF, &usage);
     cJSON_AddBoolToObject(object, "final", 1);
     cJSON_AddNumberToObject(object, "top1", top1);
     TRY(add_consistency(object, run, epochs));
-    cJSON_AddNumberToObject(object, "params", (double)total);
-    cJSON_AddNumberToObject(object, "active_params", (double)active);
+    cJSON_AddNumberToObject(object, "params", (double)sizes.parameters);
+    cJSON_AddNumberToObject(object, "active_params", (double)sizes.active_parameters);
     cJSON_AddNumberToObject(object, "peak_rss_mb", (double)usage.ru_maxrss / 1024);
     TRY(write_line(log, object));
 done:

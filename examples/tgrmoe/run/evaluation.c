@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Evaluation in batches: top-1 of all images, routing of the probe. */
+/* In batches: top-1 of all images, routing of the probe. */
 #include "run/evaluation.h"
 
 #include <string.h>
@@ -19,8 +19,8 @@ static int64_t count_correct(const float *logits, const int32_t *labels, int64_t
     return correct;
 }
 
-/* The first `count` images in batches, none of which reaches across the end of the probe, so that the probe's routing
- * is that of its own tokens. */
+/* The first `count` images in batches. None of them crosses the end of the probe, so that the probe's routing does not
+ * depend on other images. */
 typedef struct evaluation_order {
     int64_t count, probed, batch, at;
 } evaluation_order;
@@ -41,22 +41,25 @@ int evaluate(double *top1, tgr_model *model, tgr_teacher *teacher, const reading
     evaluation_order order = {.count = count, .probed = probed, .batch = what->batch};
     const tool_batch *batch = NULL;
     image_reader *reader = NULL;
+    tgr_model_description sizes = {.struct_size = sizeof sizes};
     reading plain = *what;
     plain.augment = NULL;
     plain.user = &order;
     plain.plan = plan_batch;
+    LIBRARY(tgr_model_describe(model, &sizes));
     TRY(image_reader_open(&reader, &plain));
     for (;; at += batch->count) {
         const float *scores = NULL;
-        int64_t classes = 0;
         TRY(image_reader_next(reader, &batch));
         if (!batch) break;
         if (teacher) LIBRARY(tgr_teacher_forward(teacher, TGR_EVAL, batch->images, batch->count));
         LIBRARY(tgr_model_forward(model, TGR_EVAL, batch->images, batch->count));
-        LIBRARY(tgr_model_logits(model, &scores, NULL, &classes));
-        correct += count_correct(scores, batch->labels, batch->count, classes);
+        LIBRARY(tgr_model_logits(model, &scores));
+        correct += count_correct(scores, batch->labels, batch->count, sizes.classes);
         if (probe && at < probed) LIBRARY(tgr_probe_record(probe));
-        if (logits) memcpy(logits + at * classes, scores, (size_t)(batch->count * classes) * sizeof *logits);
+        if (logits) {
+            memcpy(logits + at * sizes.classes, scores, (size_t)(batch->count * sizes.classes) * sizeof *logits);
+        }
     }
     *top1 = 100.0 * (double)correct / (double)count;
 done:

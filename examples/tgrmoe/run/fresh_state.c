@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is not said on the command line is settled here, and stays so however often the run pauses. */
+/* What the command line leaves open is settled here, once and for all, however often the run is paused. */
 #include "run/fresh_state.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 
 enum { DEFAULT_BATCH = 128, DEFAULT_SEED = 1, DEFAULT_PROBE = 1000, SHIFTED_SIZE_MOST = 32 };
 
-/* What becomes of the bytes of images. Photographs are prepared as they were for the model that the run begins from. */
+/* How bytes are normalised. Photographs are prepared as for the model that the run starts from. */
 static int start_statistics(tool_run *run) {
     int result = 0;
     const tool_arguments *arguments = run->arguments;

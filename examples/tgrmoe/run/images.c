@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From flags, or from files of models. */
+/* From flags, or from the files of models. */
 #include "run/images.h"
 
 #include <string.h>
@@ -82,7 +82,7 @@ int run_fit_images(tool_run *run, const tgr_config *config) {
     int result = 0;
     int64_t size = 0;
     if (!run->data.train.root) goto done;
-    if (!config) LIBRARY(tgr_model_config(run->model, &config));
+    if (!config) config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
     run->data.train.size = size;
     run->data.test.size = size;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every tensor, of weights and of what routers keep next to them, that has the same name and shape there. */
+/* Copies every tensor, weights as well as the state of routers, that has the same name and shape in the file. */
 #include "run/initial.h"
 
 #include <stdio.h>
@@ -9,28 +9,26 @@
 #include "models/fitted.h"
 #include "run/initial_upcycle.h"
 
-/* Copies tensor `index` if `from` has its like. *taken counts the numbers copied. */
+/* Copies tensor `index` if `from` has one of the same name and shape. *taken counts the numbers copied. */
 static int take_tensor(tgr_parameters *to, int64_t index, tgr_parameters *from, int64_t *taken) {
-    int result = 0, ndim = 0, other_ndim = 0;
-    const char *name = NULL;
-    const int64_t *dims = NULL, *other_dims = NULL;
-    float *value = NULL, *other = NULL;
-    int64_t found = 0, numbers = 1;
-    LIBRARY(tgr_parameters_describe(to, index, &name, &ndim, &dims));
-    if (tgr_parameters_find(from, name, &found) != TGR_OK) {
-        fprintf(stderr, "init: %s is fresh, the file does not have it\n", name);
+    int result = 0;
+    tgr_parameter_description own = {.struct_size = sizeof own}, other = {.struct_size = sizeof other};
+    float *value = NULL, *given = NULL;
+    LIBRARY(tgr_parameters_describe(to, index, &own));
+    const int64_t found = tgr_parameters_find(from, own.name);
+    if (found < 0) {
+        fprintf(stderr, "init: %s is fresh, the file does not have it\n", own.name);
         goto done;
     }
-    LIBRARY(tgr_parameters_describe(from, found, NULL, &other_ndim, &other_dims));
-    if (ndim != other_ndim || memcmp(dims, other_dims, (size_t)ndim * sizeof *dims) != 0) {
-        fprintf(stderr, "init: %s is fresh, it has another shape in the file\n", name);
+    LIBRARY(tgr_parameters_describe(from, found, &other));
+    if (memcmp(own.dims, other.dims, sizeof own.dims) != 0) {
+        fprintf(stderr, "init: %s is fresh, it has another shape in the file\n", own.name);
         goto done;
     }
-    for (int i = 0; i < ndim; i++) numbers *= dims[i];
     LIBRARY(tgr_parameters_value(to, index, &value));
-    LIBRARY(tgr_parameters_value(from, found, &other));
-    memcpy(value, other, (size_t)numbers * sizeof *value);
-    *taken += numbers;
+    LIBRARY(tgr_parameters_value(from, found, &given));
+    memcpy(value, given, (size_t)own.count * sizeof *value);
+    *taken += own.count;
 done:
     return result;
 }
@@ -38,23 +36,21 @@ done:
 int run_take_weights(tool_run *run, const char *path) {
     int result = 0;
     tgr_model *source = NULL;
-    tgr_parameters *to = NULL, *from = NULL;
-    int64_t tensors = 0, taken = 0, total = 0, upcycle = 0;
-    const tgr_config *config = NULL;
-    LIBRARY(tgr_model_config(run->model, &config));
+    tgr_parameters *to = tgr_model_parameters(run->model);
+    int64_t taken = 0, upcycle = 0;
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_UPCYCLE, &upcycle));
     if (upcycle) {
         TRY(run_upcycle(run, path));
         goto done;
     }
     TRY(model_file_open_like(&source, run->context, path, run->model));
-    LIBRARY(tgr_model_parameters(source, &from));
-    LIBRARY(tgr_model_parameters(run->model, &to));
-    LIBRARY(tgr_parameters_count(to, &tensors));
-    LIBRARY(tgr_parameters_total(to, &total));
-    for (int64_t i = 0; i < tensors; i++) TRY(take_tensor(to, i, from, &taken));
+    for (int64_t i = 0; i < tgr_parameters_count(to); i++) {
+        TRY(take_tensor(to, i, tgr_model_parameters(source), &taken));
+    }
     if (taken == 0) TRY(fail_with("--init %s: no tensor there has the name and shape of one of this model", path));
-    fprintf(stderr, "init: %lld of %lld numbers from %s\n", (long long)taken, (long long)total, path);
+    fprintf(stderr, "init: %lld of %lld numbers from %s\n", (long long)taken,
+            (long long)tgr_parameters_number_count(to), path);
 done:
     tgr_model_free(source);
     return result;

@@ -5,8 +5,8 @@
 
 #include "run/run.h"
 
-/* Copies weights of the same name and shape from the model in `path`, and says what was taken; with upcycle=1 makes the
- * whole model of the dense one there. */
+/* Copies weights of the same name and shape from the model in `path`, and says which ones; with upcycle=1, makes the
+ * whole model from the dense one in `path`. */
 int run_take_weights(tool_run *run, const char *path);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "run/run.h"
 
-/* Copies those of the same shape from `path`, if it has any. */
+/* Copies those of the same shape from the checkpoint in `path`, if it has any. */
 int run_take_teacher(tool_run *run, const char *path);
 
 #endif

@@ -23,15 +23,13 @@ done:
 int run_take_moments(tool_run *run, const char *path) {
     int result = 0, safetensors = 0;
     tgr_model *dense = NULL;
-    tgr_parameters *parameters = NULL;
-    const tgr_config *config = NULL;
     tgr_optimizer *optimizer = NULL;
     tgr_checkpoint *file = NULL;
     TRY(model_file_is_safetensors(path, &safetensors));
     if (safetensors) TRY(fail_with("--init-optimizer: %s is a safetensors file, which holds no moments", path));
     LIBRARY(tgr_model_load(&dense, run->context, path, PART_MODEL));
-    LIBRARY(tgr_model_config(dense, &config));
-    LIBRARY(tgr_model_parameters(dense, &parameters));
+    const tgr_config *config = tgr_model_config(dense);
+    tgr_parameters *parameters = tgr_model_parameters(dense);
     LIBRARY(tgr_optimizer_create(&optimizer, config, parameters));
     LIBRARY(tgr_checkpoint_create(&file, run->context));
     LIBRARY(tgr_checkpoint_add_optimizer(file, PART_OPTIMIZER, optimizer));

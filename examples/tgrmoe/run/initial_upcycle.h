@@ -5,9 +5,9 @@
 
 #include "run/run.h"
 
-/* Makes the model of the dense one in `path`. */
+/* Makes the model from the dense one in `path`. */
 int run_upcycle(tool_run *run, const char *path);
-/* Makes the optimizer of the one there. */
+/* Makes the optimizer's moments from those in `path`. */
 int run_take_moments(tool_run *run, const char *path);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a fresh run and one that goes on have each of their own, and what they share. */
+/* A fresh run and a resumed one, and what they have in common. */
 #include "run/open.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 #include "run/same_settings.h"
 #include "run/state.h"
 
-/* Whole batches only, unless there is not even one. */
+/* An epoch has whole batches only, unless there is not even one. */
 static void count_steps(tool_run *run) {
     const tool_arguments *arguments = run->arguments;
     run->steps_per_epoch = run->state.images / run->state.batch;
@@ -37,7 +37,7 @@ done:
     return result;
 }
 
-/* A teacher from safetensors takes photographs of `size`, unless that is NULL. */
+/* A teacher from safetensors is adapted to photographs of `size`, unless that is NULL. */
 static int open_backbone(tool_run *run, const char *size) {
     int result = 0, safetensors = 0;
     const char *path = run->arguments->teacher;
@@ -57,11 +57,10 @@ done:
 static int check_backbone(const tool_run *run) {
     int result = 0;
     int64_t size = 0, channels = 0;
-    const tgr_config *config = NULL;
     const char *path = run->arguments->teacher;
     const image_set *images = &run->data.train;
     if (!path) goto done;
-    LIBRARY(tgr_model_config(run->backbone, &config));
+    const tgr_config *config = tgr_model_config(run->backbone);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
     if (size != images->size || channels != images->channels) {
@@ -73,22 +72,19 @@ done:
     return result;
 }
 
-/* What trains the model and looks at it: teacher, loss, optimizer, probe. */
+/* What trains and observes the model: teacher, loss, optimizer, probe. */
 static int open_training(tool_run *run) {
     int result = 0;
-    int64_t method = 0, layers = 0;
-    const tgr_config *config = NULL;
-    tgr_parameters *parameters = NULL;
-    LIBRARY(tgr_model_config(run->model, &config));
+    int64_t method = 0;
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_METHOD, &method));
     if (method == TGR_METHOD_TGR && !run->backbone) {
         TRY(fail_usage("train: method tgr needs --teacher FILE, a dense model that train saved"));
     }
     if (run->backbone) LIBRARY(tgr_teacher_create(&run->teacher, run->backbone, run->model));
     LIBRARY(tgr_loss_create(&run->loss, run->model, run->teacher));
-    LIBRARY(tgr_model_parameters(run->model, &parameters));
-    LIBRARY(tgr_optimizer_create(&run->optimizer, config, parameters));
-    LIBRARY(tgr_model_moe_layers(run->model, &layers));
+    LIBRARY(tgr_optimizer_create(&run->optimizer, config, tgr_model_parameters(run->model)));
+    const int64_t layers = tgr_model_moe_layer_count(run->model);
     if (layers > 0) LIBRARY(tgr_probe_create(&run->probe, run->model, NULL, run->state.probe, 1));
 done:
     return result;
@@ -114,14 +110,13 @@ done:
     return result;
 }
 
-/* Without --epochs or --steps a resumed run ends where it was planned to. */
+/* Without --epochs or --steps, a resumed run ends where it was originally planned to. */
 static int plan_end(tool_run *run) {
     int result = 0;
     int64_t total = 0;
-    const tgr_config *config = NULL;
     const char *path = run->arguments->resume;
     count_steps(run);
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_TOTAL_STEPS, &total));
     if (run->end_step == 0) run->end_step = total;
     if (run->end_step == 0) TRY(fail_usage("train: --steps is missing; %s does not say where it was to end", path));
@@ -140,11 +135,10 @@ done:
 static int open_resumed(tool_run *run) {
     int result = 0;
     const char *path = run->arguments->resume;
-    const tgr_config *config = NULL;
     char size[32];
     TRY(open_context(run));
     LIBRARY(tgr_model_load(&run->model, run->context, path, PART_MODEL));
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get(config, "image_size", size, sizeof size));
     TRY(open_backbone(run, size));
     TRY(run_fit_images(run, NULL));
@@ -167,7 +161,7 @@ int run_open(tool_run *run, const tool_arguments *arguments) {
     if (arguments->limit != UNSET) image_set_limit(train, arguments->limit);
     if (arguments->resume && arguments->limit == UNSET) image_set_limit(train, run->state.images);
     if (train->root) TRY(class_names_pack(&run->class_names, &run->class_names_size, &run->data.names));
-    /* The probe looks at the first images, which should be of all classes. */
+    /* The probe sees the first images, which should be of all classes. */
     TRY(image_set_mix(train));
     TRY(image_set_mix(&run->data.test));
     TRY(arguments->resume ? open_resumed(run) : open_fresh(run));

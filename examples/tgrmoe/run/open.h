@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a run: from the start, or where a saved one paused. */
+/* Opening a run: a fresh one, or a saved one where it was paused. */
 #ifndef TOOL_RUN_OPEN_H
 #define TOOL_RUN_OPEN_H
 
 #include "run/run.h"
 
-/* A run from the start, or one that goes on from arguments->resume. Close it in either case. */
+/* A fresh run, or one resumed from arguments->resume. Close it even if this fails. */
 int run_open(tool_run *run, const tool_arguments *arguments);
 void run_close(tool_run *run);
 

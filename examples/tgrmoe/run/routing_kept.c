@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Routing kept, as a line: of all MoE layers, then of each. */
+/* One line: the share of all MoE layers, then of each. */
 #include "run/routing_kept.h"
 
 #include <stdlib.h>
@@ -8,9 +8,8 @@
 
 static int print_layers(const tool_run *run, int64_t last, FILE *to) {
     int result = 0;
-    const tgr_config *config = NULL;
     int64_t layers = 0, *blocks = NULL;
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_list(config, TGR_OPTION_MOE_BLOCKS, NULL, 0, &layers));
     blocks = calloc((size_t)layers, sizeof *blocks);
     if (!blocks) TRY(fail_with("no memory for the numbers of %lld blocks", (long long)layers));
@@ -27,9 +26,8 @@ done:
 
 int print_kept(const tool_run *run, FILE *to) {
     int result = 0;
-    int64_t runs = 0;
     double share = 0;
-    LIBRARY(tgr_probe_runs(run->probe, &runs));
+    int64_t runs = tgr_probe_run_count(run->probe);
     if (runs < 2) goto done;
     LIBRARY(tgr_probe_agreement(run->probe, -1, 0, runs - 1, &share));
     fprintf(to, "routing kept: %.1f %% of tokens go where they went %s", 100 * share,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How much of a model's routing is still there when training has ended. */
+/* How much of a model's routing training has preserved. */
 #ifndef TOOL_RUN_ROUTING_KEPT_H
 #define TOOL_RUN_ROUTING_KEPT_H
 
@@ -7,8 +7,8 @@
 
 #include "run/run.h"
 
-/* A line about the probe's tokens that go to the expert that they went to before training, or after its first epoch if
- * the routers were new; none when there is nothing to compare with. */
+/* Prints which share of the probe's tokens still goes to the same expert as before training, or as after the first
+ * epoch if the routers were new. Prints nothing if there is nothing to compare with. */
 int print_kept(const tool_run *run, FILE *to);
 
 #endif

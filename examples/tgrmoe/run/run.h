@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A training run: its data, its model with all that trains it, and where it stands. */
+/* A training run: its data, its model with everything that trains it, and how far it is. */
 #ifndef TOOL_RUN_RUN_H
 #define TOOL_RUN_RUN_H
 
@@ -13,12 +13,13 @@
 typedef struct tool_run {
     const tool_arguments *arguments;
     dataset data;
-    preprocessing images; /* of its mean and deviation, grey images have the first */
-    char *class_names;    /* as the run's file holds them (models/class_names.h); NULL without folders of images */
+    preprocessing images; /* grey images use the first mean and deviation */
+    char *class_names; /* packed as in the run's file (models/class_names.h); NULL unless the data is a folder of images
+                        */
     uint64_t class_names_size;
     tgr_context *context;
-    tgr_model *model, *backbone; /* backbone: of the teacher */
-    tgr_teacher *teacher;        /* NULL unless the method is tgr */
+    tgr_model *model, *backbone; /* backbone: the teacher's */
+    tgr_teacher *teacher;        /* NULL without --teacher */
     tgr_loss *loss;
     tgr_optimizer *optimizer;
     tgr_probe *probe; /* NULL for a model without MoE layers */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A flag that was not given agrees with anything. */
+/* A flag that was not given agrees with every saved value. */
 #include "run/same_settings.h"
 
 #include <inttypes.h>
@@ -41,13 +41,12 @@ done:
     return result;
 }
 
-/* Every option that the user set has the value that the saved model has. */
+/* Every option that the user set must have the saved model's value. */
 static int check_options(const tool_run *run) {
     int result = 0;
     const tool_arguments *arguments = run->arguments;
-    const tgr_config *saved = NULL;
     tgr_config *given = NULL;
-    LIBRARY(tgr_model_config(run->model, &saved));
+    const tgr_config *saved = tgr_model_config(run->model);
     LIBRARY(tgr_config_create(&given, run->context));
     for (int i = 0; i < arguments->setting_count; i++) {
         const tool_setting *setting = &arguments->settings[i];

@@ -5,7 +5,7 @@
 #include "failure.h"
 #include "models/part.h"
 
-/* Registers what a run consists of. */
+/* Registers everything that a run consists of. */
 static int register_parts(tool_run *run, tgr_checkpoint *file) {
     int result = 0;
     run_state *state = &run->state;
@@ -29,7 +29,7 @@ done:
 int state_save(tool_run *run, const char *path) {
     int result = 0;
     tgr_checkpoint *file = NULL;
-    if (run->probe) LIBRARY(tgr_probe_runs(run->probe, &run->state.probe_runs));
+    if (run->probe) run->state.probe_runs = tgr_probe_run_count(run->probe);
     LIBRARY(tgr_checkpoint_create(&file, run->context));
     TRY(register_parts(run, file));
     LIBRARY(tgr_checkpoint_save(file, path));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The order in which a host calls the library. */
+/* A batch from the reader to the loss, and the sums of its terms. */
 #include "run/step.h"
 
 #include "failure.h"
@@ -10,33 +10,8 @@ static int add_losses(tool_run *run, double total) {
     run->state.loss_sum += total;
     for (int i = 0; i < LOSS_TERM_COUNT; i++) {
         double value = 0;
-        LIBRARY(tgr_loss_find_term(run->loss, names[i], &value));
+        LIBRARY(tgr_loss_term_value(run->loss, names[i], &value));
         run->state.term_sums[i] += value;
-    }
-done:
-    return result;
-}
-
-/* An image that changes must not come from the teacher's cache. */
-static int run_teacher(const tool_run *run, const tool_batch *batch) {
-    int result = 0;
-    tgr_teacher *teacher = run->teacher;
-    if (!teacher) goto done;
-    if (augment_changes(&run->state.augment)) {
-        LIBRARY(tgr_teacher_forward(teacher, TGR_TRAIN, batch->images, batch->count));
-    } else {
-        LIBRARY(tgr_teacher_forward_cached(teacher, TGR_TRAIN, batch->images, batch->ids, batch->count));
-    }
-done:
-    return result;
-}
-
-static int compute_loss(const tool_run *run, const tool_batch *batch, double *loss) {
-    int result = 0;
-    if (batch->targets) {
-        LIBRARY(tgr_loss_compute_soft(run->loss, batch->targets, loss));
-    } else {
-        LIBRARY(tgr_loss_compute(run->loss, batch->labels, loss));
     }
 done:
     return result;
@@ -44,18 +19,18 @@ done:
 
 int run_step(tool_run *run, image_reader *reader, double *loss, int64_t *images) {
     int result = 0;
-    const tool_batch *batch = NULL;
-    TRY(image_reader_next(reader, &batch));
-    if (!batch) TRY(fail_with("there are no more images")); /* The plan ends where training does. */
-    LIBRARY(tgr_model_forward(run->model, TGR_TRAIN, batch->images, batch->count));
-    TRY(run_teacher(run, batch));
-    TRY(compute_loss(run, batch, loss));
-    LIBRARY(tgr_loss_backward(run->loss));
-    LIBRARY(tgr_optimizer_step(run->optimizer));
-    if (run->teacher) LIBRARY(tgr_teacher_step(run->teacher));
+    const tool_batch *read = NULL;
+    TRY(image_reader_next(reader, &read));
+    if (!read) TRY(fail_with("there are no more images")); /* The plan ends where training does. */
+    tgr_batch batch = {.struct_size = sizeof batch, .count = read->count, .images = read->images};
+    batch.labels = read->targets ? NULL : read->labels;
+    batch.targets = read->targets;
+    if (!augment_changes(&run->state.augment)) batch.ids = read->ids; /* changed images must not come from the cache */
+    LIBRARY(tgr_loss_accumulate(run->loss, &batch, loss));
+    LIBRARY(tgr_loss_update(run->loss, run->optimizer));
     TRY(add_losses(run, *loss));
     run->state.step++;
-    *images = batch->count;
+    *images = read->count;
 done:
     return result;
 }

@@ -6,7 +6,7 @@
 #include "batches/reader.h"
 #include "run/run.h"
 
-/* Takes the next batch of `reader` and moves the weights by it. *loss is that of the batch, *images how many it has. */
+/* Trains with the reader's next batch; *loss and *images are the loss and the number of images of that batch. */
 int run_step(tool_run *run, image_reader *reader, double *loss, int64_t *images);
 
 #endif

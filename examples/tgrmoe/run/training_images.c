@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each epoch has an order of its own, and changes each image in a way of its own if the recipe says so. */
+/* Each epoch has its own order, and its own variant of each image if the recipe changes images. */
 #include "run/training_images.h"
 
 #include "failure.h"
@@ -8,9 +8,8 @@
 int training_images_open(training_images *out, const tool_run *run) {
     int result = 0;
     const run_state *state = &run->state;
-    const tgr_config *config = NULL;
     int64_t classes = 0;
-    LIBRARY(tgr_model_config(run->model, &config));
+    const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
     reading what = run_reading(run, &run->data.train);
     out->order = (training_order){.images = state->images,

@@ -8,14 +8,14 @@
 #include "batches/training_order.h"
 #include "run/run.h"
 
-/* All zero before it is opened; close it in either case. It must not move while it is open. */
+/* Initially all zero. It must not be moved while it is open. Close it even if opening fails. */
 typedef struct training_images {
     training_order order;
-    augmenter augment; /* when the recipe does anything */
+    augmenter augment; /* if the recipe changes images */
     image_reader *reader;
 } training_images;
 
-/* From where the run stands to its end. */
+/* Opens the images from the run's current step to its end. */
 int training_images_open(training_images *out, const tool_run *run);
 void training_images_close(training_images *images);
 

@@ -3,6 +3,8 @@
  * the same order, so an element of C does not depend on how the rest of C is cut. */
 #include "kernels/blocked/gemm_blocked.h"
 
+#include "base/assert.h"
+
 enum {
     GROUP = 8,  /* panels of A packed together: they stay in the second-level cache */
     CHUNK = 16, /* rows of a matrix read at the same time while packing: as many streams as processors can follow */
@@ -151,6 +153,8 @@ void tgr_gemm_blocked(const tgr_blocking *by, const tgr_gemm *product, float *sc
     gemm_block block = {.by = by, .product = product, .a_panels = scratch};
     block.panel_rows = divide_up(product->m, divide_up(product->m, by->rows)); /* 16 rows are 8 + 8, not 14 + 2 */
     block.a_stride = divide_up(by->rows, by->vector) * by->vector;
+    TGR_ASSERT(by->depth * (GROUP * block.a_stride + divide_up(by->width, by->columns) * by->columns) <=
+               TGR_GEMM_SCRATCH);
     block.b_panels = scratch + GROUP * block.a_stride * by->depth;
     for (block.column = 0; block.column < product->n; block.column += by->width) {
         block.columns = smaller(by->width, product->n - block.column);

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/status.h"
+#include "base/struct.h"
 #include "routing/gates/topk.h"
 #include "routing/routing.h"
 
@@ -70,18 +71,16 @@ static double total_margin(const tgr_routing *routing) {
     return sum;
 }
 
-tgr_status tgr_measure_routing(const tgr_routing *routing, double *entropy, double *dropped, int64_t *dead,
-                               double *margin) {
+tgr_status tgr_measure_routing(const tgr_routing *routing, tgr_routing_measures *measures) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(routing);
     TGR_REQUIRE(routing->tokens > 0, TGR_ERROR_STATE, "a forward pass is needed first");
-    double tokens = (double)routing->tokens, choices = tokens * (double)routing->top_k;
-    int64_t idle = 0, skipped = 0;
-    for (int64_t e = 0; e < routing->experts; e++) idle += routing->slots.load[e] == 0;
-    for (int64_t i = 0; i < routing->tokens * routing->top_k; i++) skipped += !routing->slots.kept[i];
-    if (entropy != NULL) *entropy = total_entropy(routing) / tokens;
-    if (dropped != NULL) *dropped = (double)skipped / choices;
-    if (dead != NULL) *dead = idle;
-    if (margin != NULL) *margin = total_margin(routing) / tokens;
-    return TGR_OK;
+    const double tokens = (double)routing->tokens, choices = tokens * (double)routing->top_k;
+    tgr_routing_measures found = {.entropy = total_entropy(routing) / tokens, .margin = total_margin(routing) / tokens};
+    int64_t dropped = 0;
+    for (int64_t e = 0; e < routing->experts; e++) found.dead += routing->slots.load[e] == 0;
+    for (int64_t i = 0; i < routing->tokens * routing->top_k; i++) dropped += !routing->slots.kept[i];
+    found.dropped = (double)dropped / choices;
+    TGR_TRY(tgr_measure_load_cv(routing->slots.load, routing->experts, &found.load_cv));
+    return TGR_STRUCT_WRITE(measures, &found, dead);
 }

@@ -57,20 +57,12 @@ tgr_status tgr_moe_backward(tgr_moe *moe, const float *y_gradient, float *x_grad
     return TGR_OK;
 }
 
-tgr_status tgr_moe_routing(const tgr_moe *moe, const tgr_routing **routing) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(moe);
-    TGR_REQUIRE_ARGUMENT(routing);
-    *routing = tgr_moe_layer_routing(moe->inside.layer);
-    return TGR_OK;
+const tgr_routing *tgr_moe_routing(const tgr_moe *moe) {
+    return moe != NULL ? tgr_moe_layer_routing(moe->inside.layer) : NULL;
 }
 
-tgr_status tgr_moe_parameters(tgr_moe *moe, tgr_parameters **parameters) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(moe);
-    TGR_REQUIRE_ARGUMENT(parameters);
-    *parameters = moe->inside.parameters;
-    return TGR_OK;
+tgr_parameters *tgr_moe_parameters(tgr_moe *moe) {
+    return moe != NULL ? moe->inside.parameters : NULL;
 }
 
 tgr_status tgr_moe_guide(tgr_moe *moe, const float *teacher, double weight, double *divergence) {

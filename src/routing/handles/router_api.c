@@ -55,20 +55,12 @@ tgr_status tgr_router_backward(tgr_router *router, const float *gates_gradient, 
     return TGR_OK;
 }
 
-tgr_status tgr_router_routing(const tgr_router *router, const tgr_routing **routing) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(router);
-    TGR_REQUIRE_ARGUMENT(routing);
-    *routing = tgr_moe_layer_routing(router->inside.layer);
-    return TGR_OK;
+const tgr_routing *tgr_router_routing(const tgr_router *router) {
+    return router != NULL ? tgr_moe_layer_routing(router->inside.layer) : NULL;
 }
 
-tgr_status tgr_router_parameters(tgr_router *router, tgr_parameters **parameters) {
-    TGR_ENTER;
-    TGR_REQUIRE_ARGUMENT(router);
-    TGR_REQUIRE_ARGUMENT(parameters);
-    *parameters = router->inside.parameters;
-    return TGR_OK;
+tgr_parameters *tgr_router_parameters(tgr_router *router) {
+    return router != NULL ? router->inside.parameters : NULL;
 }
 
 tgr_status tgr_router_guide(tgr_router *router, const float *teacher, double weight, double *divergence) {

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 
 #define MAX_DIM 65536
@@ -26,7 +27,9 @@ tgr_status tgr_standalone_open(tgr_standalone *standalone, tgr_context *context,
     if (dim < 1 || dim > MAX_DIM)
         return tgr_fail(TGR_ERROR_RANGE, "argument 'dim' is %lld; it must be 1 to %d", (long long)dim, MAX_DIM);
     standalone->context = context;
-    tgr_status status = build(standalone, config, dim, with_experts);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(build(standalone, config, dim, with_experts));
+done:
     if (status != TGR_OK) tgr_standalone_close(standalone);
     return status;
 }
@@ -56,6 +59,7 @@ static void plan(tgr_standalone *standalone) {
     if (standalone->memory == NULL) return;
     tgr_arena arena = {.base = standalone->memory, .capacity = standalone->memory_bytes};
     plan_layer(standalone, &arena, standalone->tokens);
+    TGR_ASSERT(!arena.overflow);
 }
 
 /* Buffers for up to `tokens` tokens, in images of the requested size, in new memory. */
@@ -66,18 +70,16 @@ static tgr_status grow(tgr_standalone *standalone, int64_t tokens) {
     plan_layer(standalone, &count, tokens);
     tgr_status status = TGR_OK;
     if (count.overflow)
-        status = tgr_fail(TGR_ERROR_OVERFLOW,
-                          "argument 'tokens' is %lld; the buffers for that many are too large to address",
-                          (long long)tokens);
-    else
-        status = tgr_allocate(standalone->context, &memory, (size_t)count.peak, 1);
-    if (status == TGR_OK) {
-        tgr_release(standalone->context, standalone->memory, (size_t)standalone->memory_bytes, 1);
-        standalone->memory = memory;
-        standalone->memory_bytes = count.peak;
-        standalone->tokens = tokens;
-        standalone->planned_sequence = standalone->sequence;
-    }
+        TGR_TRY_DONE(tgr_fail(TGR_ERROR_OVERFLOW,
+                              "argument 'tokens' is %lld; the buffers for that many are too large to address",
+                              (long long)tokens));
+    TGR_TRY_DONE(tgr_allocate(standalone->context, &memory, (size_t)count.peak, 1));
+    tgr_release(standalone->context, standalone->memory, (size_t)standalone->memory_bytes, 1);
+    standalone->memory = memory;
+    standalone->memory_bytes = count.peak;
+    standalone->tokens = tokens;
+    standalone->planned_sequence = standalone->sequence;
+done:
     tgr_moe_layer_set_sequence(standalone->layer, standalone->planned_sequence);
     plan(standalone); /* counting has unset the layer's buffers: set the new ones, or the old ones again */
     return status;

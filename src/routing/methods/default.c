@@ -38,7 +38,9 @@
 #define MEAN_COLUMNS 64
 
 typedef struct default_own {
-    int64_t value, weight; /* state tensors: Ê [E, dim]; Σ w behind the mean that moved it last [E] */
+    /* State tensors. */
+    int64_t value;  /* [E, dim], Ê */
+    int64_t weight; /* [E], Σ w behind the mean that moved it last */
     double beta;
     int weighted;
 } default_own;

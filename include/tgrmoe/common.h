@@ -9,8 +9,12 @@
  *  - `create` takes the address of the new handle first; `free` accepts NULL. Handles keep what they need alive, so
  *    they may be freed in any order. What a getter lends (a pointer) belongs to the handle.
  *  - A handle may be used by one thread at a time. Different handles may be used by different threads at once, even
- *    when they share a context or a pool.
- *  - The library never prints, never exits, never aborts, and keeps no global state but the per-thread error text.
+ *    when they share a context or a pool; but a model and what was made to change or run it (its parameters, loss,
+ *    optimizer, probe, its teacher as a student) are one handle in this. While nobody changes a model's weights, what
+ *    only reads them may do so at once: its sessions, the teachers whose backbone it is, tgr_model_export(),
+ *    tgr_checkpoint_save().
+ *  - The library never prints, never exits, never aborts, and keeps no global state but the per-thread error text and
+ *    how often the process was forked.
  */
 #ifndef TGRMOE_COMMON_H
 #define TGRMOE_COMMON_H

@@ -77,8 +77,8 @@ static void test_lists_are_read_whole(void **state) {
         size_t size;
         const char *wrong; /* NULL: it is right */
     } cases[] = {
-        {"b\na\nc", 5, NULL},      {"b\r\na\r\nc\r\n", 9, NULL},           {"", 0, "holds no names"},
-        {"b\n\na\n", 5, "line 2"}, {"b\na\nb\n", 6, "'b' is there twice"}, {"b\na\0x\n", 6, "line 2 is no text"}};
+        {"b\na\nc", 5, NULL},      {"b\r\na\r\nc\r\n", 9, NULL},         {"", 0, "holds no names"},
+        {"b\n\na\n", 5, "line 2"}, {"b\na\nb\n", 6, "'b' occurs twice"}, {"b\na\0x\n", 6, "line 2 is not plain text"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         name_list names = {0};
         char *path = write_text(cases[i].text, cases[i].size);
@@ -109,7 +109,7 @@ static void test_names_in_files_keep_their_order(void **state) {
         assert_status(TGR_OK, tgr_safetensors_writer_save(writer, path));
         assert_int_equal(class_names_load(&names, path), i == 0 ? 0 : FAILURE);
         if (i == 0) assert_int_equal(name_list_find(&names, "class2"), 2);
-        if (i == 1) assert_non_null(strstr(failure_message(), "'a' is there twice"));
+        if (i == 1) assert_non_null(strstr(failure_message(), "'a' occurs twice"));
         name_list_free(&names);
         tgr_safetensors_writer_free(writer);
         tgr_context_free(context);

@@ -104,16 +104,16 @@ static void test_each_number_is_checked(void **state) {
     save_with(sound);
     check(NULL);
     static const int64_t probes[] = {0, -1, TEST + 1, INT64_MAX};
-    for (int i = 0; i < 4; i++) save_with((s = sound, s.probe = probes[i], s)), check("its probe is of");
+    for (int i = 0; i < 4; i++) save_with((s = sound, s.probe = probes[i], s)), check("its probe has");
     static const double deviations[] = {0, -1, NAN, INFINITY};
     for (int i = 0; i < 4; i++)
-        save_with((s = sound, s.deviation[0] = deviations[i], s)), check("mean and std of channel 0");
+        save_with((s = sound, s.deviation[0] = deviations[i], s)), check("mean and std for channel 0");
     save_with((s = sound, s.mean[0] = NAN, s));
-    check("mean and std of channel 0");
+    check("mean and std for channel 0");
     save_with((s = sound, s.batch = INT64_C(1) << 40, s));
-    check("its batch is of");
+    check("its batch has");
     save_with((s = sound, s.probe_runs = INT64_C(1) << 50, s));
-    check("its routing is of");
+    check("its routing has");
     save_with((s = sound, s.images = TRAIN + 1, s));
     check("images");
 }

@@ -177,14 +177,14 @@ static void test_idx_labels_from_one(void **state) {
 static void test_cifar_of_other_versions(void **state) {
     (void)state;
     write_file("data_batch_1", (const uint8_t *)"x", 1);
-    assert_load_fails(NULL, "data_batch_1: is of the Python version of CIFAR", "binary version", "");
-    assert_load_fails("cifar10", "Python version of CIFAR", "", "");
+    assert_load_fails(NULL, "data_batch_1: is from CIFAR's Python version", "binary version", "");
+    assert_load_fails("cifar10", "CIFAR's Python version", "", "");
     remove(path_of("data_batch_1"));
     assert_int_equal(mkdir(path_of("cifar-100-python"), 0700), 0);
-    assert_load_fails(NULL, "cifar-100-python: is of the Python version", "", "");
+    assert_load_fails(NULL, "cifar-100-python: is from CIFAR's Python version", "", "");
     remove(path_of("cifar-100-python"));
     write_file("data_batch_1.mat", (const uint8_t *)"x", 1);
-    assert_load_fails("cifar10", "Matlab version of CIFAR", "", "");
+    assert_load_fails("cifar10", "CIFAR's Matlab version", "", "");
 }
 
 static void test_idx_missing(void **state) {

@@ -151,7 +151,7 @@ static void test_extra_tensors_are_skipped_only_if_idle(void **state) {
                  {"mask_token", "'ignore_unknown' skips it (for pretraining", 1},
                  {"decoder_blocks.0.norm1.weight", "'ignore_unknown' skips it", 1},
                  {"blocks.0.attn.relative_position_index", "'ignore_unknown' skips it", 1},
-                 {"projector.0.weight", "'projector.0.weight', [2, 3], for which the model has no place", 1}};
+                 {"projector.0.weight", "'projector.0.weight', [2, 3], which the model does not have", 1}};
     const tgr_import_options skip = {.struct_size = sizeof skip, .ignore_unknown = 1};
     tgr_context *context = test_context(1, 1);
     tgr_model *source = test_model(context, distilled);
@@ -204,7 +204,7 @@ static void test_two_names_for_one_tensor_are_refused(void **state) {
     tgr_context *context = test_context(1, 1);
     tgr_model *source = test_model(context, distilled);
     made_file made = make_file(source, (test_edit){.extra = "blocks.0.gamma_1"});
-    check_refused(source, &made, NULL, TGR_ERROR_FILE_MISMATCH, "'blocks.0.ls1.gamma' is there under two names");
+    check_refused(source, &made, NULL, TGR_ERROR_FILE_MISMATCH, "'blocks.0.ls1.gamma' occurs under two names");
     end_file(&made);
     tgr_model_free(source);
     tgr_context_free(context);
@@ -415,7 +415,7 @@ static void check_asked(tgr_context *context, const char *options, test_edit edi
     tgr_model_free(source);
 }
 
-/* What no shape tells and timm does not know is asked for, never guessed. */
+/* What shapes do not determine and timm does not know is asked for, never guessed. */
 static void test_what_shapes_do_not_tell_is_asked_for(void **state) {
     (void)state;
     static const char small[] =
@@ -429,8 +429,8 @@ static void test_what_shapes_do_not_tell_is_asked_for(void **state) {
         int size, cls;
         double scale;
         const char *text;
-    } grids[] = {{192, 1, 0, "12 x 12, or 9 x 16 of rectangular images"},
-                 {96, 1, 0, "6 x 6, or 4 x 9 of rectangular"},
+    } grids[] = {{192, 1, 0, "12 x 12, or 9 x 16 in rectangular images"},
+                 {96, 1, 0, "6 x 6, or 4 x 9 in rectangular"},
                  {112, 1, 0, "7 x 7, or 1 x 49"},
                  {240, 0, 0, "15 x 15, or with CLS 14 x 16"},
                  {224, 0, 0, "14 x 14, or with CLS 13 x 15"},
@@ -447,7 +447,8 @@ static void test_what_shapes_do_not_tell_is_asked_for(void **state) {
     tgr_config *config = NULL;
     made_file made = make_file(source, (test_edit){0});
     assert_status(TGR_OK, tgr_config_import(&config, context, made.file));
-    assert_fails(TGR_ERROR_OPTION, "set option 'heads'; and no shape tells", tgr_model_create(&model, context, config));
+    assert_fails(TGR_ERROR_OPTION, "set option 'heads'; and shapes do not determine",
+                 tgr_model_create(&model, context, config));
     assert_non_null(strstr(tgr_last_error(), "set option 'image_size'"));
     end_file(&made);
     tgr_config_free(config);

@@ -235,7 +235,7 @@ static void test_other_kinds_of_jpeg_are_named(void **state) {
     } kinds[] = {{0xC3, 8, ": is a lossless JPEG"},
                  {0xC7, 8, ": is a lossless JPEG"},
                  {0xC5, 8, ": is a hierarchical JPEG"},
-                 {0xC0, 12, ": is a JPEG of more than 8"},
+                 {0xC0, 12, ": is a JPEG with more than 8"},
                  {0xCB, 8, ": is a lossless JPEG"}};
     const size_t size = read_golden("jpeg_420.jpg");
     size_t frame = 2;

@@ -228,7 +228,7 @@ static void test_nothing_there(void **state) {
     make_folder("a");
     assert_load_fails(&how, "/a", "holds no .jpg");
     write_image("a/1.png");
-    assert_load_fails(&how, root, "to spare");
+    assert_load_fails(&how, root, "to hold one out");
     make_folder("val");
     assert_load_fails(&how, "/val", "no folder train");
 }

@@ -95,7 +95,7 @@ train --data straight --steps 1 --save straight.tgr --augment crop-flip >/dev/nu
 "$tool" export turned.tgr turned.safetensors >/dev/null 2>&1
 "$tool" export straight.tgr straight.safetensors >/dev/null 2>&1
 check "and so does training" cmp turned.safetensors straight.safetensors
-refuse 2 "allowed are exif, stored" "no such orientation" train --data set --orientation up --steps 1
-refuse 1 "orientation is new" "resuming with another" "$tool" train --data set --resume half.tgr --orientation stored
+refuse 2 "it must be exif or stored" "no such orientation" train --data set --orientation up --steps 1
+refuse 1 "orientation has changed" "resuming with another" "$tool" train --data set --resume half.tgr --orientation stored
 
 echo "1..$number"

@@ -35,7 +35,7 @@ classify student.safetensors >several
 check "the same from safetensors" cmp one several
 check "by a whole path" sh -c "$tool classify student.tgr $folder/data/val/dog/0.png | grep -q dog/0.png:"
 
-refuse 2 "one image at least" "no image" "$tool" classify student.tgr
+refuse 2 "at least one image" "no image" "$tool" classify student.tgr
 refuse 1 "nowhere" "no model" "$tool" classify nowhere.tgr data/val/dog/0.png
 refuse 1 "broken_cut.png" "a damaged image" "$tool" classify student.tgr "$images/broken_cut.png" data/val/dog/0.png
 cp log said

@@ -72,19 +72,19 @@ check "the head of a model without one stays away" sh -c "$tool export vit.tgr h
 "$tool" export deit3.tgr deit3.safetensors >/dev/null
 tail -c 70000 "$goldens/timm_deit3.safetensors" >deit3.end
 check "timm's file, imported and exported: the same numbers" sh -c "tail -c 70000 deit3.safetensors | cmp - deit3.end"
-check "info on timm's file" sh -c "$tool info '$vit' | grep -q 'no model that tgrmoe import takes as it is'"
+check "info on timm's file" sh -c "$tool info '$vit' | grep -q 'not a model that tgrmoe import can read'"
 
-# What nobody said of images is assumed, said to be, and never written out as if it were known.
+# How images were prepared is assumed if it is not given; this is reported, and never written out as if it were known.
 sizes_of_vit="--set heads=3 --set image_size=32"
 # shellcheck disable=SC2086
 "$tool" import "$vit" assumed.tgr $sizes_of_vit >said 2>&1
-check "import says what it assumes" grep -q "timm_vit.safetensors: .* assumed mean 0.485,0.456,0.406 std .* crop_pct 0.9" said
+check "import says what it assumes" grep -q "timm_vit.safetensors: .* assuming mean 0.485,0.456,0.406 std .* crop_pct 0.9" said
 check "info says it too" sh -c "$tool info assumed.tgr | grep -q 'mean=0.485,0.456,0.406 (assumed) .*bicubic (assumed)'"
 "$tool" export assumed.tgr assumed.safetensors >said 2>&1
 check "export leaves it out" sh -c "grep -q 'left out of assumed.safetensors' said &&
     ! $tool info assumed.safetensors | grep -Eq '^  (mean|std|crop_pct|interpolation): '"
 "$tool" import assumed.safetensors again.tgr --mean 0.5 --crop 0.8 >said 2>&1
-check "a part is known" sh -c "grep -q 'assumed std 0.229,0.224,0.225 interpolation bicubic (' said &&
+check "a part is known" sh -c "grep -q 'assuming std 0.229,0.224,0.225 interpolation bicubic (' said &&
     $tool info again.tgr | grep -q 'mean=0.5,0.5,0.5 std=.*(assumed) crop_pct=0.8 interpolation=bicubic (assumed)'"
 "$tool" export again.tgr again.safetensors >said 2>&1
 check "only that part is written" sh -c "$tool info again.safetensors >info; grep -q '^  mean: 0.5' info &&
@@ -92,11 +92,11 @@ check "only that part is written" sh -c "$tool info again.safetensors >info; gre
 mkdir -p photos/a photos/b
 for class in a b; do for i in 1 2 3; do cp "$goldens/images/evaluated_$i.png" photos/$class/; done; done
 "$tool" eval --model again.tgr --data photos >said 2>&1
-check "eval says what it assumes" grep -q "again.tgr: .* assumed std " said
+check "eval says what it assumes" grep -q "again.tgr: .* assuming std " said
 "$tool" classify again.tgr photos/a/1.png >said 2>&1
-check "classify says what it assumes" grep -q "again.tgr: .* assumed std " said
+check "classify says what it assumes" grep -q "again.tgr: .* assuming std " said
 "$tool" finetune again.tgr --data photos --method dense --steps 1 --batch 2 --save tuned.tgr >said 2>&1
-check "finetune says what it assumes" grep -q "again.tgr: .* assumed std " said
+check "finetune says what it assumes" grep -q "again.tgr: .* assuming std " said
 check "what a run did to its images is known" sh -c "$tool info tuned.tgr | grep 'mean=0.5,0.5,0.5' | grep -vq assumed"
 for name in vit_small_patch16_224.augreg_in1k deit3_small_patch16_224; do
     # shellcheck disable=SC2086
@@ -104,12 +104,12 @@ for name in vit_small_patch16_224.augreg_in1k deit3_small_patch16_224; do
 done
 check "known by its name" sh -c "$tool info named.tgr | grep -q 'mean=0.5,0.5,0.5 std=0.5,0.5,0.5 crop_pct=0.9 interpolation=bicubic orientation=exif$'"
 check "a name with several ways" grep -q "give one of deit3_small_patch16_224.fb_in1k, " said.deit3_small_patch16_224
-check "nothing to say then" sh -c "! grep -q assumed said.vit_small_patch16_224.augreg_in1k"
+check "nothing to say then" sh -c "! grep -q assuming said.vit_small_patch16_224.augreg_in1k"
 # shellcheck disable=SC2086
-refuse 2 "no pretrained model of timm" "a name that is none" "$tool" import "$vit" x.tgr $sizes_of_vit --timm vit_tiny
+refuse 2 "not a pretrained model of timm" "a name that is none" "$tool" import "$vit" x.tgr $sizes_of_vit --timm vit_tiny
 # shellcheck disable=SC2086
 check "eval takes what shapes do not tell" "$tool" eval --model "$vit" --data photos $sizes_of_vit --mean 0.5 --std 0.5
-refuse 2 "says itself what it is" "eval: a checkpoint knows" "$tool" eval --model named.tgr --data photos --set heads=1
+refuse 2 "already has its options" "eval: a checkpoint knows" "$tool" eval --model named.tgr --data photos --set heads=1
 
 # Which class has which number: the file's word, else the user's.
 for class in class1 class2 class10; do
@@ -132,7 +132,7 @@ printf 'class1\nclass2\nclass10\n' >list
 # shellcheck disable=SC2086
 "$tool" import "$vit" listed.tgr $sizes_of_vit $prepared --set classes=3 --class-order list >/dev/null 2>&1
 "$tool" eval --model listed.tgr --data classes --logits logits.listed >said.listed 2>&1
-check "names of a list go into the file" sh -c "grep -q '^classes: as listed.tgr names them' said.listed &&
+check "names of a list go into the file" sh -c "grep -q '^classes: as named in listed.tgr' said.listed &&
     cmp logits.listed logits.natural"
 "$tool" export listed.tgr listed.safetensors >/dev/null 2>&1
 "$tool" eval --model listed.safetensors --data classes --logits logits.exported >said 2>&1
@@ -147,9 +147,9 @@ check "in the file, too" sh -c "$tool info kept.safetensors | tr '\n' ' ' | grep
 refuse 2 "names 3 classes; the model has 5" "a list of other classes" "$tool" import "$vit" x.tgr $sizes_of_vit \
     --class-order list
 
-refuse 1 "timm_vit.safetensors: .*no shape tells the number of heads, .*set option 'heads'" "heads are asked for" \
+refuse 1 "timm_vit.safetensors: .*shapes do not determine the number of heads, .*set option 'heads'" "heads are asked for" \
     "$tool" import "$vit" x.tgr
-refuse 1 "4 x 4, or 2 x 8 of rectangular images, .*set option 'image_size'" "square images are asked for" \
+refuse 1 "4 x 4, or 2 x 8 in rectangular images, .*set option 'image_size'" "square images are asked for" \
     "$tool" import "$vit" x.tgr --set heads=3
 refuse 1 "is not a safetensors file" "import of a checkpoint" "$tool" import teacher.tgr x.tgr
 refuse 1 "vit.safetensors: .*pos_embed" "another patch size" "$tool" import "$vit" x.tgr --set heads=3 \

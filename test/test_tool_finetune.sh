@@ -19,7 +19,7 @@ done
 timm=$goldens/timm_deit3.safetensors
 quick="--data photos --held-out 0.3 --batch 6 --threads 1 --probe 9 --augment none --lr 0.003"
 
-refuse 1 "no shape tells the number of heads" "a file that does not tell the heads" "$tool" finetune "$timm" --data photos
+refuse 1 "shapes do not determine the number of heads" "a file that does not tell the heads" "$tool" finetune "$timm" --data photos
 "$tool" import "$timm" dense.tgr --set heads=3 --set image_size=32 >/dev/null
 "$tool" export dense.tgr dense.safetensors >/dev/null
 
@@ -28,9 +28,9 @@ refuse 1 "no shape tells the number of heads" "a file that does not tell the hea
 check "a dense file is fine-tuned" "$tool" finetune dense.safetensors $quick --epochs 6 --set experts=4 --json run.json \
     --save student.tgr
 cp log said
-check "says what it does" grep -q "fine-tuned with method tgr, blocks 2, 4 experts, 1 for a token, guided by dense" said
+check "says what it does" grep -q "fine-tuned with method tgr, blocks 2, 4 experts, 1 per token, guided by dense" said
 check "says how good it was" grep -q "^before training  top-1 [0-9.]* %$" said
-check "says what routing is kept" grep -q "^routing kept: [0-9.]* % of tokens go where they went after the first epoch: block 2" said
+check "says what routing is kept" grep -q "^routing kept: [0-9.]* % of tokens go to the same expert as after the first epoch: block 2" said
 check "says how good it is" grep -q "^top-1 [0-9.]* % after step " said
 check "learns" sh -c "grep '\"epoch\"' run.json | sed 's/.*\"loss_task\":\\([0-9.]*\\).*/\\1/' |
     awk 'NR == 1 { first = \$1 } { last = \$1 } END { exit !(last < 0.8 * first) }'"
@@ -63,13 +63,13 @@ done
 mkdir more
 cp -r photos/ant more/dog
 cp -r photos/cow more/elk
-refuse 2 "was guided; name its dense --teacher" "a student without its teacher" "$tool" finetune student.tgr --data more
+refuse 2 "was guided; give its dense teacher with --teacher" "a student without its teacher" "$tool" finetune student.tgr --data more
 # shellcheck disable=SC2086
 check "a student is fine-tuned" "$tool" finetune student.tgr $quick --data more --teacher dense.safetensors --epochs 2 \
     --save on.tgr
 cp log said
-check "with the sizes that it has" grep -q "method tgr, blocks 2, 4 experts, 1 for a token, guided by dense" said
-check "says what it kept from before" grep -q "^routing kept: [0-9.]* % of tokens go where they went before training" said
+check "with the sizes that it has" grep -q "method tgr, blocks 2, 4 experts, 1 per token, guided by dense" said
+check "says what it kept from before" grep -q "^routing kept: [0-9.]* % of tokens go to the same expert as before training" said
 check "most of it" sh -c "sed -n 's/^routing kept: \\([0-9]*\\).*/\\1/p' said | awk '\$1 < 60 || \$1 > 100 { exit 1 }'"
 check "the head alone is fresh" sh -c "grep -q 'student.tgr: the head is fresh, for 2 classes instead of 3' said &&
     ! grep -q '^init: .* fresh' said"
@@ -114,7 +114,7 @@ check "photographs are cropped and flipped unless told otherwise" grep -q "batch
 refuse 2 "safetensors FOLDER" "finetune.sh without files" sh "$script"
 refuse 2 "none.safetensors is not a file" "finetune.sh with a model that is not there" sh "$script" none.safetensors photos
 
-refuse 2 "the model to begin from is missing" "no model" "$tool" finetune --data photos
+refuse 2 "the model to start from is missing" "no model" "$tool" finetune --data photos
 refuse 2 "data is missing" "no data" "$tool" finetune dense.tgr
 refuse 2 "'more' is not a flag" "two models" "$tool" finetune dense.tgr more --data photos
 refuse 1 "No such file" "a model that is not there" "$tool" finetune none.tgr --data photos

@@ -102,7 +102,7 @@ static int fail_flag(tool_command command, const char *command_name, const char 
         if (flags[i].commands & (unsigned)command) nearest_offer(&nearest, flags[i].name);
     }
     if (nearest.name && nearest.distance == 0) {
-        return fail_usage("%s: --%s takes no value", command_name, nearest.name);
+        return fail_usage("%s: --%s does not take a value", command_name, nearest.name);
     }
     return fail_usage("%s: there is no flag %s%s", command_name, written, nearest_hint(&nearest, "--", hint));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of methods in a row. */
+/* Names of methods, listed. */
 #include "uses.h"
 
 #include <stdio.h>

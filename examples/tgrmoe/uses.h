@@ -7,8 +7,7 @@
 
 enum { USES_TEXT = 512 };
 
-/* The names of the methods that use the option, with `between` between them; "" where it does not depend on the method.
- */
+/* The names of the methods that use the option, separated by `between`; "" if it does not depend on the method. */
 const char *uses_of(tgr_option option, const char *between, char text[USES_TEXT]);
 
 #endif

@@ -353,7 +353,7 @@ int tgr_option_is_used(const tgr_config *config, tgr_option option) {
     return tgr_method_uses_option(tgr_option_i64(config, TGR_OPTION_METHOD), option);
 }
 
-/* The names of the methods that use an option, with bars between them. */
+/* The names of the methods that use an option, separated by bars. */
 static void write_users(const tgr_option_row *row, char *text, size_t size) {
     size_t used = 0;
     *text = '\0';

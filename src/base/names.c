@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of names, and the distance between two: how many letters must be replaced, left out, put in, or swapped with
+/* Lists of names, and the distance between two: how many letters must be replaced, deleted, inserted, or swapped with
  * their neighbour (optimal string alignment). */
 #include "base/names.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* No key or choice is longer; a longer text is not taken for one. */
+/* No key or choice is longer; a longer text is not one. */
 #define NAME_MOST 40
 
 int64_t tgr_names_find(const char *names, const char *name) {
@@ -31,7 +31,8 @@ static size_t least_of(size_t a, size_t b) {
 
 /* Both at most NAME_MOST long. */
 static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length) {
-    size_t rows[3][NAME_MOST + 1]; /* row i: from the first i letters of a to the first j of b; three take turns */
+    size_t rows[3]
+               [NAME_MOST + 1]; /* row i: from the first i letters of a to the first j of b; three rows, used in turn */
     for (size_t j = 0; j <= b_length; j++) rows[0][j] = j;
     for (size_t i = 1; i <= a_length; i++) {
         size_t *row = rows[i % 3];

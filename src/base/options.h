@@ -10,7 +10,7 @@ typedef struct tgr_option_row {
     const char *key;
     tgr_option_type type;
     double least, most;
-    const char *choices; /* names between bars; NULL unless the type is CHOICE */
+    const char *choices; /* names separated by bars; NULL unless the type is CHOICE */
     const char *standard, *trait, *help;
 } tgr_option_row;
 
@@ -22,7 +22,7 @@ extern const tgr_option_row tgr_option_rows[TGR_OPTION_ROWS];
 /* The row of an option, or NULL. */
 const tgr_option_row *tgr_option_find_row(tgr_option option);
 const tgr_option_row *tgr_option_find_key(const char *key, size_t length);
-/* The same, or they fail with ERROR_OPTION; for a key that is nearly right the message says which one may be meant. */
+/* The same, but fail with ERROR_OPTION if there is none; for a misspelt key the message suggests the nearest. */
 tgr_status tgr_option_require(tgr_option option, const tgr_option_row **row);
 tgr_status tgr_option_require_key(const char *key, const tgr_option_row **row);
 /* "key=value key=value …": the defaults that a preset or a method replaces. */

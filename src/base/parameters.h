@@ -15,7 +15,7 @@
 #define TGR_MAX_DIMS   4
 #define TGR_NAME_BYTES 64
 
-/* Moves state tensor `index` by the sums of the step, which its gradient holds. */
+/* Updates state tensor `index` from the sums of the step, which its gradient holds. */
 typedef void (*tgr_move_fn)(tgr_parameters *parameters, int64_t index, double rate);
 
 typedef struct tgr_tensor {
@@ -37,7 +37,7 @@ typedef struct tgr_tensor {
 enum {
     TGR_TENSOR_NO_DECAY = 1, /* biases, norms, tokens, positions, LayerScale */
     TGR_TENSOR_STATE = 2,    /* saved and loaded, never trained (running means and the like) */
-    TGR_TENSOR_SUM = 4,      /* state whose gradient holds sums of the current step, which a step moves it by */
+    TGR_TENSOR_SUM = 4,      /* state whose gradient holds sums of the current step, from which the step updates it */
 };
 
 struct tgr_parameters {
@@ -52,8 +52,8 @@ struct tgr_parameters {
     uint64_t seed;    /* of every random number drawn for this object */
     uint64_t step;    /* optimizer steps taken */
     uint32_t micro;   /* backward passes since the last step: gradients hold the sum over that many */
-    /* How often the library has changed the values, and how often it has put others in their place. A forward pass from
-     * before the one has no backward any more; what ran before the other ran another model. */
+    /* How often the library has changed the values, and how often it has replaced them. After either, earlier forward
+     * passes have no backward any more; after a replacement, they were passes of another model. */
     uint64_t changes, replacements;
 };
 
@@ -80,7 +80,7 @@ void tgr_parameters_borrow(tgr_parameters *parameters, tgr_parameters *lender);
 void tgr_parameters_follow(tgr_parameters *parameters);
 /* Sets every gradient and `micro` to zero. */
 void tgr_parameters_clear_gradients(tgr_parameters *parameters);
-/* For whoever puts other values in place (from a file, from another model): there are no gradients of them yet. */
+/* For whoever replaces the values (from a file, from another model): there are no gradients for the new ones yet. */
 void tgr_parameters_replace(tgr_parameters *parameters);
 
 static inline tgr_values_mark tgr_parameters_mark(const tgr_parameters *parameters) {

@@ -5,7 +5,7 @@
  * waits only for the workers that joined, so a worker that is slow to wake costs nothing.
  *
  * A child of fork() has a copy of the pool without its threads, and perhaps with a lock that one of them held. There
- * the caller does all tasks itself, behind a lock of the child's own, and waits for nothing. */
+ * the caller runs all tasks itself, with a lock of the child's own, and waits for nothing. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -37,9 +37,10 @@ struct tgr_pool {
     atomic_int references;
     int workers;
     tgr_executor executor; /* `run` is NULL when the threads are the pool's own */
-    unsigned home;         /* forks_so_far of the process that made the pool */
+    unsigned home;         /* forks_so_far of the process that created the pool */
     pthread_mutex_t turn;  /* held while a job runs */
-    atomic_uint turn_made; /* twice the forks_so_far of the process that `turn` is of; odd while it is being made */
+    atomic_uint
+        turn_made; /* twice the forks_so_far of the process that `turn` belongs to; odd while it is being created */
 
     /* The rest is for the pool's own threads. */
     int spins;
@@ -57,7 +58,7 @@ struct tgr_pool {
     own_thread threads[]; /* [workers - 1] */
 };
 
-/* In how many generations this process is a child of fork(). */
+/* How many generations of fork() lead to this process. */
 static atomic_uint forks_so_far;
 static pthread_once_t forks_are_counted = PTHREAD_ONCE_INIT;
 static int fork_count_error;
@@ -70,7 +71,7 @@ static void begin_to_count_forks(void) {
     fork_count_error = pthread_atfork(NULL, NULL, count_fork);
 }
 
-/* Whether the pool's threads are another process's. */
+/* Whether the pool's threads belong to another process. */
 static int is_inherited(const tgr_pool *pool) {
     return pool->home != atomic_load_explicit(&forks_so_far, memory_order_relaxed);
 }
@@ -106,7 +107,7 @@ static void *worker_main(void *argument) {
     const own_thread *self = argument;
     tgr_pool *pool = self->pool;
     unsigned seen = 0;
-    (void)tgr_float_mode_enter(); /* not that of the thread that made this one */
+    (void)tgr_float_mode_enter(); /* not that of the thread that started this one */
     for (;;) {
         for (int i = 0; i < pool->spins && atomic_load_explicit(&pool->posted, memory_order_acquire) == seen; i++)
             relax();
@@ -149,7 +150,7 @@ static tgr_status start_worker(tgr_pool *pool, int index) {
 
 /* Ends the pool, `started` of whose own threads are running. */
 static void destroy(tgr_pool *pool, int started) {
-    if (is_inherited(pool)) { /* destroying what other threads wait for would mean waiting for them */
+    if (is_inherited(pool)) { /* destroying what other threads wait for would block */
         free(pool);
         return;
     }
@@ -235,7 +236,8 @@ int tgr_pool_workers(const tgr_pool *pool) {
     return pool->workers;
 }
 
-/* Whoever held `turn` when the process was forked is not in the child: its first thread to come makes it afresh. */
+/* The thread that held `turn` when the process was forked is not in the child: the first thread that comes here creates
+ * it afresh. */
 static void make_turn(tgr_pool *pool) {
     unsigned here = 2 * atomic_load(&forks_so_far), seen = atomic_load(&pool->turn_made);
     while (seen != here) {
@@ -282,7 +284,7 @@ static void run_on_own_threads(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, vo
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* A task on a thread of the host's. */
+/* A task on one of the host's threads. */
 typedef struct hosted_job {
     tgr_task_fn fn;
     void *job;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Worker threads that sleep until there is a job.
  *
- * Threads do not survive fork(): in a child process an inherited pool runs jobs on the caller alone. */
+ * Threads do not survive fork(): in a child process an inherited pool runs jobs only on the caller. */
 #ifndef TGR_BASE_POOL_H
 #define TGR_BASE_POOL_H
 

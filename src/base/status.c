@@ -53,7 +53,7 @@ const char *tgr_last_reason(void) {
     return last_error + reason;
 }
 
-/* This thread is inside of `function`, or outside with NULL. Returns where it was. */
+/* From now on this thread is inside `function`, or outside with NULL. Returns where it was. */
 static const char *move_to(const char *function) {
     const char *before = entered;
     if (before == NULL && function != NULL) hosts_mode = tgr_float_mode_enter();

@@ -3,7 +3,7 @@
  *
  * A message names the function that the host called, however deep inside it arose. So every exported function that can
  * fail begins with TGR_ENTER, and no function passes names down. From there on it also computes in the default
- * floating-point mode (base/float_mode.h), whatever the host's is. */
+ * floating-point mode (base/float_mode.h), whatever the host's mode is. */
 #ifndef TGR_BASE_STATUS_H
 #define TGR_BASE_STATUS_H
 

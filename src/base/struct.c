@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "base/status.h"
 
-/* The size that the caller's struct says it has, if that can be. */
+/* The size that the caller's struct states, if that is possible. */
 static tgr_status read_size(const void *theirs, size_t size, size_t least, const char *name, size_t *given) {
     TGR_ASSERT(least <= size && size <= TGR_STRUCT_LIMIT && size % sizeof(size_t) == 0);
     TGR_REQUIRE(theirs != NULL, TGR_ERROR_ARGUMENT, "argument '%s' is NULL; a pointer is needed", name);

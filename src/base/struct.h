@@ -10,11 +10,11 @@
 #define TGR_STRUCT_LIMIT 4096
 
 /* Copies the caller's struct `from` to `into`, of the same type. `last` is the last field of the first release: a
- * caller's struct must reach that far. What the caller's lacks becomes zero; what only a newer header knows must be
- * zero. */
+ * caller's struct must reach that far. Fields that the caller's struct lacks become zero; fields that only a newer
+ * header knows must be zero. */
 #define TGR_STRUCT_READ(into, from, last) \
     tgr_struct_read((into), sizeof *(into), TGR_STRUCT_REACH(into, last), (from), #from)
-/* Copies `from`, all but its first field, to the caller's struct `to`: whichever is smaller, no byte more. */
+/* Copies `from`, except its first field, to the caller's struct `to`: as many bytes as the smaller of the two has. */
 #define TGR_STRUCT_WRITE(to, from, last) \
     tgr_struct_write((to), (from), sizeof *(from), TGR_STRUCT_REACH(from, last), #to)
 #define TGR_STRUCT_REACH(pointer, last) ((size_t)((const char *)(&(pointer)->last + 1) - (const char *)(pointer)))

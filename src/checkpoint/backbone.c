@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The checksum is that of the whole arena, in which each tensor is followed by zeros up to the next. */
+/* The checksum covers the whole arena, in which each tensor is padded with zeros up to the next. */
 #include "checkpoint/backbone.h"
 
 #include <zlib.h>
 
 #include "base/parameters.h"
 
-/* What the tensor at `values` will be. */
+/* The values that the tensor at `values` will have. */
 static const float *staged_or(const tgr_entry_list *list, const float *values) {
     for (size_t i = 0; i < list->count; i++)
         if (list->entries[i].data == values && list->entries[i].staged != NULL) return list->entries[i].staged;

@@ -146,7 +146,7 @@ static tgr_status check_optimizer(const tgr_object *object, const char *path) {
 
 static tgr_status check_backbone(const tgr_object *object, const tgr_entry_list *list, const char *path) {
     const uint32_t here = tgr_backbone_fingerprint(object->teacher, list);
-    if (find_part(object, list, ".backbone") == NULL) return TGR_OK; /* its absence has a message of its own */
+    if (find_part(object, list, ".backbone") == NULL) return TGR_OK; /* its absence has its own message */
     TGR_REQUIRE(object->fingerprint == here, TGR_ERROR_FILE_MISMATCH,
                 "'%s' of '%s' was trained with a different backbone (fingerprint %08llx; here %08lx)", object->name,
                 path, (unsigned long long)object->fingerprint, (unsigned long)here);

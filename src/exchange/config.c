@@ -7,7 +7,8 @@
 #include "exchange/sizes.h"
 #include "exchange/texts.h"
 
-/* A few texts can describe a model of any size. Refuses what is not in the file, before memory is taken for it. */
+/* A few texts can describe a model of any size. Refuses one that is not in the file, before memory is allocated for it.
+ */
 static tgr_status check_plan(tgr_context *context, const tgr_config *config, const tgr_source *source) {
     const tgr_import_options strict = {.struct_size = sizeof strict, .ignore_unknown = 1};
     const int64_t depth = tgr_option_i64(config, TGR_OPTION_DEPTH);

@@ -37,7 +37,8 @@ static tgr_status check(const tgr_export_options *options) {
         TGR_REQUIRE(texts[2 * i] != NULL && texts[2 * i + 1] != NULL, TGR_ERROR_ARGUMENT,
                     "text %lld of argument 'options->texts' or its key is NULL", (long long)i);
         TGR_REQUIRE(strncmp(texts[2 * i], TGR_TEXT_PREFIX, strlen(TGR_TEXT_PREFIX)) != 0, TGR_ERROR_ARGUMENT,
-                    "the key '%s' begins with '%s', as the library's own do", texts[2 * i], TGR_TEXT_PREFIX);
+                    "the key '%s' begins with '%s', which is reserved for the library's", texts[2 * i],
+                    TGR_TEXT_PREFIX);
     }
     return TGR_OK;
 }

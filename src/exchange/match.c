@@ -90,7 +90,7 @@ static tgr_status check_tensor(const match_pair *pair, const tgr_tensor *tensor)
     }
     TGR_TRY(check_shape(pair, tensor, &entry));
     if (tgr_element_is_read(entry.element)) return TGR_OK;
-    return tgr_fail(TGR_ERROR_UNSUPPORTED, "'%s' is %s in the file; F32, F16, BF16 and F64 are read", tensor->name,
+    return tgr_fail(TGR_ERROR_UNSUPPORTED, "'%s' is %s in the file; F32, F16, BF16 and F64 can be read", tensor->name,
                     tgr_element_name(entry.element));
 }
 
@@ -100,11 +100,11 @@ static int has_tensor(const tgr_parameters *parameters, const char *name) {
     return 0;
 }
 
-/* A tensor that the model has no place for: why it cannot be left out, or what leaves it out. */
+/* A tensor that the model does not have: why it cannot be skipped, or how to skip it. */
 static tgr_status refuse_extra(const tgr_safetensors_entry *entry, tgr_foreign_kind kind, const char *what) {
     char shape[TGR_SHAPE_BYTES];
-    const char *end = "for which the model has no place";
-    if (kind == TGR_FOREIGN_IDLE) end = "for which the model has no place; 'ignore_unknown' skips it";
+    const char *end = "which the model does not have";
+    if (kind == TGR_FOREIGN_IDLE) end = "which the model does not have; 'ignore_unknown' skips it";
     if (kind == TGR_FOREIGN_PART) end = "which belongs to another architecture";
     return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file has '%.200s', %s, %s%s%s%s", entry->name,
                     tgr_shape_write(shape, entry->ndim, entry->dims), end, *what ? " (" : "", what, *what ? ")" : "");
@@ -117,7 +117,7 @@ static tgr_status check_single(const match_pair *pair, const char *name, int64_t
     int found;
     TGR_TRY(tgr_source_find(pair->source, name, &found, &read, &entry));
     if (read == index) return TGR_OK;
-    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' is there under two names", name);
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' occurs under two names", name);
 }
 
 static tgr_status check_extra(const match_pair *pair) {

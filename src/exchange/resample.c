@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Bicubic interpolation (Keys, IEEE Trans. ASSP 29, 1981) with a = -0.5, as timm resamples positions by default:
  * PyTorch's interpolate(mode="bicubic", antialias=True), which is Pillow's. When the grid shrinks, the kernel is
- * widened by as much, so that every cell counts; weights of cells beyond the border are shared out among the others. */
+ * widened accordingly, so that every cell counts; the weights of cells beyond the border are distributed over the
+ * others. */
 #include "exchange/resample.h"
 
 #include <math.h>
 #include <string.h>
 
 #define KEYS_A  (-0.5)
-#define SUPPORT 2 /* cells on each side that the kernel reaches, before it is widened */
+#define SUPPORT 2 /* cells on each side within the kernel, before it is widened */
 
 /* Keys' kernel. */
 static double keys(double distance) {

@@ -14,11 +14,11 @@
 /* LayerScale if the file has it: the papers' initial value, for parts that start fresh. */
 #define LAYER_SCALE 1e-6
 
-/* What shapes tell. */
+/* What follows from shapes. */
 typedef struct file_sizes {
     int64_t dim, depth, hidden;
     int64_t patch; /* pixels along a side */
-    int64_t grid;  /* patches along a side, if it is square */
+    int64_t grid;  /* patches along a side, if the grid is square */
     int position_cls, layer_scale;
 } file_sizes;
 
@@ -115,8 +115,8 @@ static int has_width(const tgr_timm_size *row, const file_sizes *sizes) {
     return row->dim == sizes->dim && row->depth == sizes->depth && row->hidden == sizes->hidden;
 }
 
-/* Whether timm has a model of these patches in this grid, square as all of its are, and none whose positions would be
- * as many in another grid: 225 are 15 x 15 patches, or CLS and 14 x 16. */
+/* Whether timm has a model with these patches in this grid, which is square as all of timm's are, and none with as many
+ * positions in another grid: 225 are 15 x 15 patches, or CLS and 14 x 16. */
 static int knows_grid(const file_sizes *sizes) {
     int known = 0;
     for (int i = 0; i < tgr_timm_size_count; i++) {
@@ -128,7 +128,7 @@ static int knows_grid(const file_sizes *sizes) {
     return known;
 }
 
-/* Heads are 64 wide in most models, but not in vit_huge, giant and gigantic: a guess would be wrong without a word. */
+/* Heads are 64 wide in most models, but not in vit_huge, giant and gigantic: a guess could be wrong unnoticed. */
 static tgr_status read_heads(tgr_config *config, const file_sizes *sizes) {
     char why[TGR_ASK_BYTES];
     const tgr_timm_size *row = NULL;
@@ -137,31 +137,31 @@ static tgr_status read_heads(tgr_config *config, const file_sizes *sizes) {
     TGR_TRY(set(config, TGR_OPTION_HEADS, row != NULL ? row->heads : 1));
     if (row != NULL) return TGR_OK;
     snprintf(why, sizeof why,
-             "no shape tells the number of heads, and timm has no model of width %lld, depth %lld and FFN width %lld",
+             "shapes do not determine the number of heads, and timm has no model of width %lld, depth %lld and FFN "
+             "width %lld",
              (long long)sizes->dim, (long long)sizes->depth, (long long)sizes->hidden);
     tgr_config_ask(config, TGR_OPTION_HEADS, why);
     return TGR_OK;
 }
 
-/* The sides of the grid closest to a square, but none, that has so many patches; 1 x n always is. */
+/* The sides of the grid with that many patches that is closest to a square without being one; 1 x n always exists. */
 static int64_t other_rows(int64_t patches, int64_t grid) {
     int64_t rows = grid - (grid * grid == patches);
     while (rows > 1 && patches % rows != 0) rows--;
     return rows;
 }
 
-/* 144 patches are 12 x 12, or 8 x 18 of a model for rectangular images. */
+/* 144 patches are 12 x 12, or 8 x 18 in a model for rectangular images. */
 static void check_grid(tgr_config *config, const file_sizes *sizes) {
     char why[TGR_ASK_BYTES];
     if (sizes->grid == 1 || knows_grid(sizes)) return;
     const int64_t square = sizes->grid * sizes->grid, patches = sizes->position_cls ? square : square - 1;
     const int64_t rows = other_rows(patches, sizes->grid);
-    snprintf(
-        why, sizeof why,
-        "no shape tells whether its patches are %lld x %lld, or %s%lld x %lld of rectangular images, which are not "
-        "supported; image_size=%lld says that they are square",
-        (long long)sizes->grid, (long long)sizes->grid, sizes->position_cls ? "" : "with CLS ", (long long)rows,
-        (long long)(patches / rows), (long long)(sizes->grid * sizes->patch));
+    snprintf(why, sizeof why,
+             "shapes do not determine whether its patches are %lld x %lld, or %s%lld x %lld in rectangular images, "
+             "which are not supported; image_size=%lld means that they are square",
+             (long long)sizes->grid, (long long)sizes->grid, sizes->position_cls ? "" : "with CLS ", (long long)rows,
+             (long long)(patches / rows), (long long)(sizes->grid * sizes->patch));
     tgr_config_ask(config, TGR_OPTION_IMAGE_SIZE, why);
 }
 
@@ -173,7 +173,7 @@ static tgr_status check_rotation(tgr_config *config, const tgr_source *source) {
     if (index < 0 || tgr_option_i64(config, TGR_OPTION_POSITION_CLS)) return TGR_OK;
     tgr_config_ask(config, TGR_OPTION_LAYER_SCALE,
                    "LayerScale is named gamma_1, as in DeiT-III's own files and in timm's vit_*_rope_ape, whose rotary "
-                   "positions are not supported; layer_scale=1e-6 says that it is DeiT-III");
+                   "positions are not supported; layer_scale=1e-6 means that it is DeiT-III");
     return TGR_OK;
 }
 

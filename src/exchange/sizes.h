@@ -6,8 +6,8 @@
 #include "exchange/source.h"
 #include "tgrmoe/options.h"
 
-/* Sets the options of the model whose tensors these are. ERROR_FILE_MISMATCH when one is missing or of a shape that no
- * such model has. */
+/* Sets the options of the model that the tensors belong to. ERROR_FILE_MISMATCH when one is missing or has a shape that
+ * no such model has. */
 tgr_status tgr_sizes_read(tgr_config *config, const tgr_source *source);
 
 #endif

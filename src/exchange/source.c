@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The two ways between a file's names and a model's. */
+/* From a file's names to a model's, and back. */
 #include "exchange/source.h"
 
 #include <stdio.h>
@@ -11,13 +11,13 @@
 static const char *const wrappers[] = {"module.", "model.", "_orig_mod."};
 enum { WRAPPERS = sizeof wrappers / sizeof *wrappers };
 
-/* Ends of LayerScale's names: timm's vision_transformer has the one, beit and DeiT-III the other. */
+/* Endings of LayerScale's names: timm's vision_transformer has the first, beit and DeiT-III the second. */
 static const struct {
     const char *ours, *theirs;
 } layer_scales[] = {{".ls1.gamma", ".gamma_1"}, {".ls2.gamma", ".gamma_2"}};
 enum { LAYER_SCALES = sizeof layer_scales / sizeof *layer_scales };
 
-/* The length of `text` before its `end`; 0 where it ends otherwise. */
+/* The length of `text` before its `end`; 0 if it has a different ending. */
 static size_t length_before(const char *text, const char *end) {
     const size_t length = strlen(text), cut = strlen(end);
     return length > cut && strcmp(text + length - cut, end) == 0 ? length - cut : 0;
@@ -30,7 +30,7 @@ static const char *wrapper_of(const char *name) {
     return NULL;
 }
 
-/* Whether all names have `wrapper`, and more behind it, after the prefix that they are known to have. */
+/* Whether all names continue with `wrapper` and something more, after the prefix that they are known to have. */
 static tgr_status all_have(const tgr_source *source, const char *wrapper, int *all) {
     const size_t length = strlen(wrapper);
     *all = 1;
@@ -59,7 +59,8 @@ tgr_status tgr_source_open(tgr_source *source, const tgr_safetensors *file) {
     }
 }
 
-/* The tensor whose name is the prefix, the first `length` bytes of `start`, and `end`; *index is -1 without. */
+/* The tensor whose name is the prefix, the first `length` bytes of `start`, and `end`; *index is -1 if there is none.
+ */
 static tgr_status find_joined(const tgr_source *source, const char *start, size_t length, const char *end,
                               int64_t *index) {
     char name[2 * TGR_NAME_BYTES];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sizes of timm's models that this library can compute: what no shape of a file tells is looked up by what it tells. */
+/* Sizes of timm's models that this library can compute: what a file's shapes do not reveal is looked up by what they
+ * do. */
 #ifndef TGR_EXCHANGE_TIMM_SIZES_H
 #define TGR_EXCHANGE_TIMM_SIZES_H
 

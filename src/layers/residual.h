@@ -25,8 +25,8 @@ void tgr_residual_plan_kept(tgr_residual *residual, tgr_mode mode, tgr_arena *ar
 /* Where the branch writes its output [rows, dim] before tgr_residual_forward adds it: `spare` [rows, dim], unless the
  * branch is kept or can go directly to y. */
 float *tgr_residual_branch(const tgr_residual *residual, const float *x, float *y, float *spare);
-/* y [rows, dim] from x [rows, dim] and the branch, which is where tgr_residual_branch returned; y == x is allowed.
- * Random numbers are those of micro-batch `micro`, and so they are when backward draws them again. */
+/* y [rows, dim] from x [rows, dim] and the branch, which is at the address that tgr_residual_branch returned; y == x is
+ * allowed. Random numbers are those of micro-batch `micro`, also when backward draws them again. */
 void tgr_residual_forward(const tgr_residual *residual, int64_t batch, uint32_t micro, const float *branch,
                           const float *x, float *y);
 /* Redraws what backward needs from the forward pass, other than kept_branch. */

@@ -28,7 +28,8 @@ struct tgr_loss {
     /* What backward will use; set by a compute that succeeded after a forward in TGR_TRAIN. */
     int ready;
     int guided;
-    uint64_t pass, teacher_pass; /* which forward passes it is of, the model's and, if that guides, the teacher's */
+    uint64_t pass,
+        teacher_pass; /* the forward passes that it belongs to: the model's and, if the teacher guides, the teacher's */
     const float *logits_gradient, *features_gradient;
 };
 

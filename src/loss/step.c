@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A training step and an evaluation in one call each: the calls of a host's loop in their order. */
+/* A training step and an evaluation in one call each: the calls of a host's loop, in order. */
 #include "base/status.h"
 #include "base/struct.h"
 #include "loss/loss.h"
 #include "optimizer/optimizer.h"
 
-/* All that can be wrong with a batch but for what the teacher sees, before anything runs. */
+/* Checks everything about a batch except what the teacher checks, before anything runs. */
 static tgr_status check_batch(const tgr_loss *loss, const tgr_batch *batch) {
     const tgr_cross_entropy task = {
         .batch = batch->count, .classes = loss->classes, .labels = batch->labels, .targets = batch->targets};
@@ -13,7 +13,7 @@ static tgr_status check_batch(const tgr_loss *loss, const tgr_batch *batch) {
     TGR_REQUIRE(batch->count >= 1, TGR_ERROR_RANGE, "argument 'batch->count' is %lld; it must be at least 1",
                 (long long)batch->count);
     TGR_REQUIRE((batch->labels != NULL) != (batch->targets != NULL), TGR_ERROR_ARGUMENT,
-                "arguments 'batch->labels' and 'batch->targets' are both %s; one of them is needed",
+                "arguments 'batch->labels' and 'batch->targets' are both %s; exactly one of them is needed",
                 batch->labels == NULL ? "NULL" : "there");
     TGR_TRY(tgr_loss_check_head(loss));
     return tgr_cross_entropy_check(&task);

@@ -96,7 +96,7 @@ const tgr_config *tgr_model_config(const tgr_model *model) {
     return model != NULL ? model->config : NULL;
 }
 
-/* Numbers of the experts that a token is not sent to. */
+/* Trained numbers of the experts that a token does not go to. */
 static int64_t idle_numbers(const tgr_model *model) {
     int64_t sum = 0, idle_experts = tgr_option_i64(model->config, TGR_OPTION_EXPERTS) -
                                     tgr_option_i64(model->config, TGR_OPTION_TOP_K);

@@ -21,8 +21,8 @@ typedef struct tgr_dimensions {
 
 /* The model as a plan: tensors declared, no weights, no activations (for counting, before memory is taken). */
 tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_config *config);
-/* A twin of `model`: a second model on the same tensors, with activations of its own from `context`. Its passes, in
- * TGR_EVAL only, write nothing that is the first one's, so any number of twins may run at once. */
+/* A twin of `model`: a second model on the same tensors, with its own activations from `context`. Its passes, in
+ * TGR_EVAL only, write nothing that belongs to the first, so any number of twins may run at once. */
 tgr_status tgr_model_twin(tgr_model **out, tgr_model *model, tgr_context *context);
 tgr_status tgr_model_run_twin(tgr_model *twin, const float *images, int64_t batch);
 void tgr_model_retain(tgr_model *model);

@@ -19,7 +19,7 @@ typedef struct tgr_pass {
     tgr_recompute recompute; /* matters in TGR_TRAIN only */
     int64_t batch;
     int64_t rows;   /* batch · tokens */
-    uint32_t micro; /* backward passes since the last step, at the forward: random numbers go by it */
+    uint32_t micro; /* backward passes since the last step, at the time of the forward: random numbers depend on it */
 
     float *patches;     /* [rows, patch_dim], raw, zero for prefix tokens; NULL when no MoE layer wants them */
     float *normalised;  /* [rows, dim] */

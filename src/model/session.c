@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A session is a twin of the model, a second model of the same config whose tensors are those of the first. A pass in
- * TGR_EVAL changes no tensor, so all that it writes is the twin's own. */
+/* A session is a twin of the model: a second model with the same config, whose tensors are those of the first. A pass
+ * in TGR_EVAL changes no tensor, so everything that it writes belongs to the twin. */
 #include "tgrmoe/session.h"
 
 #include "base/memory.h"

@@ -28,11 +28,11 @@ struct tgr_model {
     tgr_pass pass; /* the one that the arena is cut for now; batch 0 before the first */
 
     /* Of the last forward pass: */
-    int64_t batch; /* 0 before the first; others ask tgr_model_batch */
+    int64_t batch; /* 0 before the first; other files call tgr_model_batch */
     tgr_mode mode;
     const float *images;
-    tgr_values_mark mark; /* of the weights it used */
-    int can_backward;     /* it was in TGR_TRAIN, and has had no backward */
+    tgr_values_mark mark; /* of the weights that it used */
+    int can_backward;     /* it was in TGR_TRAIN and has not had its backward */
     uint64_t passes;      /* forward passes so far */
 };
 

@@ -64,7 +64,7 @@ typedef struct tgr_method {
     /* x [T, dim] → input [S, dim], the experts' */
     void (*gather)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots, const float *x,
                    tgr_routing_work *work, float *input);
-    /* In TGR_TRAIN: notes in work->own what output [S, dim], the experts', says. Or NULL. */
+    /* In TGR_TRAIN: sums up in work->own what it needs from output [S, dim], the experts'. Or NULL. */
     void (*observe)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                     const tgr_slots *slots, const float *output, tgr_routing_work *work);
     /* output [S, dim] → y [T, dim], overwritten */

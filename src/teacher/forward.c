@@ -80,7 +80,7 @@ static int64_t find_missing(const tgr_teacher *teacher, const int64_t *ids, int6
     return count;
 }
 
-/* Features of weights that the backbone has no more are of no use. */
+/* Features from weights that the backbone no longer has are useless. */
 static void forget_other_weights(tgr_teacher *teacher) {
     const tgr_parameters *weights = tgr_teacher_backbone_weights(teacher);
     if (tgr_parameters_changed(weights, teacher->cache_mark)) tgr_feature_cache_clear(teacher->cache);

@@ -51,8 +51,8 @@ double tgr_teacher_objective(const tgr_teacher *teacher) {
     return sum;
 }
 
-/* Gradients of the teacher routers whose batch the student has discarded, since its step was refused or its host said
- * so, go the same way. They are of the student's present step, and the student has none. */
+/* Gradients of the teacher routers from a batch that the student has discarded, because its step failed or its host
+ * said so, are discarded, too: they belong to the student's current step, for which the student itself has none. */
 void tgr_teacher_drop_discarded(tgr_teacher *teacher) {
     const tgr_parameters *student = tgr_model_parameters(teacher->student);
     if (teacher->parameters->micro > 0 && student->micro == 0 && student->step == teacher->parameters->step)

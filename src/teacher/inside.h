@@ -30,7 +30,7 @@ struct tgr_teacher {
     atomic_int references;
     tgr_context *context;          /* the student's, retained */
     tgr_model *backbone, *student; /* retained */
-    tgr_model *twin;               /* of the backbone, which other teachers may read at the same time */
+    tgr_model *twin;               /* of the backbone, which other teachers may use at the same time */
 
     tgr_layer_match match;
     tgr_feature feature;
@@ -44,15 +44,15 @@ struct tgr_teacher {
     tgr_parameters *parameters; /* tensor i is R_i [experts, dim] */
     tgr_optimizer *optimizer;
     tgr_feature_cache *cache;   /* NULL for none */
-    tgr_values_mark cache_mark; /* of the backbone's weights that its features are of */
+    tgr_values_mark cache_mark; /* of the backbone's weights that its features come from */
     int oracle;
 
     tgr_teacher_buffers buffers;
     /* Of the last forward pass: */
-    int64_t batch; /* 0 when it did not run; others ask tgr_teacher_batch */
+    int64_t batch; /* 0 if it did not run; other files call tgr_teacher_batch */
     tgr_mode mode;
     tgr_values_mark mark, backbone_mark; /* of the teacher routers and of the backbone that it used */
-    int can_backward;                    /* it was in TGR_TRAIN, and has had no backward */
+    int can_backward;                    /* it was in TGR_TRAIN and has not had its backward */
     uint64_t passes;                     /* forward passes so far */
 };
 
@@ -63,7 +63,7 @@ tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_
 tgr_moe_layer *tgr_teacher_student_layer(const tgr_teacher *teacher, int64_t layer);
 /* Discards the gradients of batches that the student has discarded. */
 void tgr_teacher_drop_discarded(tgr_teacher *teacher);
-/* Remembers which weights are in force. */
+/* Records which weights are in use. */
 void tgr_teacher_mark(tgr_teacher *teacher);
 void tgr_teacher_release_buffers(tgr_teacher *teacher, tgr_teacher_buffers *buffers);
 /* Ends or begins routing by the buffers' probabilities in the student's evaluation passes. */

@@ -17,7 +17,7 @@ static int add_settings(tool_arguments *out, const tool_arguments *given, const 
     TRY(arguments_set(out, "method", subject->method));
     if (subject->upcycled && !subject->finetuned) TRY(arguments_set(out, "upcycle", "1"));
     for (int i = 0; i < given->setting_count; i++) {
-        const tgr_option option = tgr_option_find(given->settings[i].key); /* train says what is wrong with a key */
+        const tgr_option option = tgr_option_find(given->settings[i].key); /* train reports what is wrong with a key */
         if (option && !tgr_method_uses_option(tgr_method_find(subject->method), option)) continue;
         TRY(arguments_set(out, given->settings[i].key, given->settings[i].value));
     }

@@ -59,7 +59,7 @@ done:
 }
 
 /* Pixels are normalised as they were in training, unless the command line says otherwise. Images in memory are neither
- * cropped nor resized, and where nobody says more they are normalised as is usual for them. */
+ * cropped nor resized, and by default they are normalised as is usual for them. */
 static int find_statistics(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
     double mean[DATASET_CHANNELS_MAX], deviation[DATASET_CHANNELS_MAX];
@@ -91,7 +91,7 @@ done:
     return result;
 }
 
-/* The same images can have other labels. */
+/* The same images can have different labels. */
 static int say_order(const tool_subject *subject, const tool_arguments *arguments) {
     int result = 0, matters = 0;
     const name_list *names = &subject->data.names;
@@ -100,7 +100,7 @@ static int say_order(const tool_subject *subject, const tool_arguments *argument
     TRY(class_names_load(&own, arguments->model));
     TRY(class_order_matters(names, &matters));
     if (own.count > 0)
-        fprintf(stderr, "classes: as %s names them\n", arguments->model);
+        fprintf(stderr, "classes: as named in %s\n", arguments->model);
     else if (arguments->class_order)
         fprintf(stderr, "classes: in the order of --class-order %s\n", arguments->class_order);
     else if (!matters)

@@ -17,7 +17,7 @@ static void cut_channels(preprocessing_text texts[PREPROCESSING_TEXTS], int64_t 
     for (int i = 0; i < PREPROCESSING_TEXTS && channels == 1; i++) texts[i].text[strcspn(texts[i].text, ",")] = '\0';
 }
 
-/* "key, text" number `*count` of the texts that the library writes. */
+/* Adds the pair "key, text" at `*count` to the texts that the library writes. */
 static void add_text(const char **texts, int64_t *count, const char *key, const char *text) {
     texts[2 * *count] = key;
     texts[2 * *count + 1] = text;
@@ -47,7 +47,7 @@ int command_export(const tool_arguments *arguments) {
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
         if (!written[i].assumed) add_text(texts, &options.text_count, written[i].key, written[i].text);
     }
-    if (images.assumed != 0) fprintf(stderr, "%s: what nobody said of its images is left out of %s\n", from, to);
+    if (images.assumed != 0) fprintf(stderr, "%s: assumed values for its images are left out of %s\n", from, to);
     TRY(exchange_names(&names, from, model, NULL));
     TRY(class_names_text(&label_names, &names));
     if (label_names) add_text(texts, &options.text_count, "label_names", label_names);

@@ -78,7 +78,7 @@ static int plan_run(finetune_plan *plan, const tool_arguments *given) {
     arguments->init = plan->path;
     arguments->file_count = arguments->setting_count = 0;
     plan->method = method ? method : plan->model.dense ? "tgr" : plan->model.method;
-    const int64_t method_index = tgr_method_find(plan->method); /* train says what is wrong with the name */
+    const int64_t method_index = tgr_method_find(plan->method); /* train reports what is wrong with the name */
     TRY(arguments_set(arguments, "method", plan->method));
     for (int i = 0; i < plan->model.count; i++) {
         const tool_setting *own = &plan->model.settings[i];

@@ -97,7 +97,7 @@ done:
     return result;
 }
 
-/* Any safetensors file can be shown, whether its tensors are of a model that is known or not. */
+/* Any safetensors file can be shown, whether or not its tensors are those of a known model. */
 static int print_safetensors(tgr_context *context, const char *path, const tool_arguments *arguments) {
     int result = 0;
     TRY(info_safetensors(context, path));

@@ -16,8 +16,8 @@ typedef struct pretrained {
     int count;
 } pretrained;
 
-/* The options of the model in a file, a checkpoint or safetensors, of which the command line may say what its shapes do
- * not tell. */
+/* The options of the model in a file, a checkpoint or safetensors; the command line may give those of the latter that
+ * shapes do not reveal. */
 int pretrained_read(pretrained *out, const char *path, const tool_arguments *arguments);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Natural order is that of timm's natural_key: the name in small letters, cut into digits and what is between them;
- * digits compare as numbers. */
+/* Natural order is that of timm's natural_key: the name in lower case is split into runs of digits and what is between
+ * them; runs of digits compare as numbers. */
 #include "data/class_order.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static int small(char byte) {
     return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
 }
 
-/* Two runs of digits as numbers of any length; both texts move behind them. */
+/* Compares two runs of digits as numbers of any length; both texts advance past them. */
 static int compare_numbers(const char **a, const char **b) {
     size_t count[2];
     const char **texts[] = {a, b};
@@ -32,7 +32,7 @@ static int compare_numbers(const char **a, const char **b) {
     return order;
 }
 
-/* Letters up to the next digit; a text that ends comes first, and so does one where digits begin. */
+/* Compares letters up to the next digit; a text that ends comes first, and so does one where digits begin. */
 static int compare_letters(const char **a, const char **b) {
     while (**a && **b && !is_digit(**a) && !is_digit(**b)) {
         if (small(**a) != small(**b)) return small(**a) < small(**b) ? -1 : 1;
@@ -66,13 +66,14 @@ static int check_natural(const name_list *names) {
         for (const char *at = names->names[i]; *at; at++) {
             if ((unsigned char)*at < 0x80) continue;
             return fail_with(
-                "class '%s': natural order is not known here for letters beyond ASCII; give the classes as a "
+                "class '%s': natural order is not defined here for letters beyond ASCII; give the classes as a "
                 "list, --class-order FILE",
                 names->names[i]);
         }
         if (i == 0 || compare_naturally(names->names[i - 1], names->names[i]) != 0) continue;
-        return fail_with("classes '%s' and '%s' have no order in timm; give the classes as a list, --class-order FILE",
-                         names->names[i - 1], names->names[i]);
+        return fail_with(
+            "classes '%s' and '%s' have no defined order in timm; give the classes as a list, --class-order FILE",
+            names->names[i - 1], names->names[i]);
     }
     return 0;
 }
@@ -108,7 +109,7 @@ int class_order_read(name_list *out, const char *path) {
     while ((length = getline(&line, &size, file)) > 0) {
         line[strcspn(line, "\r\n")] = '\0';
         if (strlen(line) + 2 < (size_t)length)
-            TRY(fail_with("%s: line %lld is no text", path, (long long)names.count + 1));
+            TRY(fail_with("%s: line %lld is not plain text", path, (long long)names.count + 1));
         if (*line == '\0') TRY(fail_with("%s: line %lld is empty", path, (long long)names.count + 1));
         TRY(name_list_add(&names, line));
     }

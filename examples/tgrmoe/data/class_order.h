@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* In which order the names of classes are numbered. timm sorts them as people count and without regard to case (apple,
+/* The order in which the names of classes are numbered. timm sorts them naturally and regardless of case (apple,
  * class2, class10, Zebra), torchvision and this tool by their bytes (Zebra, apple, class10, class2). */
 #ifndef TOOL_DATA_CLASS_ORDER_H
 #define TOOL_DATA_CLASS_ORDER_H
@@ -8,12 +8,12 @@
 
 typedef enum class_order { CLASS_ORDER_BYTES = 0, CLASS_ORDER_NATURAL = 1 } class_order;
 
-/* Sorts the names. Natural order fails where timm itself has none: names that differ in case or in leading zeros alone;
- * and for letters beyond ASCII, whose case is not known here. */
+/* Sorts the names. Natural order fails where timm itself has none: for names that differ only in case or in leading
+ * zeros; and for letters beyond ASCII, whose case is not known here. */
 int class_order_sort(name_list *names, class_order order);
-/* Whether names in the order of their bytes would have other numbers in natural order, or ones that nobody knows. */
+/* Whether names in the order of their bytes would have different or unknown numbers in natural order. */
 int class_order_matters(const name_list *names, int *matters);
-/* A file with a name in each line, in the order of their labels. */
+/* Reads a file with one name per line, in the order of their labels. */
 int class_order_read(name_list *out, const char *path);
 
 #endif

@@ -78,7 +78,7 @@ done:
 const char *const folder_unread[FOLDER_UNREAD] = {".webp", ".bmp", ".gif", ".tif",  ".tiff", ".heic", ".heif",
                                                   ".avif", ".jxl", ".jp2", ".jfif", ".jpe",  ".ppm",  ".pgm"};
 
-/* Which of the endings the name has; -1: none. */
+/* Which of the endings the name has, or -1. */
 static int find_ending(const char *name, const char *const *endings, int count) {
     const char *dot = strrchr(name, '.');
     for (int i = 0; i < count && dot; i++) {
@@ -206,7 +206,7 @@ done:
     return result;
 }
 
-/* Images that are left out are left out aloud. */
+/* Reports images that are left out. */
 static void say_unread(const folder_files *list, const char *root) {
     char name[MESSAGE_NAME];
     int64_t count = 0;

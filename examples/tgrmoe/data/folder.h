@@ -25,12 +25,13 @@ typedef struct folder_file {
 typedef struct folder_files {
     folder_file *files; /* [count] */
     int64_t count, capacity;
-    int64_t unread[FOLDER_UNREAD]; /* images of kinds that are not read, by their names: of folder_unread[i] so many */
+    int64_t unread[FOLDER_UNREAD]; /* images in formats that are not read, by their names: how many with the ending
+                                      folder_unread[i] */
 } folder_files;
 
 /* The names of the subfolders of `root`, sorted bytewise. */
 int folder_classes(name_list *out, const char *root);
-/* Whether there is a folder `path` with files right in it that are images by their names, or with folders. */
+/* Whether there is a folder `path` that directly contains files named like images, or folders. */
 typedef enum folder_content { FOLDER_IMAGES, FOLDER_FOLDERS } folder_content;
 int folder_holds(const char *path, folder_content what);
 /* All images of these classes. A class without images or without a folder is an error unless `sparse`. A folder with

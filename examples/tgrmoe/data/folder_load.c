@@ -18,12 +18,12 @@ static int is_folder(const char *path) {
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
-/* A share of the data holds folders of classes, or nothing yet; a folder with nothing but images is a class itself. */
+/* A split of the data holds folders of classes, or nothing yet; a folder with only images is a class itself. */
 static int is_share_of(const char *path) {
     return is_folder(path) && (folder_holds(path, FOLDER_FOLDERS) || !folder_holds(path, FOLDER_IMAGES));
 }
 
-/* The folder of training images, if they have one of their own. */
+/* The folder of training images, if they have their own. */
 static int find_training(char path[PATH_SIZE], const char *root) {
     snprintf(path, PATH_SIZE, "%s/train", root);
     return is_share_of(path);
@@ -43,7 +43,7 @@ static int is_share(const char *name) {
            strcmp(name, "test") == 0;
 }
 
-/* Where some folders look like shares of a data set and others like its classes, nobody knows which is meant. */
+/* If some folders look like splits of a data set and others like its classes, it is unclear what is meant. */
 static int check_shares(const char *root, int has_shares) {
     int result = 0;
     int64_t shares = 0;

@@ -58,7 +58,7 @@ static void with_dot(char name[NAME_SIZE], const char *file) {
     if (dash) *dash = '.';
 }
 
-/* Whether `name` ends as `file` does, packed or not. */
+/* Whether `name` has the ending of `file`, compressed or not. */
 static int ends_with(const char *name, const char *file) {
     const size_t length = strlen(name), end = strlen(file), packed = strlen(".gz");
     if (length > end + packed && strcmp(name + length - packed, ".gz") == 0) {
@@ -84,8 +84,8 @@ static int find_prefixed(char path[PATH_SIZE], const char *folder, const char *f
     return found == 1;
 }
 
-/* The path of `file`: in the folder or its usual subfolder, as it is or packed, with a dash or a dot. Without any, the
- * plain path, so that opening it says that it is missing. True when it is there. */
+/* The path of `file`: in the folder or its usual subfolder, as it is or compressed, with a dash or a dot. If there is
+ * none, the plain path, so that opening it reports it as missing. True when it is there. */
 static int find_file(char path[PATH_SIZE], const char *folder, const source *from, const char *file) {
     const char *const subfolders[] = {"", from->folder};
     const char *const endings[] = {"", ".gz"};
@@ -104,7 +104,7 @@ static int find_file(char path[PATH_SIZE], const char *folder, const source *fro
     return 0;
 }
 
-/* CIFAR comes in three versions, of which two have files that no C program can read. */
+/* CIFAR comes in three versions, two of which are not meant for C programs. */
 static int check_version(const char *folder) {
     static const char *const python[] = {"data_batch_1", "batches.meta", "cifar-10-batches-py", "cifar-100-python",
                                          "file.txt~"};
@@ -113,13 +113,13 @@ static int check_version(const char *folder) {
     for (size_t i = 0; i < sizeof python / sizeof *python; i++) {
         snprintf(path, PATH_SIZE, "%s/%s", folder, python[i]);
         if (access(path, F_OK) != 0) continue;
-        return fail_with("%s: is of the Python version of CIFAR; its binary version, for C programs, can be read",
+        return fail_with("%s: is from CIFAR's Python version; only the binary version, for C programs, can be read",
                          path);
     }
     for (size_t i = 0; i < sizeof matlab / sizeof *matlab; i++) {
         snprintf(path, PATH_SIZE, "%s/%s", folder, matlab[i]);
         if (access(path, F_OK) != 0) continue;
-        return fail_with("%s: is of the Matlab version of CIFAR; its binary version, for C programs, can be read",
+        return fail_with("%s: is from CIFAR's Matlab version; only the binary version, for C programs, can be read",
                          path);
     }
     return 0;
@@ -177,7 +177,7 @@ static int load_set(image_set *out, const char *folder, dataset_kind kind, const
 }
 
 /* IDX does not say how many classes there are. A label of 10 or more must not leave a gap below it: a damaged byte
- * would, and would go unseen otherwise. Only 0 may be missing: EMNIST's letters are numbered from 1. */
+ * would, and would go unnoticed otherwise. Only 0 may be missing: EMNIST's letters are numbered from 1. */
 static int count_classes(const image_set *set, int64_t *classes) {
     int seen[256] = {0};
     int64_t where[256] = {0};
@@ -189,7 +189,7 @@ static int count_classes(const image_set *set, int64_t *classes) {
         if (label > highest) highest = label;
     }
     if (!seen[0])
-        fprintf(stderr, "no training image has label 0: labels are taken to begin with 1, class 0 stays empty\n");
+        fprintf(stderr, "no training image has label 0: labels are assumed to start at 1; class 0 stays empty\n");
     for (int label = 1; label < highest && highest >= 10; label++) {
         if (seen[label]) continue;
         return fail_with(

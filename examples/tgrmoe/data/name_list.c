@@ -63,8 +63,7 @@ int name_list_check_single(const name_list *list, const char *where) {
     for (size_t i = 0; i < count; i++) sorted[i] = list->names[i];
     if (count > 1) qsort(sorted, count, sizeof *sorted, compare_names);
     for (size_t i = 1; i < count && result == 0; i++) {
-        if (strcmp(sorted[i - 1], sorted[i]) == 0)
-            result = fail_with("%s: class '%s' is there twice", where, sorted[i]);
+        if (strcmp(sorted[i - 1], sorted[i]) == 0) result = fail_with("%s: class '%s' occurs twice", where, sorted[i]);
     }
     free(sorted);
     return result;

@@ -13,8 +13,8 @@ typedef struct name_list {
 
 int name_list_add(name_list *list, const char *name);
 int name_list_copy(name_list *out, const name_list *from);
-int64_t name_list_find(const name_list *in, const char *name); /* -1: it is not there */
-/* Fails when a name is there twice; `where` begins the message. */
+int64_t name_list_find(const name_list *in, const char *name); /* -1 if it is not there */
+/* Fails if a name occurs twice; `where` begins the message. */
 int name_list_check_single(const name_list *list, const char *where);
 void name_list_free(name_list *list);
 

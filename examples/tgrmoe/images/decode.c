@@ -51,7 +51,7 @@ int image_decode(const uint8_t *bytes, size_t size, const char *name, int64_t pi
         case IMAGE_FORMAT_JPEG:
             wrong = decode_jpeg(bytes, size, pixels_most, message, out);
             if (!wrong && *message && !atomic_flag_test_and_set(&noted)) {
-                fprintf(stderr, "%s: %s (said once)\n", name, message);
+                fprintf(stderr, "%s: %s (reported once)\n", name, message);
             }
             break;
         case IMAGE_FORMAT_PNG:

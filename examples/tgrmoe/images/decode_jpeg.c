@@ -33,9 +33,9 @@ static _Noreturn void escape(j_common_ptr jpeg, const char *why) {
     longjmp(decoding->escape, 1);
 }
 
-/* What is whole, but of a kind that libjpeg 2 does not decode: NULL for all else. */
+/* What is wrong with an intact file of a kind that libjpeg 2 does not decode; NULL for all others. */
 static const char *foreign_kind(const struct jpeg_error_mgr *errors) {
-    if (errors->msg_code == JERR_BAD_PRECISION) return "is a JPEG of more than 8 bits, which is not decoded here";
+    if (errors->msg_code == JERR_BAD_PRECISION) return "is a JPEG with more than 8 bits, which is not decoded here";
     if (errors->msg_code == JERR_ARITH_NOTIMPL) return "is a JPEG with arithmetic coding, which is not decoded here";
     if (errors->msg_code != JERR_SOF_UNSUPPORTED) return NULL;
     const int process = errors->msg_parm.i[0] & 0x0F; /* SOF0 to SOF15 */
@@ -138,7 +138,7 @@ static void read_rows(jpeg_decoding *decoding, image *out) {
     }
 }
 
-/* Whether coefficients of a progressive image are not as exact as its quantisation: then scans are missing, and
+/* Whether the coefficients of a progressive image are less exact than its quantisation: then scans are missing, and
  * decoders guess. */
 static int lacks_scans(const struct jpeg_decompress_struct *jpeg) {
     if (!jpeg->progressive_mode || !jpeg->coef_bits) return 0;
@@ -162,10 +162,9 @@ static void decode(jpeg_decoding *decoding, int64_t pixels_most, image *out) {
     jpeg_start_decompress(jpeg);
     read_rows(decoding, out);
     if (lacks_scans(jpeg)) {
-        snprintf(
-            decoding->message, DECODE_MESSAGE,
-            "is a progressive JPEG that lacks its last scans: libjpeg-turbo 3, as in Pillow's wheels since 10, smooths "
-            "such images otherwise than version 2 does");
+        snprintf(decoding->message, DECODE_MESSAGE,
+                 "is a progressive JPEG that lacks its last scans: libjpeg-turbo 3, as in Pillow's wheels since 10, "
+                 "smooths such images differently from version 2");
     }
     jpeg_finish_decompress(jpeg);
 }

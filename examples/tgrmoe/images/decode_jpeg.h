@@ -5,8 +5,8 @@
 
 #include "images/decode_limits.h"
 
-/* NULL, or what is wrong, in `message`, which must be empty before; after success it has what is odd about the image.
- * What is in `out` after a failure has no meaning. */
+/* NULL, or what is wrong, in `message`, which must be empty before; after success it says what is unusual about the
+ * image. After a failure the contents of `out` are undefined. */
 const char *decode_jpeg(const uint8_t *bytes, size_t size, int64_t pixels_most, char message[DECODE_MESSAGE],
                         image *out);
 

@@ -14,9 +14,9 @@ typedef struct png_decoding {
     const uint8_t *at;
     size_t left;
     jmp_buf escape;
-    int deep_grey;      /* rows are of 16 bits */
-    int careful;        /* no byte is asked for before it is needed */
-    int cut;            /* one was that is not there */
+    int deep_grey;      /* rows have 16 bits per sample */
+    int careful;        /* no byte is requested before it is needed */
+    int cut;            /* one was requested that does not exist */
     char *message;      /* [DECODE_MESSAGE] */
     const char *failed; /* NULL, or what is wrong */
 } png_decoding;
@@ -80,7 +80,7 @@ static void read_rows(png_decoding *decoding, image *out) {
     }
 }
 
-/* Whether the last row is there: libpng counts it, and then looks for the end of the data, which may be missing or
+/* Whether the last row was decoded: libpng counts it, and then looks for the end of the data, which may be missing or
  * wrong. */
 static int has_all_rows(const png_decoding *decoding) {
     if (!decoding->info || png_get_image_height(decoding->png, decoding->info) == 0) return 0;
@@ -108,7 +108,7 @@ static void decode(png_decoding *decoding, int64_t pixels_most, image *out) {
      * come. */
     memset(out->pixels, 0, (size_t)out->width * (size_t)out->height * IMAGE_CHANNELS);
     decoding->deep_grey = choose_colors(decoding);
-    /* Pillow does not look at the checksums of pixels either. */
+    /* Pillow does not check the checksums of pixels either. */
     png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
     if (decoding->careful) png_set_compression_buffer_size(png, 1);
     read_rows(decoding, out);
@@ -126,7 +126,7 @@ static void decode_once(png_decoding *decoding, int64_t pixels_most, image *out)
     png_destroy_read_struct(&decoding->png, &decoding->info, NULL);
 }
 
-/* libpng reads ahead: where a file ends within what is behind the pixels, it fails before it has them all. */
+/* libpng reads ahead: if a file ends within what follows the pixels, it fails before it has decoded all of them. */
 const char *decode_png(const uint8_t *bytes, size_t size, int64_t pixels_most, char message[DECODE_MESSAGE],
                        image *out) {
     png_decoding decoding = {.at = bytes, .left = size, .message = message};

@@ -13,7 +13,7 @@ typedef struct image_loader {
     resizer memory;
 } image_loader;
 
-/* Decodes `root`/`name` into loader->decoded; with `upright` turned as the file says that it was taken. */
+/* Decodes `root`/`name` into loader->decoded; with `upright`, turned as the file's orientation says. */
 int image_file_decode(image_loader *loader, const char *root, const char *name, int upright);
 void image_loader_free(image_loader *loader);
 

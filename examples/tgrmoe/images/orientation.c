@@ -24,7 +24,7 @@ static int begins(span with, const char *text, size_t size) {
     return with.size >= size && memcmp(with.at, text, size) == 0;
 }
 
-/* 0 where it is not said. */
+/* 0 if it is not given. */
 static int read_exif(span exif) {
     const int little = begins(exif, "II*\0", 4);
     if (!little && !begins(exif, "MM\0*", 4)) return 0;
@@ -61,7 +61,7 @@ static int read_xmp(span xmp) {
     return 0;
 }
 
-/* EXIF has the first word, whichever comes first. */
+/* EXIF has precedence, whichever comes first. */
 typedef struct found_orientation {
     int exif, xmp;
 } found_orientation;
@@ -75,7 +75,7 @@ static void read_segment(span segment, found_orientation *found) {
     }
 }
 
-/* Segments up to the pixels. Any number of FF may stand in front of a marker. */
+/* Segments up to the pixels. A marker may be preceded by any number of FF. */
 static void search_jpeg(span file, found_orientation *found) {
     enum { APP1 = 0xE1, SOS = 0xDA, EOI = 0xD9, RST0 = 0xD0, SOI = 0xD8, TEM = 0x01 };
     for (size_t i = 2; i + 4 <= file.size && file.at[i] == 0xFF;) {
@@ -110,9 +110,9 @@ int orientation_find(const uint8_t *bytes, size_t size) {
     return found.exif > 0 ? found.exif : found.xmp > 0 ? found.xmp : UPRIGHT;
 }
 
-/* What stands at (x, y) of the upright image stood at … of the stored one. */
+/* The pixel at (x, y) of the upright image is at … in the stored one. */
 typedef struct turning {
-    int swaps, flips_x, flips_y; /* width and height change places; then the stored axes run backwards */
+    int swaps, flips_x, flips_y; /* width and height are swapped; then the stored axes are reversed */
 } turning;
 
 int orientation_apply(const image *in, int orientation, image *out) {

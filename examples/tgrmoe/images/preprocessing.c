@@ -84,11 +84,11 @@ void preprocessing_say_assumed(const preprocessing *how, const char *path) {
     preprocessing_text texts[PREPROCESSING_TEXTS];
     if (how->assumed == 0) return;
     preprocessing_write(how, texts);
-    fprintf(stderr, "%s: does not say how images were prepared; assumed", path);
+    fprintf(stderr, "%s: does not say how images were prepared; assuming", path);
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
         if (texts[i].assumed) fprintf(stderr, " %s %s", texts[i].key, texts[i].text);
     }
-    fprintf(stderr, " (--timm NAME, or --mean, --std, --crop and --interpolation, say it)\n");
+    fprintf(stderr, " (give --timm NAME, or --mean, --std, --crop and --interpolation)\n");
 }
 
 /* One number, or `most` numbers separated by commas. */
@@ -129,7 +129,7 @@ int preprocessing_read(preprocessing *to, const char *key, const char *text) {
     if (strcmp(key, "orientation") == 0) {
         read.upright = strcmp(text, "exif") == 0;
         if (!read.upright && strcmp(text, "stored") != 0) {
-            TRY(fail_with("orientation is '%s'; allowed are exif, stored", text));
+            TRY(fail_with("orientation is '%s'; it must be exif or stored", text));
         }
     }
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {

@@ -5,8 +5,8 @@
 
 #include "images/resize.h"
 
-/* What of it nobody said: neither a file nor the user. Such values are DeiT's, and stay marked wherever they go. The
- * bit of preprocessing_keys[i] is 1 << i. */
+/* Values that were given neither by a file nor by the user. They are DeiT's, and stay marked wherever they are copied.
+ * The bit of preprocessing_keys[i] is 1 << i. */
 enum { ASSUMED_MEAN = 1, ASSUMED_STD = 2, ASSUMED_CROP = 4, ASSUMED_INTERPOLATION = 8, ASSUMED_ALL = 15 };
 
 /* All fields have 8 bytes: no padding. */
@@ -15,7 +15,7 @@ typedef struct preprocessing {
     double crop_pct;       /* side of the image, as a fraction of the shorter side that photographs are resized to */
     int64_t interpolation; /* an `interpolation` */
     int64_t assumed;       /* a set of ASSUMED_… */
-    int64_t upright;       /* 1: photographs are turned as EXIF says; 0: taken as they are stored */
+    int64_t upright;       /* 1: photographs are turned as EXIF says; 0: used as they are stored */
 } preprocessing;
 
 /* timm's for DeiT: ImageNet's mean and deviation, crop_pct 0.9, bicubic; all of it assumed. Photographs are turned
@@ -33,14 +33,14 @@ extern const char *const preprocessing_keys[PREPROCESSING_TEXTS]; /* mean, std, 
 typedef struct preprocessing_text {
     const char *key;
     char text[PREPROCESSING_TEXT_SIZE];
-    int assumed; /* 1: nobody said so */
+    int assumed; /* 1: assumed, not given */
 } preprocessing_text;
 void preprocessing_write(const preprocessing *from, preprocessing_text texts[PREPROCESSING_TEXTS]);
-/* Takes one text, which is no assumption then; `to` keeps what other texts said. A key that is none of them is left
- * alone; one number for mean or std stands for all channels. */
+/* Applies one text, which is then not an assumption; `to` keeps what other texts said. Other keys are ignored; a single
+ * number for mean or std is used for all channels. */
 int preprocessing_read(preprocessing *to, const char *key, const char *text);
 
-/* Says on standard error what is assumed of the images of the model in `path`, if anything is. */
+/* Reports on standard error what is assumed about the images of the model in `path`, if anything is. */
 void preprocessing_say_assumed(const preprocessing *how, const char *path);
 
 /* timm's transform for evaluation: the shorter side is resized to floor(size / crop_pct), the middle is kept. */

@@ -60,7 +60,7 @@ done:
     return result;
 }
 
-/* In any order, each once: their places are their labels. */
+/* In any order, each once: their indices are their labels. */
 static int unpack(name_list *out, const char *bytes, uint64_t size, const char *path) {
     int result = 0;
     name_list names = {0};

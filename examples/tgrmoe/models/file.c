@@ -53,7 +53,8 @@ static void say_differences(const char *path, const fitted_sizes *file, const fi
     }
 }
 
-/* What was looked up is said: a file of another model of the same sizes cannot be told from one that timm knows. */
+/* Reports what was looked up: a file of another model with the same sizes cannot be distinguished from one that timm
+ * knows. */
 static int say_looked_up(const char *path, const tgr_safetensors *file, const tgr_config *imported,
                          const tool_setting *settings, int count) {
     int result = 0, heads_given = 0, size_given = 0;
@@ -69,7 +70,7 @@ static int say_looked_up(const char *path, const tgr_safetensors *file, const tg
     fprintf(stderr, "%s: as in timm's models of these sizes:", path);
     if (!heads_given) fprintf(stderr, " heads=%lld", (long long)heads);
     if (!size_given) fprintf(stderr, "%s square images of %lld pixels", heads_given ? "" : ",", (long long)size);
-    fprintf(stderr, " (no shape tells it)\n");
+    fprintf(stderr, " (shapes do not determine this)\n");
 done:
     return result;
 }
@@ -141,7 +142,7 @@ done:
     return result;
 }
 
-/* Fails where the library asks for more than the settings say. */
+/* Fails if the library needs more than the settings give. */
 int model_file_config(tgr_config **out, tgr_context *context, const char *path, const tool_setting *settings,
                       int count) {
     int result = 0, safetensors = 0;
@@ -164,7 +165,7 @@ static int open_model(tgr_model **out, tgr_context *context, const char *path, c
                       int count) {
     int result = 0, safetensors = 0;
     TRY(model_file_is_safetensors(path, &safetensors));
-    if (!safetensors && count > 0) TRY(fail_usage("--set %s: %s says itself what it is", settings[0].key, path));
+    if (!safetensors && count > 0) TRY(fail_usage("--set %s: %s already has its options", settings[0].key, path));
     if (safetensors)
         TRY(model_file_import(out, context, path, settings, count));
     else

@@ -14,8 +14,8 @@
 
 enum { SETTINGS = 4 };
 
-/* Takes over from `like` what images and classes make necessary, and what no shape tells where the file does not say it
- * itself and the rest is alike. */
+/* Copies from `like` what images and classes make necessary, and, where the file does not say and the rest is the same,
+ * what no shape reveals. */
 static int find_settings(tool_setting settings[SETTINGS], char values[SETTINGS][32], int *count, const tgr_config *own,
                          const tgr_config *like, int says_all) {
     int result = 0;

@@ -25,7 +25,7 @@ done:
     return result;
 }
 
-/* Texts may say a part of it. */
+/* Texts may give only a part of it. */
 static int read_texts(preprocessing *io, const char *path) {
     int result = 0;
     tgr_context *context = NULL;
@@ -44,8 +44,7 @@ done:
     return result;
 }
 
-/* Such images are as large as the model takes them: nothing is cropped or resized. Channels that are not there repeat
- * the first. */
+/* Such images already have the model's size: nothing is cropped or resized. Missing channels repeat the first. */
 static int read_run(preprocessing *io, const char *path) {
     int result = 0;
     uint64_t size = 0;
@@ -91,7 +90,7 @@ int model_file_preprocessing(preprocessing *out, const char *path, const tool_ar
     int result = 0, safetensors = 0;
     preprocessing_defaults(out);
     TRY(model_file_is_safetensors(path, &safetensors));
-    /* The last word is the user's: who says mean and deviation does not need what a file of another version has. */
+    /* The user decides: if mean and deviation are given, what a file of another version has is not needed. */
     if (arguments->mean && arguments->deviation && !safetensors) {
         if (read_checkpoint(out, path) != 0) fprintf(stderr, "%s\n", failure_message());
     } else {

@@ -6,10 +6,10 @@
 #include "arguments.h"
 #include "images/preprocessing.h"
 
-/* What was done to the images that the model learned from: the file's own word, else an assumption; then what the flags
+/* How the images that the model was trained on were prepared: as the file says, else an assumption; then what the flags
  * say, --timm NAME first. A file that cannot be read is an error. */
 int model_file_preprocessing(preprocessing *out, const char *path, const tool_arguments *arguments);
-/* From a checkpoint's part "preprocessing" alone; *found 0, and `out` as it was, when there is none. */
+/* Only from a checkpoint's part "preprocessing"; if there is none, *found is 0 and `out` unchanged. */
 int preprocessing_load(preprocessing *out, const char *path, int *found);
 /* The flag for each of preprocessing_keys. */
 extern const char *const preprocessing_flags[PREPROCESSING_TEXTS];

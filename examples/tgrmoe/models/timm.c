@@ -32,9 +32,9 @@ int timm_preprocessing(preprocessing *out, const char *name) {
         if (!found) found = row;
         add_tag(tags, row->name);
     }
-    if (!found) return fail_usage("--timm: '%s' is no pretrained model of timm that can be imported", name);
-    if (differ) return fail_usage("--timm: '%s' is prepared for in several ways; give one of %s", name, tags);
-    const int64_t upright = out->upright; /* timm leaves photographs as they are stored, whatever they are of */
+    if (!found) return fail_usage("--timm: '%s' is not a pretrained model of timm that can be imported", name);
+    if (differ) return fail_usage("--timm: '%s' has several preprocessings; give one of %s", name, tags);
+    const int64_t upright = out->upright; /* timm always leaves photographs as they are stored */
     *out = found->how;
     out->upright = upright;
     return 0;

@@ -5,7 +5,7 @@
 
 #include "images/preprocessing.h"
 
-/* Of the model called `name`, all but the orientation, which stays; the tag may be left out where it makes no
+/* For the model called `name`, everything but the orientation, which stays; the tag may be omitted where it makes no
  * difference. */
 int timm_preprocessing(preprocessing *out, const char *name);
 

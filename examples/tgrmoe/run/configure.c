@@ -91,7 +91,7 @@ done:
     return result;
 }
 
-/* Whether the method in force uses the option. */
+/* Whether the config's method uses the option. */
 static int find_use(const tgr_config *config, tgr_option option, int *used) {
     int result = 0;
     int64_t method = 0;

@@ -22,7 +22,7 @@ done:
     return result;
 }
 
-/* How the flags say that classes are numbered: by an order, or as a list. */
+/* How classes are numbered according to the flags: by an order, or as a list. */
 static int read_order(folder_options *how, name_list *listed, const char *order) {
     int result = 0;
     if (!order || strcmp(order, "bytes") == 0) goto done;
@@ -36,7 +36,7 @@ done:
     return result;
 }
 
-/* A head that was trained on the same number of classes goes on with its own labels. */
+/* A head that was trained on the same number of classes keeps its labels. */
 static int keeps_head(const char *path, int64_t classes, int *keeps) {
     int result = 0;
     int64_t own = 0;
@@ -53,28 +53,28 @@ done:
     return result;
 }
 
-/* The head of a file without names may have been trained in either order, and it is another for these folders. */
+/* The head of a file without names may have been trained in either order, and for these folders the orders differ. */
 static int check_order(const dataset *data, const char *path, int evaluated) {
     int result = 0, matters = 0, keeps = evaluated;
     TRY(class_order_matters(&data->names, &matters));
     if (matters && !evaluated) TRY(keeps_head(path, data->classes, &keeps));
     if (!matters || !keeps) goto done;
     TRY(
-        fail_usage("%s does not name its classes, and folders are numbered otherwise by timm than by torchvision: say "
-                   "--class-order natural (timm), bytes (torchvision), or a file with a name in each line",
+        fail_usage("%s does not name its classes, and timm numbers these folders differently from torchvision: give "
+                   "--class-order natural (timm), bytes (torchvision), or a file with one name per line",
                    path));
 done:
     return result;
 }
 
-/* The folders are those of the model, in another order. */
+/* The folders are those of the model, in a different order. */
 static int same_names(const name_list *a, const name_list *b) {
     int same = a->count == b->count;
     for (int64_t i = 0; same && i < a->count; i++) same = name_list_find(b, a->names[i]) >= 0;
     return same;
 }
 
-/* Whose labels count: those of the model that is evaluated or goes on, else those of a head that the run begins with.
+/* Whose labels count: those of the model that is evaluated or resumed, else those of the head that the run starts from.
  */
 static int load_data(dataset *data, const tool_arguments *arguments, int train, const char *trained,
                      folder_options *how) {
@@ -114,7 +114,7 @@ done:
     return result;
 }
 
-/* Two models that learned from images prepared otherwise cannot both be right about one image. */
+/* Two models trained on differently prepared images cannot both be right about one image. */
 static int compare_teacher(const preprocessing *how, const tool_arguments *arguments) {
     int result = 0;
     preprocessing others;
@@ -126,7 +126,7 @@ static int compare_teacher(const preprocessing *how, const tool_arguments *argum
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
         if (theirs[i].assumed || strcmp(own[i].key, "orientation") == 0 || strcmp(own[i].text, theirs[i].text) == 0)
             continue;
-        fprintf(stderr, "--teacher %s: learned from images of %s %s; here it sees them with %s\n", arguments->teacher,
+        fprintf(stderr, "--teacher %s: was trained on images with %s %s; here they have %s\n", arguments->teacher,
                 theirs[i].key, theirs[i].text, own[i].text);
     }
 done:
@@ -146,7 +146,7 @@ int run_find_preprocessing(tool_run *run) {
     }
     TRY(preprocessing_from_flags(how, arguments));
     if (source) preprocessing_say_assumed(how, source);
-    how->assumed = 0; /* of the model that this run makes it will be true */
+    how->assumed = 0; /* it will be true of the model that this run makes */
     TRY(compare_teacher(how, arguments));
 done:
     return result;
@@ -166,7 +166,7 @@ int run_saved_preprocessing(tool_run *run) {
     TRY(preprocessing_from_flags(&given, run->arguments));
     if (!preprocessing_equal(&given, &run->images)) {
         TRY(fail_with(
-            "--mean, --std, --crop, --interpolation or --orientation is new; it must be as the run to resume had it"));
+            "--mean, --std, --crop, --interpolation or --orientation has changed; it must be as in the run to resume"));
     }
 done:
     return result;

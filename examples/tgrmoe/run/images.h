@@ -10,8 +10,7 @@
 /* Loads arguments->data; only the images with arguments->labels if given. `trained`: NULL, or the file of a model whose
  * names of classes decide the labels. */
 int dataset_from_flags(dataset *data, const tool_arguments *arguments, int train, const char *trained);
-/* What is done to the images of a fresh run: as with the model that it begins from or the teacher, then by the flags.
- */
+/* How the images of a new run are prepared: as for the model that it starts from or the teacher, then by the flags. */
 int run_find_preprocessing(tool_run *run);
 /* For a resumed run: as saved, which no flag may change. */
 int run_saved_preprocessing(tool_run *run);

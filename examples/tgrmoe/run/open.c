@@ -38,8 +38,8 @@ done:
     return result;
 }
 
-/* A teacher from safetensors takes photographs of `size`, unless that is NULL. What describes the file that the run
- * begins from describes the teacher, too, where they are one file. */
+/* A teacher from safetensors takes photographs of `size`, unless that is NULL. Settings for the file that the run
+ * starts from also apply to the teacher if it is the same file. */
 static int open_backbone(tool_run *run, const char *size) {
     int result = 0, safetensors = 0, count = 0;
     const tool_arguments *arguments = run->arguments;

@@ -66,7 +66,7 @@ done:
 
 enum { BATCH_MOST = 1 << 24 };
 
-/* What the file says of the run is as good as the file: each number that is used is checked against the data. */
+/* The file's record of the run is not trusted: each number that is used is checked against the data. */
 static int check_state(const tool_run *run) {
     int result = 0;
     const run_state *saved = &run->state;
@@ -78,16 +78,15 @@ static int check_state(const tool_run *run) {
     TRY(image_set_check_labels(&data->train, "training", classes));
     TRY(image_set_check_labels(&data->test, "test", classes));
     if (saved->probe < 1 || saved->probe > data->test.count) {
-        TRY(fail_with("%s: its probe is of %" PRId64 " images; there are %" PRId64 " test images", path, saved->probe,
+        TRY(fail_with("%s: its probe has %" PRId64 " images; there are %" PRId64 " test images", path, saved->probe,
                       data->test.count));
     }
     if (saved->batch > BATCH_MOST) {
-        TRY(fail_with("%s: its batch is of %" PRId64 " images; at most %d are allowed", path, saved->batch,
-                      BATCH_MOST));
+        TRY(fail_with("%s: its batch has %" PRId64 " images; it must be at most %d", path, saved->batch, BATCH_MOST));
     }
     for (int64_t i = 0; i < data->train.channels; i++) {
         if (isfinite(saved->mean[i]) && isfinite(saved->deviation[i]) && saved->deviation[i] > 0) continue;
-        TRY(fail_with("%s: its mean and std of channel %" PRId64 " are %g and %g", path, i, saved->mean[i],
+        TRY(fail_with("%s: its mean and std for channel %" PRId64 " are %g and %g", path, i, saved->mean[i],
                       saved->deviation[i]));
     }
 done:

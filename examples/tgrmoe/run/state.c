@@ -38,13 +38,13 @@ done:
     return result;
 }
 
-/* Each run that was recorded takes more than a byte: no memory is taken for more than the file can hold. */
+/* Each recorded run takes more than a byte: no memory is allocated for more than the file can hold. */
 static int check_probe_runs(const tool_run *run, const char *path) {
     int result = 0;
     uint64_t size = 0;
     TRY(part_size(&size, path, PART_PROBE));
     if ((uint64_t)run->state.probe_runs > size) {
-        TRY(fail_with("%s: its routing is of %lld runs; the file has %llu bytes of it", path,
+        TRY(fail_with("%s: its routing has %lld runs, but only %llu bytes in the file", path,
                       (long long)run->state.probe_runs, (unsigned long long)size));
     }
 done:

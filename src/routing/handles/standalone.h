@@ -38,8 +38,8 @@ tgr_status tgr_standalone_set_sequence(tgr_standalone *standalone, int64_t token
 /* Checks mode, x and tokens, makes the memory large enough and stores x. On failure the last batch is still there. */
 tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, const float *x, int64_t tokens);
 tgr_status tgr_standalone_check_backward(const tgr_standalone *standalone);
-/* Fails when x_gradient [T, dim], which may be NULL, lies over `gradient` [T, columns] or over the x of the forward:
- * both are read while it is written. */
+/* Fails if x_gradient [T, dim], which may be NULL, overlaps `gradient` [T, columns] or the x of the forward: both are
+ * read while it is written. */
 tgr_status tgr_standalone_check_buffers(const tgr_standalone *standalone, const char *name, const float *gradient,
                                         int64_t columns, const float *x_gradient);
 /* Counts the backward pass that was made. */

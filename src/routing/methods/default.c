@@ -40,7 +40,7 @@
 typedef struct default_own {
     /* State tensors. */
     int64_t value;  /* [E, dim], Ê */
-    int64_t weight; /* [E], Σ w behind the mean that moved it last */
+    int64_t weight; /* [E], Σ w of the mean that last updated it */
     double beta;
     int weighted;
 } default_own;
@@ -63,7 +63,7 @@ static float blend(double beta, float value, double mean) {
     return (float)(value + (1 - beta) * (mean - value));
 }
 
-/* What a step does to Ê, tensor `value`, and to the weight, which was added right behind it. */
+/* What a step does to Ê, tensor `value`, and to the weight, the tensor added right after it. */
 static void move(tgr_parameters *parameters, int64_t value, double beta) {
     const int64_t experts = parameters->tensors[value].dims[0], dim = parameters->tensors[value].dims[1];
     const float *sums = tgr_gradient(parameters, value), *weights = tgr_gradient(parameters, value + 1);
@@ -152,7 +152,7 @@ typedef struct blend_job {
     float *blended;          /* [E, dim] */
 } blend_job;
 
-/* One expert's Ê with the mean of this pass in it. */
+/* One expert's Ê, updated with the mean of this pass. */
 static void blend_task(void *data, int64_t expert, int worker) {
     const blend_job *job = data;
     const double *sum = job->batch_sum + expert * job->dim;

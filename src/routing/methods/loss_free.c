@@ -6,8 +6,8 @@
  *     after each optimizer step:   b_e += bias_rate · sign(mean load - load_e)
  *
  * The load of e is the number of choices of e in all micro-batches of the step, before capacity. The gradient of b
- * holds the loads, and the step moves b by them: a host that averages gradients over machines averages loads, too, and
- * a step that is refused leaves b alone. Choices are recorded by falling p + b: top-1 is the largest of these. An
+ * holds the loads, and the step updates b from them: a host that averages gradients over machines also averages loads,
+ * and a step that fails leaves b alone. Choices are recorded by falling p + b: top-1 is the largest of these. An
  * oracle's probabilities are used without b. */
 #include "base/status.h"
 #include "routing/each.h"

@@ -159,7 +159,7 @@ tgr_status test_context_create(tgr_context **out, const tgr_allocator *allocator
 tgr_status test_config_set_all(tgr_config *config, const char *options) {
     while (*options != '\0') {
         char text[256], *equals;
-        size_t length = strcspn(options, " ");
+        size_t length = strcspn(options, " \n");
         assert_true(length < sizeof text);
         memcpy(text, options, length);
         text[length] = '\0';
@@ -167,7 +167,7 @@ tgr_status test_config_set_all(tgr_config *config, const char *options) {
         assert_non_null(equals);
         *equals = '\0';
         TGR_TRY(tgr_config_set(config, text, equals + 1));
-        options += length + strspn(options + length, " ");
+        options += length + strspn(options + length, " \n");
     }
     return TGR_OK;
 }

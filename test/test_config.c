@@ -29,8 +29,7 @@ static int stop(void **state) {
 }
 
 static tgr_config *make(void) {
-    tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
+    tgr_config *config = test_config(context, "");
     return config;
 }
 

@@ -51,8 +51,7 @@ static void add_gradients(tgr_parameters *parameters, test_random *random, doubl
 }
 
 static tgr_config *make_config(tgr_context *context, const char *const settings[][2]) {
-    tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
+    tgr_config *config = test_config(context, "");
     for (int i = 0; settings[i][0]; i++) assert_status(TGR_OK, tgr_config_set(config, settings[i][0], settings[i][1]));
     return config;
 }

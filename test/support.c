@@ -255,11 +255,17 @@ int64_t test_each_allocation_failing(tgr_status (*scenario)(const tgr_allocator 
     }
 }
 
-char *test_file_create(void) {
+/* For mkstemp or mkdtemp. */
+static char *temporary_pattern(void) {
     const char *directory = getenv("TMPDIR");
     char *path = malloc(4096);
     assert_non_null(path);
     snprintf(path, 4096, "%s/tgrmoe-test-XXXXXX", directory != NULL && directory[0] != '\0' ? directory : "/tmp");
+    return path;
+}
+
+char *test_file_create(void) {
+    char *path = temporary_pattern();
     int file = mkstemp(path);
     assert_true(file >= 0);
     close(file);
@@ -269,5 +275,19 @@ char *test_file_create(void) {
 void test_file_remove(char *path) {
     if (path == NULL) return;
     remove(path);
+    free(path);
+}
+
+char *test_folder_create(void) {
+    char *path = temporary_pattern();
+    assert_non_null(mkdtemp(path));
+    return path;
+}
+
+void test_folder_remove(char *path) {
+    char command[2 * 4096 + 64];
+    if (path == NULL) return;
+    snprintf(command, sizeof command, "chmod -R u+rwx '%s' && rm -r '%s'", path, path);
+    assert_int_equal(system(command), 0);
     free(path);
 }

@@ -102,5 +102,8 @@ int64_t test_each_allocation_failing(tgr_status (*scenario)(const tgr_allocator 
 /* The path of a new empty file in $TMPDIR or /tmp; test_file_remove deletes the file and frees the path. */
 char *test_file_create(void);
 void test_file_remove(char *path);
+/* The same with a folder, which is deleted with everything in it. */
+char *test_folder_create(void);
+void test_folder_remove(char *path);
 
 #endif

@@ -185,7 +185,7 @@ $(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(B
 	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(CHECKED) -lcmocka $(LIBS) $(TEST_LIBS)
 
 # Parts of the tool are tested from inside.
-TOOL_TESTS := $(patsubst %,$(BUILD)/test/test_%,arguments data images images_folder images_prefetch images_corpus augment augment_random augment_recipe)
+TOOL_TESTS := $(patsubst %,$(BUILD)/test/test_%,arguments data class_order model_files crafted_run images images_folder images_prefetch images_corpus augment augment_random augment_recipe)
 $(TOOL_TESTS): $(call OBJECT,$(TOOL_PARTS))
 $(TOOL_TESTS:$(BUILD)/test/%=$(BUILD)/obj/test/%.o): TOOL_INCLUDE := -Iexamples/tgrmoe
 $(TOOL_TESTS): TEST_LIBS := $(TOOL_LIBS)

@@ -101,6 +101,63 @@ static void test_idx_plain_and_packed(void **state) {
     }
 }
 
+/* As programs unpack MNIST, and as EMNIST is named. */
+static void test_idx_by_other_names(void **state) {
+    (void)state;
+    static const char *const others[][4] = {
+        {"train-images.idx3-ubyte", "train-labels.idx1-ubyte", "t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte"},
+        {"emnist-letters-train-images-idx3-ubyte", "emnist-letters-train-labels-idx1-ubyte",
+         "emnist-letters-test-images-idx3-ubyte", "emnist-letters-test-labels-idx1-ubyte"}};
+    for (int i = 0; i < 2; i++) {
+        dataset data;
+        char old[4096];
+        write_idx();
+        for (int k = 0; k < 4; k++) {
+            snprintf(old, sizeof old, "%s", test_path(idx_names[k]));
+            assert_int_equal(rename(old, test_path(others[i][k])), 0);
+        }
+        assert_int_equal(dataset_load(&data, test_folder, NULL, 1, NULL), 0);
+        assert_int_equal(data.train.count, 20);
+        assert_int_equal(data.test.count, 12);
+        dataset_free(&data);
+        for (int k = 0; k < 4; k++) remove(test_path(others[i][k]));
+    }
+}
+
+/* EMNIST's letters are 1 to 26; any other gap is damage. */
+static void test_idx_labels_from_one(void **state) {
+    (void)state;
+    uint8_t bytes[2048];
+    dataset data;
+    write_idx();
+    const size_t train = idx_labels(bytes, 20);
+    for (int i = 0; i < 20; i++) bytes[8 + i] = (uint8_t)(1 + i % 13);
+    test_file_write(test_path(idx_names[1]), bytes, train);
+    const size_t test = idx_labels(bytes, 12);
+    for (int i = 0; i < 12; i++) bytes[8 + i] = (uint8_t)(1 + i);
+    test_file_write(test_path(idx_names[3]), bytes, test);
+    assert_int_equal(dataset_load(&data, test_folder, NULL, 1, NULL), 0);
+    assert_int_equal(data.classes, 14);
+    dataset_free(&data);
+    idx_labels(bytes, 20);
+    for (int i = 0; i < 20; i++) bytes[8 + i] = (uint8_t)(2 + i % 13);
+    test_file_write(test_path(idx_names[1]), bytes, train);
+    assert_load_fails(NULL, "label 14 of training image 12", "no image has label 1", "");
+}
+
+static void test_cifar_of_other_versions(void **state) {
+    (void)state;
+    test_file_write(test_path("data_batch_1"), (const uint8_t *)"x", 1);
+    assert_load_fails(NULL, "data_batch_1: is of the Python version of CIFAR", "binary version", "");
+    assert_load_fails("cifar10", "Python version of CIFAR", "", "");
+    remove(test_path("data_batch_1"));
+    test_make_folder("cifar-100-python");
+    assert_load_fails(NULL, "cifar-100-python: is of the Python version", "", "");
+    remove(test_path("cifar-100-python"));
+    test_file_write(test_path("data_batch_1.mat"), (const uint8_t *)"x", 1);
+    assert_load_fails("cifar10", "Matlab version of CIFAR", "", "");
+}
+
 static void test_idx_missing(void **state) {
     (void)state;
     assert_load_fails(NULL, test_folder, "neither", "train-images-idx3-ubyte");
@@ -312,6 +369,9 @@ static void test_shuffle_is_a_permutation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_idx_plain_and_packed, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_idx_by_other_names, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_idx_labels_from_one, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_cifar_of_other_versions, test_folder_setup, test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_idx_missing, test_folder_setup, test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_idx_damaged, test_folder_setup, test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_idx_labels_out_of_range, test_folder_setup, test_folder_teardown),

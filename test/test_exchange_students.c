@@ -118,7 +118,7 @@ static void test_positions_resample_as_in_timm(void **state) {
         assert_all_close(resampled, (const float *)to->data, to->count, 5e-6, 5e-6);
         free(resampled);
     }
-    assert_int_equal(cases, 6);
+    assert_int_equal(cases, 8);
     golden_free(golden);
     free(golden);
 }

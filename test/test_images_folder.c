@@ -120,6 +120,57 @@ static void test_odd_names_and_kinds(void **state) {
     assert_load_fails(&how, "line\\x0Abreak/3\\x0A.jpg", "is empty");
 }
 
+/* Classes may be called as shares of data sets are; where it cannot be told which is meant, it is not guessed. */
+static void test_classes_called_train_and_test(void **state) {
+    (void)state;
+    const folder_options how = defaults();
+    static const char *const folders[] = {"train", "bus", "test"};
+    dataset data;
+    char name[512];
+    for (int i = 0; i < 3; i++) {
+        test_make_folder(folders[i]);
+        for (int k = 0; k < 2; k++) {
+            snprintf(name, sizeof name, "%s/%d.png", folders[i], k);
+            write_image(name);
+        }
+    }
+    assert_int_equal(dataset_load(&data, test_folder, NULL, 1, &how), 0);
+    assert_int_equal(data.classes, 3);
+    assert_string_equal(data.names.names[2], "train");
+    assert_int_equal(data.train.count, 3);
+    dataset_free(&data);
+    test_make_folder("train/steam");
+    write_image("train/steam/1.png");
+    assert_load_fails(&how, "/bus: holds images like a class", "folders train, val or test with classes");
+    unlink(test_path("bus/0.png"));
+    unlink(test_path("bus/1.png"));
+    assert_int_equal(rmdir(test_path("bus")), 0);
+    assert_int_equal(rmdir(test_path("train/steam")), -1); /* it holds an image */
+    unlink(test_path("train/steam/1.png"));
+    assert_int_equal(rmdir(test_path("train/steam")), 0);
+    assert_load_fails(&how, "/test: holds no folders, of which each would be a class", "");
+}
+
+/* Images that other programs would read are counted; texts are not. */
+static void test_other_kinds_are_counted(void **state) {
+    (void)state;
+    name_list classes = {0};
+    folder_files files = {0};
+    test_make_folder("a");
+    write_image("a/1.png");
+    static const char *const others[] = {"a/1.webp", "a/2.WebP", "a/3.bmp", "a/readme.txt", "a/.4.webp"};
+    for (int i = 0; i < 5; i++) test_file_write(test_path(others[i]), "x", 1);
+    assert_int_equal(folder_classes(&classes, test_folder), 0);
+    assert_int_equal(folder_scan(&files, test_folder, &classes, 0), 0);
+    assert_int_equal(files.count, 1);
+    for (int i = 0; i < FOLDER_UNREAD; i++) {
+        const char *ending = folder_unread[i];
+        assert_int_equal(files.unread[i], strcmp(ending, ".webp") == 0 ? 2 : strcmp(ending, ".bmp") == 0 ? 1 : 0);
+    }
+    folder_files_free(&files);
+    name_list_free(&classes);
+}
+
 static void test_unreadable(void **state) {
     (void)state;
     const folder_options how = defaults();
@@ -224,6 +275,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_order_of_image_folder, test_folder_setup, test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_odd_names_and_kinds, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_classes_called_train_and_test, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_other_kinds_are_counted, test_folder_setup, test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_unreadable, test_folder_setup, test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_nothing_there, test_folder_setup, test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_held_out, test_folder_setup, test_folder_teardown),

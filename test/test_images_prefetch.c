@@ -252,7 +252,7 @@ static void test_plain_images(void **state) {
     assert_int_equal(read_all(&reference, &data.train, NULL, 2, 0), 0);
     FOR(i, reference.count) {
         const char *name = data.train.files.files[reference.ids[i]].name;
-        assert_int_equal(image_file_decode(&loader, test_folder, name), 0);
+        assert_int_equal(image_file_decode(&loader, test_folder, name, 0), 0);
         assert_int_equal(preprocess_image(&loader.memory, &how, &loader.decoded, SIZE, &fitted), 0);
         for (int k = 0; k < 3 * SIZE * SIZE; k++) {
             const int channel = k / (SIZE * SIZE), pixel = k % (SIZE * SIZE);

@@ -42,7 +42,8 @@ static scene scene_make(const char *top_k, const char *rate) {
     assert_status(TGR_OK, tgr_optimizer_create(&s.optimizer, config, s.parameters));
     s.weight = tensor(s.parameters, "router.weight");
     s.bias = tensor(s.parameters, "router.bias");
-    s.load = tensor(s.parameters, "router.load");
+    assert_status(TGR_OK,
+                  tgr_parameters_gradient(s.parameters, tgr_parameters_find(s.parameters, "router.bias"), &s.load));
     tgr_config_free(config);
     return s;
 }
@@ -120,18 +121,14 @@ static void test_moves_once_for_each_step(void **state) {
     assert_status(TGR_OK, tgr_optimizer_step(s.optimizer));
     assert_true(expected[0] != 0 || expected[1] != 0);
 
-    float kept[EXPERTS + 1];
-    memcpy(kept, s.load, sizeof kept);
-    pass(&s, TGR_EVAL, 3); /* routes by the new bias, writes nothing */
+    assert_same_bytes(s.bias, expected, sizeof expected); /* at once, and the loads begin again */
     int64_t evaluated[EXPERTS] = {0}, trained[EXPERTS] = {0};
+    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == 0);
+    pass(&s, TGR_EVAL, 3);
     count(&s, evaluated);
-    assert_same_bytes(s.load, kept, sizeof kept);
-    FOR(e, EXPERTS) assert_true(s.bias[e] == 0);
     pass(&s, TGR_TRAIN, 3);
     count(&s, trained);
-    assert_same_bytes(s.bias, expected, sizeof expected);
     assert_same_bytes(evaluated, trained, sizeof trained);
-    assert_true(s.load[EXPERTS] == 1);
     pass(&s, TGR_TRAIN, 4); /* the same step: the bias stays */
     assert_same_bytes(s.bias, expected, sizeof expected);
 
@@ -152,6 +149,26 @@ static void test_moves_once_for_each_step(void **state) {
     count(&s, trained);
     FOR(e, EXPERTS) assert_true(s.load[e] == (float)trained[e]);
     scene_free(&s);
+}
+
+/* The loads of two routers, averaged with the gradients by a host, move both biases alike. */
+static void test_averaged_loads_move_as_one_batch(void **state) {
+    (void)state;
+    scene ranks[2] = {scene_make("1", "0.25"), scene_make("1", "0.25")}, one = scene_make("1", "0.25");
+    for (uint64_t step = 0; step < 4; step++) {
+        for (uint64_t i = 0; i < 2; i++) {
+            pass(&ranks[i], TGR_TRAIN, 2 * step + i);
+            pass(&one, TGR_TRAIN, 2 * step + i);
+        }
+        float *a = ranks[0].parameters->gradients, *b = ranks[1].parameters->gradients;
+        for (int64_t i = 0; i < one.parameters->floats; i++) a[i] = b[i] = (a[i] + b[i]) / 2;
+        for (int i = 0; i < 2; i++) assert_status(TGR_OK, tgr_optimizer_step(ranks[i].optimizer));
+        assert_status(TGR_OK, tgr_optimizer_step(one.optimizer));
+        for (int i = 0; i < 2; i++) assert_same_bytes(ranks[i].bias, one.bias, EXPERTS * sizeof(float));
+    }
+    assert_true(one.bias[0] != 0);
+    for (int i = 0; i < 2; i++) scene_free(&ranks[i]);
+    scene_free(&one);
 }
 
 static void test_perfect_balance_moves_nothing(void **state) {
@@ -196,6 +213,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_selects_with_bias_and_weighs_without),
         cmocka_unit_test(test_moves_once_for_each_step),
+        cmocka_unit_test(test_averaged_loads_move_as_one_batch),
         cmocka_unit_test(test_perfect_balance_moves_nothing),
         cmocka_unit_test(test_balances_a_skewed_stream),
     };

@@ -5,9 +5,9 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/struct.h"
-#include "exchange/entry.h"
 #include "exchange/match.h"
 #include "exchange/resample.h"
+#include "exchange/source.h"
 #include "exchange/texts.h"
 
 /* Position embeddings as in the file, if they are for another grid. */
@@ -17,20 +17,20 @@ typedef struct import_positions {
 } import_positions;
 
 static tgr_status read_positions(import_positions *positions, tgr_context *context, const tgr_parameters *parameters,
-                                 const tgr_safetensors *file) {
+                                 const tgr_source *source) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const tgr_tensor *tensor = &parameters->tensors[i];
         tgr_safetensors_entry entry;
         int64_t index;
         int found;
         if (!tgr_match_is_positions(tensor->name)) continue;
-        TGR_TRY(tgr_entry_find(file, tensor->name, &found, &index, &entry));
+        TGR_TRY(tgr_source_find(source, tensor->name, &found, &index, &entry));
         if (entry.count == tensor->count) continue;
         void *memory;
         TGR_TRY(tgr_allocate(context, &memory, (size_t)entry.count, sizeof(float)));
         positions->count = entry.count;
         positions->values = memory;
-        TGR_TRY(tgr_safetensors_read(file, index, positions->values));
+        TGR_TRY(tgr_safetensors_read(source->file, index, positions->values));
     }
     return TGR_OK;
 }
@@ -43,18 +43,21 @@ static void resample(const tgr_model *model, const import_positions *positions, 
     tgr_resample_positions(d->dim, prefix, grid, positions->values, d->grid, to);
 }
 
-static tgr_status fill(tgr_model *model, tgr_parameters *parameters, const tgr_safetensors *file,
+static tgr_status fill(tgr_model *model, tgr_parameters *parameters, const tgr_source *source,
                        const tgr_import_options *options, const import_positions *positions) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const char *name = parameters->tensors[i].name;
+        tgr_safetensors_entry entry;
+        int64_t index;
+        int found;
         if (tgr_match_keeps(name, options)) continue;
         if (tgr_match_is_positions(name) && positions->count > 0) {
             resample(model, positions, tgr_value(parameters, i));
             continue;
         }
-        int64_t index = tgr_safetensors_find(file, name);
-        TGR_ASSERT(index >= 0); /* tgr_match_check has seen it, so that reading it cannot fail either */
-        TGR_TRY(tgr_safetensors_read(file, index, tgr_value(parameters, i)));
+        TGR_TRY(tgr_source_find(source, name, &found, &index, &entry));
+        TGR_ASSERT(found); /* tgr_match_check has seen it, so that reading it cannot fail either */
+        TGR_TRY(tgr_safetensors_read(source->file, index, tgr_value(parameters, i)));
     }
     return TGR_OK;
 }
@@ -66,13 +69,15 @@ tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const
     tgr_import_options chosen = {.struct_size = sizeof chosen};
     tgr_parameters *parameters = tgr_model_parameters(model);
     import_positions positions = {0};
+    tgr_source source;
     if (options != NULL) TGR_TRY(TGR_STRUCT_READ(&chosen, options, ignore_unknown));
-    TGR_TRY(tgr_match_check(model, file, &chosen));
+    TGR_TRY(tgr_source_open(&source, file));
+    TGR_TRY(tgr_match_check(model, &source, &chosen));
     TGR_TRY(tgr_texts_check_heads(tgr_model_config(model), file));
     tgr_context *context = tgr_model_context(model);
     tgr_status status = TGR_OK;
-    TGR_TRY_DONE(read_positions(&positions, context, parameters, file));
-    TGR_TRY_DONE(fill(model, parameters, file, &chosen, &positions));
+    TGR_TRY_DONE(read_positions(&positions, context, parameters, &source));
+    TGR_TRY_DONE(fill(model, parameters, &source, &chosen, &positions));
     tgr_model_forget(model);
 done:
     tgr_release(context, positions.values, (size_t)positions.count, sizeof(float));

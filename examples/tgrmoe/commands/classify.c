@@ -93,7 +93,7 @@ static int classify(const classification *all, classifier *own, int64_t index) {
     int result = 0;
     const float *logits = NULL;
     const char *file = all->files[index];
-    TRY(image_file_decode(&own->loader, file[0] == '/' ? "" : ".", file));
+    TRY(image_file_decode(&own->loader, file[0] == '/' ? "" : ".", file, all->how.upright));
     TRY(preprocess_image(&own->loader.memory, &all->how, &own->loader.decoded, (int)all->size, &own->cropped));
     normalise(all, &own->cropped, own->input);
     LIBRARY(tgr_session_forward(own->session, own->input, 1));
@@ -175,9 +175,9 @@ static int print_answers(const classification *all) {
     return result;
 }
 
-static int open_model(classification *all, tgr_context *context, const char *path) {
-    int result = 0, known = 0;
-    TRY(model_file_open(&all->model, context, path));
+static int open_model(classification *all, tgr_context *context, const char *path, const tool_arguments *arguments) {
+    int result = 0;
+    TRY(model_file_open_set(&all->model, context, path, arguments));
     const tgr_config *config = tgr_model_config(all->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &all->size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &all->channels));
@@ -189,9 +189,8 @@ static int open_model(classification *all, tgr_context *context, const char *pat
     }
     TRY(class_names_load(&all->names, path));
     if (all->names.count != all->classes) name_list_free(&all->names);
-    preprocessing_defaults(&all->how);
-    TRY(model_file_preprocessing(&all->how, path, &known));
-    if (!known) fprintf(stderr, "tgrmoe: %s does not say how images were prepared; as for DeiT is assumed\n", path);
+    TRY(model_file_preprocessing(&all->how, path, arguments));
+    preprocessing_say_assumed(&all->how, path);
 done:
     return result;
 }
@@ -205,7 +204,7 @@ int command_classify(const tool_arguments *arguments) {
     all.answers = calloc((size_t)all.count, sizeof *all.answers);
     if (!all.answers) TRY(fail_with("no memory for %lld answers", (long long)all.count));
     LIBRARY(tgr_context_create(&context, &options));
-    TRY(open_model(&all, context, arguments->files[0]));
+    TRY(open_model(&all, context, arguments->files[0], arguments));
     classify_all(&all, arguments->threads == UNSET ? sysconf(_SC_NPROCESSORS_ONLN) : arguments->threads);
     TRY(print_answers(&all));
 done:

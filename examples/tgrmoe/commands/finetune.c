@@ -124,7 +124,7 @@ int command_finetune(const tool_arguments *arguments) {
     finetune_plan plan = {0};
     TRY(check_arguments(arguments));
     plan.path = arguments->files[0];
-    TRY(pretrained_read(&plan.model, plan.path));
+    TRY(pretrained_read(&plan.model, plan.path, arguments));
     TRY(plan_run(&plan, arguments));
     say_plan(&plan);
     TRY(command_train(&plan.arguments));

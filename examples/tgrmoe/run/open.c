@@ -3,6 +3,7 @@
 #include "run/open.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "failure.h"
 #include "models/checksum.h"
@@ -37,15 +38,19 @@ done:
     return result;
 }
 
-/* A teacher from safetensors is adapted to photographs of `size`, unless that is NULL. */
+/* A teacher from safetensors takes photographs of `size`, unless that is NULL. What describes the file that the run
+ * begins from describes the teacher, too, where they are one file. */
 static int open_backbone(tool_run *run, const char *size) {
-    int result = 0, safetensors = 0;
-    const char *path = run->arguments->teacher;
-    const tool_setting setting = {.key = "image_size", .value = size};
+    int result = 0, safetensors = 0, count = 0;
+    const tool_arguments *arguments = run->arguments;
+    const char *path = arguments->teacher;
+    tool_setting settings[MODEL_FILE_SETTINGS + 1];
     if (!path) goto done;
     TRY(model_file_is_safetensors(path, &safetensors));
-    if (safetensors && size && run->data.train.root) {
-        TRY(model_file_import(&run->backbone, run->context, path, &setting, 1));
+    if (arguments->init && strcmp(arguments->init, path) == 0) count = model_file_settings(settings, arguments);
+    if (size && run->data.train.root) settings[count++] = (tool_setting){.key = "image_size", .value = size};
+    if (safetensors) {
+        TRY(model_file_import(&run->backbone, run->context, path, settings, count));
     } else {
         TRY(model_file_open(&run->backbone, run->context, path));
     }

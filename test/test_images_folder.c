@@ -56,7 +56,7 @@ static int finish(void **state) {
 }
 
 static folder_options defaults(void) {
-    return (folder_options){.test_held_out = 0.5, .threads = 2};
+    return (folder_options){.held_out = 0.5, .threads = 2};
 }
 
 static void load_fails(int line, const folder_options *how, const char *wanted, const char *also) {
@@ -238,7 +238,7 @@ static void test_held_out(void **state) {
     (void)state;
     enum { IMAGES = 40 };
     char name[PATH_SIZE];
-    folder_options how = {.test_held_out = 0.1, .threads = 1};
+    folder_options how = {.held_out = 0.1, .threads = 1};
     dataset few, many;
     for (int c = 0; c < 3; c++) {
         snprintf(name, sizeof name, "class%d", c);
@@ -249,7 +249,7 @@ static void test_held_out(void **state) {
         }
     }
     assert_int_equal(dataset_load(&few, root, NULL, 1, &how), 0);
-    how.test_held_out = 0.25;
+    how.held_out = 0.25;
     assert_int_equal(dataset_load(&many, root, NULL, 1, &how), 0);
     assert_int_equal(few.test.count, 4 + 4 + 1);
     assert_int_equal(few.train.count, 36 + 36 + 1);

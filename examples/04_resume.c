@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Saving in the middle of training and going on in a new process: the weights end the same, to the bit. */
+/* Saving in the middle of training and resuming in a new process: the weights end up the same, bit for bit. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ static const char path[] = "04_resume.tgr";
         if ((status = (call)) != TGR_OK) goto done; \
     } while (0)
 
-/* A model with what trains it, and the host's own state: how many batches it has used. */
+/* A model with everything that trains it, and the host's own state: how many batches it has used. */
 typedef struct training_run {
     tgr_context *context;
     tgr_model *model;

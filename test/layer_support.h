@@ -9,8 +9,6 @@
 #include "routing/routing.h"
 #include "tgrmoe/routing.h"
 
-#define FOR(i, count) for (int64_t i = 0; i < (count); i++)
-
 enum { LAYER_TENSORS = 16, LAYER_WIDEST = 64 };
 
 typedef struct test_layer {
@@ -60,8 +58,7 @@ static inline test_layer test_layer_start(const char *options, int64_t tokens, i
     layer.hidden = layer.parameters->tensors[bias].dims[1];
     layer.start[1] = tokens * dim;
     assert_true(layer.parameters->tensor_count <= LAYER_TENSORS && layer.hidden <= LAYER_WIDEST);
-    FOR(t, layer.parameters->tensor_count)
-    layer.start[t + 2] = layer.start[t + 1] + layer.parameters->tensors[t].count;
+    FOR(t, layer.parameters->tensor_count) layer.start[t + 2] = layer.start[t + 1] + layer.parameters->tensors[t].count;
     const int64_t count = layer.start[layer.parameters->tensor_count + 1];
     layer.values = calloc((size_t)count, sizeof *layer.values);
     FOR(i, count) layer.values[i] = (float)test_random_uniform(&random, -1, 1);

@@ -97,7 +97,7 @@ static inline test_bytes test_build(const tgr_parameters *parameters, const test
     assert_non_null(builder.header);
     assert_non_null(builder.data);
     builder.header_size = (size_t)sprintf(builder.header, "{\"__metadata__\":{%s}", edit->texts ? edit->texts : "");
-    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+    FOR(i, parameters->tensor_count) {
         const tgr_tensor *tensor = &parameters->tensors[i];
         const int meant = edit->name != NULL && strcmp(edit->name, tensor->name) == 0;
         if (meant && edit->drop) continue;

@@ -238,7 +238,7 @@ static void check_resume(const char *options, int threads, int64_t saved_at) {
 
 static void test_resume_to_the_bit(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         for (int64_t saved_at = 0; saved_at <= 10; saved_at += 3) /* in the midst of a step, too */
             check_resume("method=tgr router_noise=1", threads, saved_at);
         check_resume("method=tgr optimizer=sgd teacher_router=frozen", threads, 5);
@@ -469,8 +469,7 @@ static int ignore(void *user, const tgr_section *section) {
 
 static tgr_status make_scarce(const tgr_allocator *allocator, const training *t, tgr_context **context,
                               tgr_checkpoint **checkpoint) {
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    TGR_TRY(tgr_context_create(context, &options));
+    TGR_TRY(test_context_create(context, allocator));
     TGR_TRY(tgr_checkpoint_create(checkpoint, *context));
     TGR_TRY(tgr_checkpoint_add_model(*checkpoint, "model", t->student));
     TGR_TRY(tgr_checkpoint_add_teacher(*checkpoint, "teacher", t->teacher));
@@ -482,8 +481,10 @@ static tgr_status save_scarce(const tgr_allocator *allocator, void *user) {
     const scarce *s = user;
     tgr_context *context = NULL;
     tgr_checkpoint *checkpoint = NULL;
-    tgr_status status = make_scarce(allocator, s->training, &context, &checkpoint);
-    if (status == TGR_OK) status = tgr_checkpoint_save(checkpoint, s->path);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(make_scarce(allocator, s->training, &context, &checkpoint));
+    TGR_TRY_DONE(tgr_checkpoint_save(checkpoint, s->path));
+done:
     tgr_checkpoint_free(checkpoint);
     tgr_context_free(context);
     return status;

@@ -23,7 +23,7 @@ static void assert_names(const name_list *names, const name_list *wanted) {
 }
 
 /* golden/class_order_*.txt: what timm 1.0.31 and torchvision 0.29 made of the same folders. */
-static void orders_are_those_of_timm_and_torchvision(void **state) {
+static void test_orders_are_those_of_timm_and_torchvision(void **state) {
     (void)state;
     name_list natural = read_golden("test/golden/class_order_natural.txt"), copy = {0};
     name_list bytes = read_golden("test/golden/class_order_bytes.txt");
@@ -45,7 +45,7 @@ static void orders_are_those_of_timm_and_torchvision(void **state) {
     name_list_free(&copy);
 }
 
-static void what_has_no_order_is_refused(void **state) {
+static void test_what_has_no_order_is_refused(void **state) {
     (void)state;
     static const char *const pairs[][2] = {{"A", "a"}, {"1", "01"}, {"x", "\xC3\xA4"}};
     for (int i = 0; i < 3; i++) {
@@ -70,7 +70,7 @@ static char *write_text(const char *text, size_t size) {
     return path;
 }
 
-static void lists_are_read_whole(void **state) {
+static void test_lists_are_read_whole(void **state) {
     (void)state;
     static const struct {
         const char *text;
@@ -93,7 +93,7 @@ static void lists_are_read_whole(void **state) {
 }
 
 /* In a model's file names stand in the order of their labels, whatever that is. */
-static void names_in_files_keep_their_order(void **state) {
+static void test_names_in_files_keep_their_order(void **state) {
     (void)state;
     static const char *const texts[] = {"Zebra\nclass10\nclass2\napple", "a\nb\na"};
     const float number = 1;
@@ -119,10 +119,10 @@ static void names_in_files_keep_their_order(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(orders_are_those_of_timm_and_torchvision),
-        cmocka_unit_test(what_has_no_order_is_refused),
-        cmocka_unit_test(lists_are_read_whole),
-        cmocka_unit_test(names_in_files_keep_their_order),
+        cmocka_unit_test(test_orders_are_those_of_timm_and_torchvision),
+        cmocka_unit_test(test_what_has_no_order_is_refused),
+        cmocka_unit_test(test_lists_are_read_whole),
+        cmocka_unit_test(test_names_in_files_keep_their_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,7 +98,7 @@ static void check(const char *wanted) {
     run_close(&run);
 }
 
-static void each_number_is_checked(void **state) {
+static void test_each_number_is_checked(void **state) {
     (void)state;
     run_state sound = sound_state(), s;
     save_with(sound);
@@ -119,7 +119,7 @@ static void each_number_is_checked(void **state) {
 }
 
 /* Mixup writes a row of as many numbers as the model has classes. */
-static void labels_are_those_of_the_model(void **state) {
+static void test_labels_are_those_of_the_model(void **state) {
     (void)state;
     write_data(2);
     run_state sound = sound_state();
@@ -148,8 +148,8 @@ static int finish(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(each_number_is_checked, start, finish),
-        cmocka_unit_test_setup_teardown(labels_are_those_of_the_model, start, finish),
+        cmocka_unit_test_setup_teardown(test_each_number_is_checked, start, finish),
+        cmocka_unit_test_setup_teardown(test_labels_are_those_of_the_model, start, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

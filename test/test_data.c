@@ -101,7 +101,7 @@ static int remove_folder(void **state) {
     return system(command) == 0 ? 0 : -1;
 }
 
-static void idx_plain_and_packed(void **state) {
+static void test_idx_plain_and_packed(void **state) {
     (void)state;
     write_idx();
     for (int packed = 0; packed < 2; packed++) {
@@ -131,7 +131,7 @@ static void idx_plain_and_packed(void **state) {
 }
 
 /* As programs unpack MNIST, and as EMNIST is named. */
-static void idx_by_other_names(void **state) {
+static void test_idx_by_other_names(void **state) {
     (void)state;
     static const char *const others[][4] = {
         {"train-images.idx3-ubyte", "train-labels.idx1-ubyte", "t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte"},
@@ -154,7 +154,7 @@ static void idx_by_other_names(void **state) {
 }
 
 /* EMNIST's letters are 1 to 26; any other gap is damage. */
-static void idx_labels_from_one(void **state) {
+static void test_idx_labels_from_one(void **state) {
     (void)state;
     uint8_t bytes[2048];
     dataset data;
@@ -174,7 +174,7 @@ static void idx_labels_from_one(void **state) {
     assert_load_fails(NULL, "label 14 of training image 12", "no image has label 1", "");
 }
 
-static void cifar_of_other_versions(void **state) {
+static void test_cifar_of_other_versions(void **state) {
     (void)state;
     write_file("data_batch_1", (const uint8_t *)"x", 1);
     assert_load_fails(NULL, "data_batch_1: is of the Python version of CIFAR", "binary version", "");
@@ -187,7 +187,7 @@ static void cifar_of_other_versions(void **state) {
     assert_load_fails("cifar10", "Matlab version of CIFAR", "", "");
 }
 
-static void idx_missing(void **state) {
+static void test_idx_missing(void **state) {
     (void)state;
     assert_load_fails(NULL, folder, "neither", "train-images-idx3-ubyte");
     assert_load_fails("idx", "t10k-images-idx3-ubyte", "No such file", "");
@@ -216,7 +216,7 @@ static void damage(int file, size_t offset, const void *bytes, size_t count, lon
     write_file(idx_names[file], whole, length);
 }
 
-static void idx_damaged(void **state) {
+static void test_idx_damaged(void **state) {
     (void)state;
     for (int file = 0; file < 4; file++) {
         const int images = file % 2 == 0;
@@ -246,7 +246,7 @@ static void idx_damaged(void **state) {
     assert_load_fails(NULL, idx_names[1], "expected 20 labels", "found 19");
 }
 
-static void idx_labels_out_of_range(void **state) {
+static void test_idx_labels_out_of_range(void **state) {
     (void)state;
     damage(1, 8 + 7, "\xC8", 1, 0);
     assert_load_fails(NULL, "label 200 of training image 7", "byte 15", "no image has label 10");
@@ -254,7 +254,7 @@ static void idx_labels_out_of_range(void **state) {
     assert_load_fails(NULL, "label 10 of test image 3", "0 to 9", "");
 }
 
-static void idx_damaged_packing(void **state) {
+static void test_idx_damaged_packing(void **state) {
     (void)state;
     uint8_t bytes[2048], packed[2048];
     write_idx();
@@ -299,7 +299,7 @@ static void write_cifar10(const char *prefix) {
     write_cifar(name, 4, 1, 10, 0, -1, 0);
 }
 
-static void cifar_good(void **state) {
+static void test_cifar_good(void **state) {
     (void)state;
     dataset data;
     assert_int_equal(mkdir(path_of("cifar-10-batches-bin"), 0700), 0);
@@ -323,7 +323,7 @@ static void cifar_good(void **state) {
     dataset_free(&data);
 }
 
-static void cifar_damaged(void **state) {
+static void test_cifar_damaged(void **state) {
     (void)state;
     write_cifar10("");
     remove(path_of("data_batch_3.bin"));
@@ -343,7 +343,7 @@ static void cifar_damaged(void **state) {
     assert_load_fails("cifar100", "train.bin", "byte 3075", "0 to 99");
 }
 
-static void batch_normalises(void **state) {
+static void test_batch_normalises(void **state) {
     (void)state;
     uint8_t pixels[2 * 3 * 4];
     int32_t labels[2] = {7, 3};
@@ -363,7 +363,7 @@ static void batch_normalises(void **state) {
     batch_free(&batch);
 }
 
-static void shuffle_is_a_permutation(void **state) {
+static void test_shuffle_is_a_permutation(void **state) {
     (void)state;
     enum { COUNT = 1000 };
     int64_t order[COUNT], again[COUNT], other[COUNT];
@@ -398,18 +398,18 @@ static void shuffle_is_a_permutation(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(idx_plain_and_packed, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_by_other_names, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_labels_from_one, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(cifar_of_other_versions, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_missing, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_damaged, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_labels_out_of_range, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_damaged_packing, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(cifar_good, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(cifar_damaged, make_folder, remove_folder),
-        cmocka_unit_test(batch_normalises),
-        cmocka_unit_test(shuffle_is_a_permutation),
+        cmocka_unit_test_setup_teardown(test_idx_plain_and_packed, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_idx_by_other_names, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_idx_labels_from_one, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_cifar_of_other_versions, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_idx_missing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_idx_damaged, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_idx_labels_out_of_range, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_idx_damaged_packing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_cifar_good, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_cifar_damaged, make_folder, remove_folder),
+        cmocka_unit_test(test_batch_normalises),
+        cmocka_unit_test(test_shuffle_is_a_permutation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static void check_refused(tgr_model *model, const made_file *made, const tgr_imp
 static void check_same(tgr_model *a, tgr_model *b, const char *but) {
     const tgr_parameters *one = test_model_parameters(a), *other = test_model_parameters(b);
     assert_int_equal(one->tensor_count, other->tensor_count);
-    for (int64_t i = 0; i < one->tensor_count; i++) {
+    FOR(i, one->tensor_count) {
         assert_string_equal(one->tensors[i].name, other->tensors[i].name);
         if (*but != '\0' && strncmp(one->tensors[i].name, but, strlen(but)) == 0) continue;
         assert_int_equal(one->tensors[i].count, other->tensors[i].count);
@@ -54,7 +54,7 @@ static void check_same(tgr_model *a, tgr_model *b, const char *but) {
     }
 }
 
-static void sizes_come_from_shapes(void **state) {
+static void test_sizes_come_from_shapes(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     test_random random = test_random_start(4);
@@ -95,19 +95,19 @@ static const char *shape_text(char text[128], int ndim, const int64_t *dims) {
 }
 
 /* Every tensor of the model in turn is missing, of another shape, of another element type. */
-static void misfits_are_named(void **state) {
+static void test_misfits_are_named(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     tgr_model *source = test_model(context, distilled), *model = test_model(context, distilled);
     const tgr_parameters *parameters = test_model_parameters(model);
     test_random random = test_random_start(2);
-    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+    FOR(i, parameters->tensor_count) {
         test_random_fill(&random, tgr_value(parameters, i), parameters->tensors[i].count, -1, 1);
         test_random_fill(&random, tgr_gradient(parameters, i), parameters->tensors[i].count, -1, 1);
     }
     float *images = test_images(model, 1, 5);
     assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, 1));
-    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+    FOR(i, parameters->tensor_count) {
         const tgr_tensor *tensor = &parameters->tensors[i];
         char here[128], there[128], text[512];
         shape_text(here, tensor->ndim, tensor->dims);
@@ -136,7 +136,7 @@ static void misfits_are_named(void **state) {
 }
 
 /* What computes nothing may be skipped; what is part of another architecture may not, whatever the host says. */
-static void extra_tensors_are_skipped_only_if_idle(void **state) {
+static void test_extra_tensors_are_skipped_only_if_idle(void **state) {
     (void)state;
     static const struct {
         const char *name, *text;
@@ -174,7 +174,7 @@ static void extra_tensors_are_skipped_only_if_idle(void **state) {
 }
 
 /* As trainers and other code leave names, where all have them. */
-static void names_of_trainers_are_understood(void **state) {
+static void test_names_of_trainers_are_understood(void **state) {
     (void)state;
     static const char *const prefixes[] = {"module.", "model.", "_orig_mod.", "module._orig_mod.", "model.module."};
     tgr_context *context = test_context(1, 1);
@@ -199,7 +199,7 @@ static void names_of_trainers_are_understood(void **state) {
 }
 
 /* LayerScale under both names: nobody knows which counts. */
-static void two_names_for_one_tensor_are_refused(void **state) {
+static void test_two_names_for_one_tensor_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     tgr_model *source = test_model(context, distilled);
@@ -210,7 +210,7 @@ static void two_names_for_one_tensor_are_refused(void **state) {
     tgr_context_free(context);
 }
 
-static void an_import_is_another_model(void **state) {
+static void test_an_import_is_another_model(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     tgr_model *model = test_model(context, distilled);
@@ -232,7 +232,7 @@ static void an_import_is_another_model(void **state) {
     tgr_context_free(context);
 }
 
-static void shapes_are_compared_by_meaning(void **state) {
+static void test_shapes_are_compared_by_meaning(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     const test_edit same[] = {{.name = "cls_token", .ndim = 1, .dims = {12}},
@@ -265,7 +265,7 @@ static void shapes_are_compared_by_meaning(void **state) {
     tgr_context_free(context);
 }
 
-static void other_precisions_are_read(void **state) {
+static void test_other_precisions_are_read(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     const char *const elements[] = {"F16", "BF16", "F64"};
@@ -286,7 +286,7 @@ static void other_precisions_are_read(void **state) {
 }
 
 /* A head of other classes, or none, stays as it is; all else is imported. */
-static void heads_can_stay_fresh(void **state) {
+static void test_heads_can_stay_fresh(void **state) {
     (void)state;
     static const char sizes[] =
         "image_size=8 patch_size=4 channels=2 embed_dim=12 depth=2 heads=1 mlp_ratio=1.5 "
@@ -306,7 +306,7 @@ static void heads_can_stay_fresh(void **state) {
         assert_status(TGR_OK, tgr_model_import(model, made.file, &fresh));
         const tgr_parameters *to = test_model_parameters(model), *from = test_model_parameters(source),
                              *old = test_model_parameters(before);
-        for (int64_t i = 0; i < to->tensor_count; i++) {
+        FOR(i, to->tensor_count) {
             const char *name = to->tensors[i].name;
             const int is_head = strncmp(name, "head", 4) == 0;
             int64_t index = tgr_parameters_find(is_head ? old : from, name);
@@ -321,7 +321,7 @@ static void heads_can_stay_fresh(void **state) {
     tgr_context_free(context);
 }
 
-static void refused_files_describe_no_model(void **state) {
+static void test_refused_files_describe_no_model(void **state) {
     (void)state;
     static const struct {
         test_edit edit;
@@ -362,7 +362,7 @@ static void refused_files_describe_no_model(void **state) {
     tgr_context_free(context);
 }
 
-static void bad_arguments_are_refused(void **state) {
+static void test_bad_arguments_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     tgr_model *model = test_model(context, distilled);
@@ -416,7 +416,7 @@ static void check_asked(tgr_context *context, const char *options, test_edit edi
 }
 
 /* What no shape tells and timm does not know is asked for, never guessed. */
-static void what_shapes_do_not_tell_is_asked_for(void **state) {
+static void test_what_shapes_do_not_tell_is_asked_for(void **state) {
     (void)state;
     static const char small[] =
         "embed_dim=384 depth=12 heads=6 patch_size=16 channels=1 classes=2 image_size=%d position_cls=%d "
@@ -459,18 +459,18 @@ static void what_shapes_do_not_tell_is_asked_for(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(extra_tensors_are_skipped_only_if_idle),
-        cmocka_unit_test(names_of_trainers_are_understood),
-        cmocka_unit_test(two_names_for_one_tensor_are_refused),
-        cmocka_unit_test(what_shapes_do_not_tell_is_asked_for),
-        cmocka_unit_test(sizes_come_from_shapes),
-        cmocka_unit_test(misfits_are_named),
-        cmocka_unit_test(an_import_is_another_model),
-        cmocka_unit_test(shapes_are_compared_by_meaning),
-        cmocka_unit_test(other_precisions_are_read),
-        cmocka_unit_test(heads_can_stay_fresh),
-        cmocka_unit_test(refused_files_describe_no_model),
-        cmocka_unit_test(bad_arguments_are_refused),
+        cmocka_unit_test(test_extra_tensors_are_skipped_only_if_idle),
+        cmocka_unit_test(test_names_of_trainers_are_understood),
+        cmocka_unit_test(test_two_names_for_one_tensor_are_refused),
+        cmocka_unit_test(test_what_shapes_do_not_tell_is_asked_for),
+        cmocka_unit_test(test_sizes_come_from_shapes),
+        cmocka_unit_test(test_misfits_are_named),
+        cmocka_unit_test(test_an_import_is_another_model),
+        cmocka_unit_test(test_shapes_are_compared_by_meaning),
+        cmocka_unit_test(test_other_precisions_are_read),
+        cmocka_unit_test(test_heads_can_stay_fresh),
+        cmocka_unit_test(test_refused_files_describe_no_model),
+        cmocka_unit_test(test_bad_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

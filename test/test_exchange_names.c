@@ -172,7 +172,7 @@ static void check_name(const name_file *file, tgr_status status, tgr_config *con
     *right += status == TGR_OK;
 }
 
-static void every_name_is_right_or_refused(void **state) {
+static void test_every_name_is_right_or_refused(void **state) {
     (void)state;
     int right = 0;
     const int count = each_name(check_name, &right);
@@ -199,7 +199,7 @@ static void write_table(FILE *out) {
     each_name(write_row, out);
 }
 
-static void the_page_says_so(void **state) {
+static void test_the_page_says_so(void **state) {
     (void)state;
     char *written = NULL, *kept = NULL;
     size_t size = 0;
@@ -226,8 +226,8 @@ int main(int argc, char **argv) {
         return fclose(page) != 0;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_name_is_right_or_refused),
-        cmocka_unit_test(the_page_says_so),
+        cmocka_unit_test(test_every_name_is_right_or_refused),
+        cmocka_unit_test(test_the_page_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,7 +113,7 @@ static void run_evaluate(bench *with, const char *line) {
     assert_same(line, &with->out, expected, 0);
 }
 
-static void goldens(void **state) {
+static void test_goldens(void **state) {
     (void)state;
     static const struct {
         const char *name;
@@ -144,7 +144,7 @@ static void goldens(void **state) {
 }
 
 /* A window of a resized image is what the whole one has there. */
-static void windows(void **state) {
+static void test_windows(void **state) {
     (void)state;
     bench with = {0};
     image window = {0};
@@ -170,7 +170,7 @@ static void windows(void **state) {
 
 /* Wherever a file is cut, it is refused; only what follows the pixels may be missing: of a PNG the checksums of pixels
  * and the last chunk, 20 bytes, and of the byte before them the bits that end the data. */
-static void every_cut(void **state) {
+static void test_every_cut(void **state) {
     (void)state;
     enum { TAIL = 21 };
     static const char *const names[] = {"jpeg_420.jpg", "jpeg_progressive.jpg", "png_2_8.png",
@@ -207,7 +207,7 @@ static void refuses(const void *content, size_t size, int64_t pixels_most, const
     image_free(&out);
 }
 
-static void refused_with_reason(void **state) {
+static void test_refused_with_reason(void **state) {
     (void)state;
     refuses("", 0, DECODE_PIXELS_MOST, "is empty");
     refuses("hello, world", 12, DECODE_PIXELS_MOST, "neither JPEG nor PNG");
@@ -227,7 +227,7 @@ static void refused_with_reason(void **state) {
 }
 
 /* Frame headers of other processes than are decoded: such files are whole, and nobody should look for damage. */
-static void other_kinds_of_jpeg_are_named(void **state) {
+static void test_other_kinds_of_jpeg_are_named(void **state) {
     (void)state;
     static const struct {
         uint8_t marker, bits;
@@ -249,7 +249,7 @@ static void other_kinds_of_jpeg_are_named(void **state) {
 }
 
 /* Without its last scans a progressive image is still one, and decoders differ about it. */
-static void missing_scans_are_said(void **state) {
+static void test_missing_scans_are_said(void **state) {
     (void)state;
     char message[DECODE_MESSAGE] = "";
     image out = {0};
@@ -263,7 +263,7 @@ static void missing_scans_are_said(void **state) {
     image_free(&out);
 }
 
-static void texts_and_back(void **state) {
+static void test_texts_and_back(void **state) {
     (void)state;
     preprocessing given, read;
     preprocessing_text texts[PREPROCESSING_TEXTS];
@@ -293,7 +293,7 @@ static void texts_and_back(void **state) {
     }
 }
 
-static void checked(void **state) {
+static void test_checked(void **state) {
     (void)state;
     preprocessing good, wrong;
     preprocessing_defaults(&good);
@@ -316,13 +316,13 @@ static void checked(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(goldens),
-                                       cmocka_unit_test(windows),
-                                       cmocka_unit_test(every_cut),
-                                       cmocka_unit_test(refused_with_reason),
-                                       cmocka_unit_test(other_kinds_of_jpeg_are_named),
-                                       cmocka_unit_test(missing_scans_are_said),
-                                       cmocka_unit_test(texts_and_back),
-                                       cmocka_unit_test(checked)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_goldens),
+                                       cmocka_unit_test(test_windows),
+                                       cmocka_unit_test(test_every_cut),
+                                       cmocka_unit_test(test_refused_with_reason),
+                                       cmocka_unit_test(test_other_kinds_of_jpeg_are_named),
+                                       cmocka_unit_test(test_missing_scans_are_said),
+                                       cmocka_unit_test(test_texts_and_back),
+                                       cmocka_unit_test(test_checked)};
     return cmocka_run_group_tests_name("images", tests, NULL, NULL);
 }

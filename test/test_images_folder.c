@@ -56,7 +56,7 @@ static int finish(void **state) {
 }
 
 static folder_options defaults(void) {
-    return (folder_options){.held_out = 0.5, .threads = 2};
+    return (folder_options){.test_held_out = 0.5, .threads = 2};
 }
 
 static void load_fails(int line, const folder_options *how, const char *wanted, const char *also) {
@@ -79,7 +79,7 @@ static void assert_files(const image_set *set, const char *const *names, const i
 }
 
 /* Classes and files come in the order of torchvision's ImageFolder. */
-static void order_of_image_folder(void **state) {
+static void test_order_of_image_folder(void **state) {
     (void)state;
     static const char *const folders[] = {"train",       "train/b",     "train/B", "train/a", "train/a/z",
                                           "train/a/z-1", "train/a/z/q", "val",     "val/b"};
@@ -120,7 +120,7 @@ static void order_of_image_folder(void **state) {
     assert_load_fails(NULL, "train/c", "holds no .jpg");
 }
 
-static void odd_names_and_kinds(void **state) {
+static void test_odd_names_and_kinds(void **state) {
     (void)state;
     folder_options how = defaults();
     dataset data;
@@ -155,7 +155,7 @@ static void odd_names_and_kinds(void **state) {
 }
 
 /* Classes may be called as shares of data sets are; where it cannot be told which is meant, it is not guessed. */
-static void classes_called_train_and_test(void **state) {
+static void test_classes_called_train_and_test(void **state) {
     (void)state;
     const folder_options how = defaults();
     static const char *const folders[] = {"train", "bus", "test"};
@@ -186,7 +186,7 @@ static void classes_called_train_and_test(void **state) {
 }
 
 /* Images that other programs would read are counted; texts are not. */
-static void other_kinds_are_counted(void **state) {
+static void test_other_kinds_are_counted(void **state) {
     (void)state;
     name_list classes = {0};
     folder_files files = {0};
@@ -205,7 +205,7 @@ static void other_kinds_are_counted(void **state) {
     name_list_free(&classes);
 }
 
-static void unreadable(void **state) {
+static void test_unreadable(void **state) {
     (void)state;
     const folder_options how = defaults();
     make_folder("a");
@@ -221,7 +221,7 @@ static void unreadable(void **state) {
     assert_load_fails(&how, "/a", "Permission denied");
 }
 
-static void nothing_there(void **state) {
+static void test_nothing_there(void **state) {
     (void)state;
     const folder_options how = defaults();
     assert_load_fails(&how, root, "no folders");
@@ -234,11 +234,11 @@ static void nothing_there(void **state) {
 }
 
 /* Each class gives its share; the same files whatever else is there; a larger share holds a smaller one. */
-static void held_out(void **state) {
+static void test_held_out(void **state) {
     (void)state;
     enum { IMAGES = 40 };
     char name[PATH_SIZE];
-    folder_options how = {.held_out = 0.1, .threads = 1};
+    folder_options how = {.test_held_out = 0.1, .threads = 1};
     dataset few, many;
     for (int c = 0; c < 3; c++) {
         snprintf(name, sizeof name, "class%d", c);
@@ -249,24 +249,24 @@ static void held_out(void **state) {
         }
     }
     assert_int_equal(dataset_load(&few, root, NULL, 1, &how), 0);
-    how.held_out = 0.25;
+    how.test_held_out = 0.25;
     assert_int_equal(dataset_load(&many, root, NULL, 1, &how), 0);
     assert_int_equal(few.test.count, 4 + 4 + 1);
     assert_int_equal(few.train.count, 36 + 36 + 1);
     assert_int_equal(many.test.count, 10 + 10 + 1);
-    for (int64_t i = 0; i < few.test.count; i++) {
+    FOR(i, few.test.count) {
         int found = 0;
-        for (int64_t k = 0; k < many.test.count; k++) {
+        FOR(k, many.test.count) {
             found += strcmp(few.test.files.files[i].name, many.test.files.files[k].name) == 0;
         }
-        for (int64_t k = 0; k < few.train.count; k++) {
+        FOR(k, few.train.count) {
             assert_string_not_equal(few.test.files.files[i].name, few.train.files.files[k].name);
         }
         assert_int_equal(found, 1);
     }
     assert_int_equal(image_set_mix(&many.test), 0);
     int changes = 0;
-    for (int64_t i = 0; i < many.test.count; i++) {
+    FOR(i, many.test.count) {
         assert_int_equal(many.test.labels[i], many.test.files.files[i].name[5] - '0');
         changes += i > 0 && many.test.labels[i] != many.test.labels[i - 1];
     }
@@ -277,7 +277,7 @@ static void held_out(void **state) {
 }
 
 /* A model's labels stay what they were, whichever classes there are to test with. */
-static void classes_of_the_model(void **state) {
+static void test_classes_of_the_model(void **state) {
     (void)state;
     name_list trained = {0};
     folder_options how = defaults();
@@ -306,13 +306,14 @@ static void classes_of_the_model(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(order_of_image_folder, start, finish),
-                                       cmocka_unit_test_setup_teardown(odd_names_and_kinds, start, finish),
-                                       cmocka_unit_test_setup_teardown(classes_called_train_and_test, start, finish),
-                                       cmocka_unit_test_setup_teardown(other_kinds_are_counted, start, finish),
-                                       cmocka_unit_test_setup_teardown(unreadable, start, finish),
-                                       cmocka_unit_test_setup_teardown(nothing_there, start, finish),
-                                       cmocka_unit_test_setup_teardown(held_out, start, finish),
-                                       cmocka_unit_test_setup_teardown(classes_of_the_model, start, finish)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_order_of_image_folder, start, finish),
+        cmocka_unit_test_setup_teardown(test_odd_names_and_kinds, start, finish),
+        cmocka_unit_test_setup_teardown(test_classes_called_train_and_test, start, finish),
+        cmocka_unit_test_setup_teardown(test_other_kinds_are_counted, start, finish),
+        cmocka_unit_test_setup_teardown(test_unreadable, start, finish),
+        cmocka_unit_test_setup_teardown(test_nothing_there, start, finish),
+        cmocka_unit_test_setup_teardown(test_held_out, start, finish),
+        cmocka_unit_test_setup_teardown(test_classes_of_the_model, start, finish)};
     return cmocka_run_group_tests_name("folders of images", tests, NULL, NULL);
 }

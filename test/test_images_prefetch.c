@@ -31,7 +31,7 @@ static void count_plan(void *user, int64_t number, tool_batch *batch) {
     of->disorder += number != of->planned++; /* by one thread at a time, or the sanitizer sees it */
     batch->count = number < BATCHES ? 1 + number % MOST : 0;
     batch->number = number;
-    for (int64_t k = 0; k < batch->count; k++) batch->ids[k] = 100 * number + k;
+    FOR(k, batch->count) batch->ids[k] = 100 * number + k;
 }
 
 static int count_make(void *user, int worker, tool_batch *batch, int64_t place) {
@@ -49,7 +49,7 @@ static int count_make(void *user, int worker, tool_batch *batch, int64_t place) 
 
 static int count_finish(void *user, tool_batch *batch) {
     const counting *of = user;
-    for (int64_t k = 0; k < batch->count; k++) batch->labels[k] += of->finishes;
+    FOR(k, batch->count) batch->labels[k] += of->finishes;
     return 0;
 }
 
@@ -66,7 +66,7 @@ static void run_counting(counting *of, int threads, int take) {
     const prefetch_work work = {of, count_plan, count_make, of->finishes ? count_finish : NULL};
     make_batches(batches);
     assert_int_equal(prefetch_open(&ahead, &work, batches, DEPTH, threads), 0);
-    for (int64_t n = 0; n < take; n++) {
+    FOR(n, take) {
         const tool_batch *batch = NULL;
         const int result = prefetch_next(ahead, &batch);
         if (of->fails_in >= 0 && n >= of->fails_in) {
@@ -83,14 +83,14 @@ static void run_counting(counting *of, int threads, int take) {
             continue;
         }
         assert_int_equal(batch->count, 1 + n % MOST);
-        for (int64_t k = 0; k < batch->count; k++) assert_int_equal(batch->labels[k], 100 * n + k + of->finishes);
+        FOR(k, batch->count) assert_int_equal(batch->labels[k], 100 * n + k + of->finishes);
     }
     prefetch_close(ahead);
     assert_int_equal(of->disorder, 0);
     for (int i = 0; i < DEPTH; i++) batch_free(&batches[i]);
 }
 
-static void order_and_end(void **state) {
+static void test_order_and_end(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         for (int finishes = 0; finishes < 2; finishes++) {
@@ -100,7 +100,7 @@ static void order_and_end(void **state) {
     }
 }
 
-static void closed_at_any_moment(void **state) {
+static void test_closed_at_any_moment(void **state) {
     (void)state;
     for (int take = 0; take < 12; take++) {
         for (int i = 0; i < 3; i++) {
@@ -111,7 +111,7 @@ static void closed_at_any_moment(void **state) {
     }
 }
 
-static void first_failure_of_a_batch(void **state) {
+static void test_first_failure_of_a_batch(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         for (int at = 0; at < 5; at++) {
@@ -230,7 +230,7 @@ static void load(dataset *data) {
 static transcript reference, other;
 
 /* Three epochs of four steps, plain and with everything that augmentation can do. */
-static void same_for_any_threads(void **state) {
+static void test_same_for_any_threads(void **state) {
     (void)state;
     dataset data;
     load(&data);
@@ -264,7 +264,7 @@ static void same_for_any_threads(void **state) {
 }
 
 /* Without augmentation a batch holds what evaluation sees: the prepared bytes, normalised, in planes. */
-static void plain_images(void **state) {
+static void test_plain_images(void **state) {
     (void)state;
     dataset data;
     preprocessing how;
@@ -273,7 +273,7 @@ static void plain_images(void **state) {
     preprocessing_defaults(&how);
     load(&data);
     assert_int_equal(read_all(&reference, &data.train, NULL, 2, 0), 0);
-    for (int64_t i = 0; i < reference.count; i++) {
+    FOR(i, reference.count) {
         const char *name = data.train.files.files[reference.ids[i]].name;
         assert_int_equal(image_file_decode(&loader, root, name, 0), 0);
         assert_int_equal(preprocess_image(&loader.memory, &how, &loader.decoded, SIZE, &fitted), 0);
@@ -290,7 +290,7 @@ static void plain_images(void **state) {
 }
 
 /* A file that is damaged after it was looked at ends the run with its name, whoever comes upon it. */
-static void damaged_on_the_way(void **state) {
+static void test_damaged_on_the_way(void **state) {
     (void)state;
     dataset data;
     char wanted[PATH_SIZE];
@@ -309,11 +309,11 @@ static void damaged_on_the_way(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(order_and_end),
-                                       cmocka_unit_test(closed_at_any_moment),
-                                       cmocka_unit_test(first_failure_of_a_batch),
-                                       cmocka_unit_test_setup_teardown(same_for_any_threads, start, finish),
-                                       cmocka_unit_test_setup_teardown(plain_images, start, finish),
-                                       cmocka_unit_test_setup_teardown(damaged_on_the_way, start, finish)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order_and_end),
+                                       cmocka_unit_test(test_closed_at_any_moment),
+                                       cmocka_unit_test(test_first_failure_of_a_batch),
+                                       cmocka_unit_test_setup_teardown(test_same_for_any_threads, start, finish),
+                                       cmocka_unit_test_setup_teardown(test_plain_images, start, finish),
+                                       cmocka_unit_test_setup_teardown(test_damaged_on_the_way, start, finish)};
     return cmocka_run_group_tests_name("prefetch", tests, NULL, NULL);
 }

@@ -45,7 +45,8 @@ static scene scene_make(const char *top_k, const char *rate) {
     assert_status(TGR_OK, tgr_optimizer_create(&s.optimizer, config, s.parameters));
     s.weight = tensor(s.parameters, "router.weight");
     s.bias = tensor(s.parameters, "router.bias");
-    s.load = tensor(s.parameters, "router.load");
+    assert_status(TGR_OK,
+                  tgr_parameters_gradient(s.parameters, tgr_parameters_find(s.parameters, "router.bias"), &s.load));
     tgr_config_free(config);
     return s;
 }
@@ -59,7 +60,7 @@ static void scene_free(scene *s) {
 static void fill(scene *s, uint64_t seed) {
     test_random random = test_random_start(seed);
     test_random_fill(&random, s->x, TOKENS * DIM, -1, 1);
-    for (int64_t t = 0; t < TOKENS; t++) s->x[t * DIM] += 1; /* one direction is in all tokens: some experts win */
+    FOR(t, TOKENS) s->x[t * DIM] += 1; /* one direction is in all tokens: some experts win */
 }
 
 static void pass(scene *s, tgr_mode mode, uint64_t seed) {
@@ -75,10 +76,10 @@ static void count(const scene *s, int64_t *loads) {
     const int32_t *choices = view.choices;
     tokens = view.tokens;
     top_k = view.top_k;
-    for (int64_t i = 0; i < tokens * top_k; i++) loads[choices[i]]++;
+    FOR(i, tokens * top_k) loads[choices[i]]++;
 }
 
-static void selects_with_bias_and_weighs_without(void **state) {
+static void test_selects_with_bias_and_weighs_without(void **state) {
     (void)state;
     scene s = scene_make("2", "0.1");
     const float *p, *gates;
@@ -91,9 +92,9 @@ static void selects_with_bias_and_weighs_without(void **state) {
     gates = view.gates;
     int64_t moved = 0;
     for (int64_t t = 0; t < TOKENS; t++, p += EXPERTS) {
-        for (int64_t k = 0; k < 2; k++) {
+        FOR(k, 2) {
             int64_t chosen = choices[t * 2 + k], before = 0, before_without = 0;
-            for (int64_t e = 0; e < EXPERTS; e++) {
+            FOR(e, EXPERTS) {
                 before += p[e] + bias[e] > p[chosen] + bias[chosen];
                 before_without += p[e] > p[chosen];
             }
@@ -106,7 +107,7 @@ static void selects_with_bias_and_weighs_without(void **state) {
     scene_free(&s);
 }
 
-static void moves_once_for_each_step(void **state) {
+static void test_moves_once_for_each_step(void **state) {
     (void)state;
     const float rate = 0.25f;
     scene s = scene_make("1", "0.25");
@@ -116,25 +117,21 @@ static void moves_once_for_each_step(void **state) {
     count(&s, loads);
     pass(&s, TGR_TRAIN, 2);
     count(&s, loads);
-    for (int64_t e = 0; e < EXPERTS; e++) {
+    FOR(e, EXPERTS) {
         assert_true(s.bias[e] == 0 && s.load[e] == (float)loads[e]);
         expected[e] = rate * (float)((2 * TOKENS > loads[e] * EXPERTS) - (2 * TOKENS < loads[e] * EXPERTS));
     }
     assert_status(TGR_OK, tgr_optimizer_step(s.optimizer));
     assert_true(expected[0] != 0 || expected[1] != 0);
 
-    float kept[EXPERTS + 1];
-    memcpy(kept, s.load, sizeof kept);
-    pass(&s, TGR_EVAL, 3); /* routes by the new bias, writes nothing */
+    assert_same_bytes(s.bias, expected, sizeof expected); /* at once, and the loads begin again */
     int64_t evaluated[EXPERTS] = {0}, trained[EXPERTS] = {0};
+    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == 0);
+    pass(&s, TGR_EVAL, 3);
     count(&s, evaluated);
-    assert_same_bytes(s.load, kept, sizeof kept);
-    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.bias[e] == 0);
     pass(&s, TGR_TRAIN, 3);
     count(&s, trained);
-    assert_same_bytes(s.bias, expected, sizeof expected);
     assert_same_bytes(evaluated, trained, sizeof trained);
-    assert_true(s.load[EXPERTS] == 1);
     pass(&s, TGR_TRAIN, 4); /* the same step: the bias stays */
     assert_same_bytes(s.bias, expected, sizeof expected);
 
@@ -143,7 +140,7 @@ static void moves_once_for_each_step(void **state) {
     memset(trained, 0, sizeof trained);
     pass(&s, TGR_TRAIN, 5);
     count(&s, trained);
-    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == (float)trained[e]);
+    FOR(e, EXPERTS) assert_true(s.load[e] == (float)trained[e]);
 
     /* Between a forward and its backward, too. */
     const float gates_gradient[TOKENS] = {0};
@@ -153,18 +150,38 @@ static void moves_once_for_each_step(void **state) {
     assert_status(TGR_OK, tgr_parameters_zero_gradients(s.parameters));
     assert_status(TGR_OK, tgr_router_backward(s.router, gates_gradient, NULL));
     count(&s, trained);
-    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == (float)trained[e]);
+    FOR(e, EXPERTS) assert_true(s.load[e] == (float)trained[e]);
     scene_free(&s);
 }
 
-static void perfect_balance_moves_nothing(void **state) {
+/* The loads of two routers, averaged with the gradients by a host, move both biases alike. */
+static void test_averaged_loads_move_as_one_batch(void **state) {
+    (void)state;
+    scene ranks[2] = {scene_make("1", "0.25"), scene_make("1", "0.25")}, one = scene_make("1", "0.25");
+    for (uint64_t step = 0; step < 4; step++) {
+        for (uint64_t i = 0; i < 2; i++) {
+            pass(&ranks[i], TGR_TRAIN, 2 * step + i);
+            pass(&one, TGR_TRAIN, 2 * step + i);
+        }
+        float *a = ranks[0].parameters->gradients, *b = ranks[1].parameters->gradients;
+        for (int64_t i = 0; i < one.parameters->floats; i++) a[i] = b[i] = (a[i] + b[i]) / 2;
+        for (int i = 0; i < 2; i++) assert_status(TGR_OK, tgr_optimizer_step(ranks[i].optimizer));
+        assert_status(TGR_OK, tgr_optimizer_step(one.optimizer));
+        for (int i = 0; i < 2; i++) assert_same_bytes(ranks[i].bias, one.bias, EXPERTS * sizeof(float));
+    }
+    assert_true(one.bias[0] != 0);
+    for (int i = 0; i < 2; i++) scene_free(&ranks[i]);
+    scene_free(&one);
+}
+
+static void test_perfect_balance_moves_nothing(void **state) {
     (void)state;
     scene s = scene_make("4", "0.25"); /* every token goes to every expert */
     for (int step = 0; step < 3; step++) {
         pass(&s, TGR_TRAIN, (uint64_t)step);
         assert_status(TGR_OK, tgr_optimizer_step(s.optimizer));
     }
-    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.bias[e] == 0);
+    FOR(e, EXPERTS) assert_true(s.bias[e] == 0);
     scene_free(&s);
 }
 
@@ -176,7 +193,7 @@ static double load_cv(const scene *s) {
     return cv;
 }
 
-static void balances_a_skewed_stream(void **state) {
+static void test_balances_a_skewed_stream(void **state) {
     (void)state;
     scene s = scene_make("1", "0.01");
     pass(&s, TGR_EVAL, 1);
@@ -197,10 +214,11 @@ static void balances_a_skewed_stream(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(selects_with_bias_and_weighs_without),
-        cmocka_unit_test(moves_once_for_each_step),
-        cmocka_unit_test(perfect_balance_moves_nothing),
-        cmocka_unit_test(balances_a_skewed_stream),
+        cmocka_unit_test(test_selects_with_bias_and_weighs_without),
+        cmocka_unit_test(test_moves_once_for_each_step),
+        cmocka_unit_test(test_averaged_loads_move_as_one_batch),
+        cmocka_unit_test(test_perfect_balance_moves_nothing),
+        cmocka_unit_test(test_balances_a_skewed_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,9 +142,9 @@ static double deviation(tgr_model *model, const char *name, double *mean) {
     const float *value = tgr_value(parameters, index);
     int64_t count = parameters->tensors[index].count;
     double sum = 0, squares = 0;
-    for (int64_t i = 0; i < count; i++) sum += (double)value[i];
+    FOR(i, count) sum += (double)value[i];
     *mean = sum / (double)count;
-    for (int64_t i = 0; i < count; i++) squares += ((double)value[i] - *mean) * ((double)value[i] - *mean);
+    FOR(i, count) squares += ((double)value[i] - *mean) * ((double)value[i] - *mean);
     return sqrt(squares / (double)count);
 }
 
@@ -372,7 +372,7 @@ static void check_batch_independence(const char *options, int64_t batch) {
     assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, batch));
     size_t row_bytes = (size_t)d->classes * sizeof(float);
     float *together = copy_of(test_logits(model), (size_t)batch * row_bytes);
-    for (int64_t first = 0; first < batch; first++) { /* alone, and at the front of the rest */
+    FOR(first, batch) { /* alone, and at the front of the rest */
         assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images + first * pixels, 1));
         assert_same_bytes(test_logits(model), together + first * d->classes, row_bytes);
         assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images + first * pixels, batch - first));
@@ -420,14 +420,13 @@ static float *train(int threads, const char *options, int64_t batch, size_t *byt
             assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, batch - micro));
             assert_status(TGR_OK, tgr_model_backward(model, logits_weight, micro ? features_weight : NULL));
         }
-        for (int64_t i = 0; i < parameters->floats; i++)
-            parameters->values[i] -= 1e-3f / (float)batch * parameters->gradients[i];
+        FOR(i, parameters->floats) parameters->values[i] -= 1e-3f / (float)batch * parameters->gradients[i];
         tgr_parameters_clear_gradients(parameters);
         parameters->step++;
     }
     *bytes = (size_t)parameters->floats * sizeof(float);
     float *weights = copy_of(parameters->values, *bytes);
-    for (int64_t i = 0; i < parameters->floats; i++) assert_true(isfinite(weights[i]));
+    FOR(i, parameters->floats) assert_true(isfinite(weights[i]));
     free(features_weight);
     free(logits_weight);
     free(images);
@@ -468,14 +467,14 @@ static void test_capture_changes_nothing(void **state) {
     assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, batch));
     assert_same_bytes(test_features(model), features, (size_t)count * sizeof(float));
     double length = 0;
-    for (int64_t i = 0; i < count; i++) length += (double)seen[i] * (double)seen[i];
+    FOR(i, count) length += (double)seen[i] * (double)seen[i];
     assert_true(length > 0);
     assert_true(seen[count] == 42);
 
     tgr_model_capture(model, 1, TGR_FEATURE_FFN_INPUT, NULL);
     memset(seen, 0, (size_t)count * sizeof(float));
     assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, batch));
-    for (int64_t i = 0; i < count; i++) assert_true(seen[i] == 0);
+    FOR(i, count) assert_true(seen[i] == 0);
     free(features);
     free(seen);
     free(images);
@@ -574,18 +573,23 @@ static tgr_status life_of_a_model(const tgr_allocator *allocator, void *user) {
     tgr_model *model = NULL;
     uint64_t bytes = 0;
     tgr_context_options options = {.struct_size = sizeof options, .threads = 2, .allocator = allocator};
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = test_config_set_all(config, user);
-    if (status == TGR_OK) status = tgr_model_estimate(context, config, 2, &bytes);
-    if (status == TGR_OK) status = tgr_model_create(&model, context, config);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_context_create(&context, &options));
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(test_config_set_all(config, user));
+    TGR_TRY_DONE(tgr_model_estimate(context, config, 2, &bytes));
+    TGR_TRY_DONE(tgr_model_create(&model, context, config));
+    tgr_config_free(config); /* the model keeps them alive */
+    tgr_context_free(context);
+    config = NULL, context = NULL;
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_EVAL, images, 2));
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_TRAIN, images, 2));
+    TGR_TRY_DONE(tgr_model_backward(model, gradient, NULL));
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_TRAIN, images, 3));
+done:
+    tgr_model_free(model);
     tgr_config_free(config);
     tgr_context_free(context);
-    if (status == TGR_OK) status = tgr_model_forward(model, TGR_EVAL, images, 2);
-    if (status == TGR_OK) status = tgr_model_forward(model, TGR_TRAIN, images, 2);
-    if (status == TGR_OK) status = tgr_model_backward(model, gradient, NULL);
-    if (status == TGR_OK) status = tgr_model_forward(model, TGR_TRAIN, images, 3);
-    tgr_model_free(model);
     return status;
 }
 

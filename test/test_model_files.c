@@ -45,7 +45,7 @@ static run_state sound_state(void) {
                        .augment = {.interpolation = INTERPOLATION_BICUBIC}};
 }
 
-static void a_run_tells_how_its_images_were(void **state) {
+static void test_a_run_tells_how_its_images_were(void **state) {
     (void)state;
     const run_state run = sound_state();
     const tool_arguments none = {0};
@@ -57,7 +57,7 @@ static void a_run_tells_how_its_images_were(void **state) {
     test_file_remove(path);
 }
 
-static void absent_is_assumed(void **state) {
+static void test_absent_is_assumed(void **state) {
     (void)state;
     const tool_arguments none = {0}, some = {.crop = "0.8", .mean = "0.1"};
     preprocessing how;
@@ -73,7 +73,7 @@ static void absent_is_assumed(void **state) {
 }
 
 /* Another version's record has the numbers, and nobody can read them: no assumption takes their place. */
-static void unknown_is_an_error(void **state) {
+static void test_unknown_is_an_error(void **state) {
     (void)state;
     run_state run = sound_state();
     const tool_arguments none = {0}, told = {.mean = "0.1", .deviation = "0.2"};
@@ -97,7 +97,7 @@ static int exhaust(int *descriptors, int most) {
     return count;
 }
 
-static void unreadable_is_an_error(void **state) {
+static void test_unreadable_is_an_error(void **state) {
     (void)state;
     const run_state run = sound_state();
     const tool_arguments none = {0};
@@ -118,7 +118,7 @@ static void unreadable_is_an_error(void **state) {
 }
 
 /* A message may be made of the last one. */
-static void messages_nest(void **state) {
+static void test_messages_nest(void **state) {
     (void)state;
     failure_record("%s", "inside");
     failure_record("outside: %s", failure_message());
@@ -127,11 +127,11 @@ static void messages_nest(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_run_tells_how_its_images_were),
-        cmocka_unit_test(absent_is_assumed),
-        cmocka_unit_test(unknown_is_an_error),
-        cmocka_unit_test(unreadable_is_an_error),
-        cmocka_unit_test(messages_nest),
+        cmocka_unit_test(test_a_run_tells_how_its_images_were),
+        cmocka_unit_test(test_absent_is_assumed),
+        cmocka_unit_test(test_unknown_is_an_error),
+        cmocka_unit_test(test_unreadable_is_an_error),
+        cmocka_unit_test(test_messages_nest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,7 @@ static const tgr_routing *routing_of(tgr_moe *moe) {
 }
 
 /* Every option that has no sense together, every pointer missing, calls out of order. */
-static void wrong_creations(void **state) {
+static void test_wrong_creations(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_config *config = make_config(context, "vmoe");
@@ -67,7 +67,7 @@ static void wrong_creations(void **state) {
     tgr_context_free(context);
 }
 
-static void wrong_calls(void **state) {
+static void test_wrong_calls(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_moe *moe = make_moe(context, "vmoe");
@@ -102,7 +102,7 @@ static void wrong_calls(void **state) {
     tgr_context_free(context);
 }
 
-static void wrong_router_calls(void **state) {
+static void test_wrong_router_calls(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_config *config = make_config(context, "vmoe");
@@ -128,7 +128,7 @@ static void wrong_router_calls(void **state) {
     tgr_router_free(router);
 }
 
-static void getters(void **state) {
+static void test_getters(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_moe *moe = make_moe(context, "vmoe");
@@ -159,7 +159,7 @@ static void getters(void **state) {
 }
 
 /* To V-MoE it does not matter where a token stands: only the size of a batch is checked. */
-static void sequences(void **state) {
+static void test_sequences(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_moe *moe = make_moe(context, "vmoe");
@@ -192,7 +192,7 @@ static void sequences(void **state) {
 }
 
 /* What the method does not use is refused when the layer is made; what no layer uses is not asked about. */
-static void unused_options(void **state) {
+static void test_unused_options(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_config *config = make_config(context, "vmoe");
@@ -208,30 +208,30 @@ static void unused_options(void **state) {
 }
 
 static tgr_status use_all(const tgr_allocator *allocator, void *user) {
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_config *config = NULL;
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     float x[40 * DIM] = {0}, y[40 * DIM];
     (void)user;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = tgr_config_set(config, "method", "vmoe");
-    if (status == TGR_OK) status = tgr_config_set(config, "router_noise", "0");
-    if (status == TGR_OK) status = tgr_moe_create(&moe, context, config, DIM);
-    if (status == TGR_OK) status = tgr_router_create(&router, context, config, DIM);
-    if (status == TGR_OK) status = tgr_moe_forward(moe, TGR_TRAIN, x, 5, y);
-    if (status == TGR_OK) {
-        const tgr_routing *routing = routing_of(moe);
-        status = tgr_moe_forward(moe, TGR_EVAL, x, 40, y);
-        if (status != TGR_OK) { /* nothing has happened to the batch before */
-            assert_int_equal(routing->tokens, 5);
-            assert_int_equal(routing->slots.load[0], 5);
-            assert_status(TGR_OK, tgr_moe_backward(moe, x, y));
-        }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(tgr_config_set(config, "method", "vmoe"));
+    TGR_TRY_DONE(tgr_config_set(config, "router_noise", "0"));
+    TGR_TRY_DONE(tgr_moe_create(&moe, context, config, DIM));
+    TGR_TRY_DONE(tgr_router_create(&router, context, config, DIM));
+    TGR_TRY_DONE(tgr_moe_forward(moe, TGR_TRAIN, x, 5, y));
+    const tgr_routing *routing = routing_of(moe);
+    status = tgr_moe_forward(moe, TGR_EVAL, x, 40, y);
+    if (status != TGR_OK) { /* nothing has happened to the batch before */
+        assert_int_equal(routing->tokens, 5);
+        assert_int_equal(routing->slots.load[0], 5);
+        assert_status(TGR_OK, tgr_moe_backward(moe, x, y));
     }
-    if (status == TGR_OK) status = tgr_router_forward(router, TGR_TRAIN, x, 40);
+    TGR_TRY_DONE(status);
+    TGR_TRY_DONE(tgr_router_forward(router, TGR_TRAIN, x, 40));
+done:
     tgr_config_free(config);
     tgr_context_free(context);
     tgr_router_free(router);
@@ -239,20 +239,20 @@ static tgr_status use_all(const tgr_allocator *allocator, void *user) {
     return status;
 }
 
-static void every_allocation_may_fail(void **state) {
+static void test_every_allocation_may_fail(void **state) {
     (void)state;
     assert_true(test_each_allocation_failing(use_all, NULL) > 10);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_creations),
-        cmocka_unit_test(wrong_calls),
-        cmocka_unit_test(wrong_router_calls),
-        cmocka_unit_test(getters),
-        cmocka_unit_test(sequences),
-        cmocka_unit_test(unused_options),
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(test_wrong_creations),
+        cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_wrong_router_calls),
+        cmocka_unit_test(test_getters),
+        cmocka_unit_test(test_sequences),
+        cmocka_unit_test(test_unused_options),
+        cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

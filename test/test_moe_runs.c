@@ -73,7 +73,7 @@ static void assert_same_results(const results *a, const results *b) {
     assert_same_bytes(a->gradients, b->gradients, (size_t)a->gradient_count * sizeof(float));
 }
 
-static void threads_do_not_matter(void **state) {
+static void test_threads_do_not_matter(void **state) {
     (void)state;
     results first = {0};
     for (int threads = 1; threads <= 3; threads++) {
@@ -93,7 +93,7 @@ static void threads_do_not_matter(void **state) {
 }
 
 /* Gradients of two passes are the sum, and each pass draws its own noise. */
-static void gradients_accumulate(void **state) {
+static void test_gradients_accumulate(void **state) {
     (void)state;
     tgr_context *context = test_context(2, 3);
     tgr_moe *moe = make_moe(context, "tgr");
@@ -109,7 +109,7 @@ static void gradients_accumulate(void **state) {
     micro = tgr_parameters_micro_count(parameters);
     assert_int_equal(micro, 2);
     assert_same_bytes(both.y, second_alone.y, 200 * DIM * sizeof(float));
-    for (int64_t i = 0; i < both.gradient_count; i++) first.gradients[i] += second_alone.gradients[i];
+    FOR(i, both.gradient_count) first.gradients[i] += second_alone.gradients[i];
     assert_all_close(both.gradients, first.gradients, both.gradient_count, 1e-4, 1e-5);
     assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters));
     results other_noise = train(moe, 200, 2);
@@ -120,7 +120,7 @@ static void gradients_accumulate(void **state) {
 }
 
 /* Whatever was computed before, and however large the buffers are. */
-static void batches_of_any_size(void **state) {
+static void test_batches_of_any_size(void **state) {
     (void)state;
     tgr_context *context = test_context(2, 3);
     tgr_moe *used = make_moe(context, "vmoe");
@@ -143,7 +143,7 @@ static void batches_of_any_size(void **state) {
 }
 
 /* Without a limit on capacity a token's outcome does not depend on the others of its batch. */
-static void tokens_are_independent(void **state) {
+static void test_tokens_are_independent(void **state) {
     (void)state;
     tgr_context *context = test_context(2, 3);
     tgr_moe *moe = make_moe(context, "vmoe");
@@ -160,7 +160,7 @@ static void tokens_are_independent(void **state) {
 }
 
 /* All tokens alike: two experts are chosen, the rest have nothing; all but the first tokens are dropped. */
-static void dropped_and_idle_are_exactly_zero(void **state) {
+static void test_dropped_and_idle_are_exactly_zero(void **state) {
     (void)state;
     tgr_context *context = test_context(2, 3);
     tgr_config *config = make_config(context, "tgr");
@@ -175,7 +175,7 @@ static void dropped_and_idle_are_exactly_zero(void **state) {
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, 90, y));
     assert_status(TGR_OK, tgr_moe_backward(moe, x, dx));
     const tgr_routing *routing = routing_of(moe);
-    for (int64_t i = 0; i < 90 * DIM; i++) {
+    FOR(i, 90 * DIM) {
         int kept = i / DIM < 30; /* ceil(90 · 2 · 1 / 6) */
         assert_int_equal(y[i] != 0, kept);
         assert_int_equal(dx[i] != 0, kept);
@@ -184,7 +184,7 @@ static void dropped_and_idle_are_exactly_zero(void **state) {
         float *gradient;
         int64_t count = parameters_of(moe)->tensors[tensor].count / 6;
         assert_status(TGR_OK, tgr_parameters_gradient(parameters_of(moe), tensor, &gradient));
-        for (int64_t i = 0; i < 6 * count; i++) {
+        FOR(i, 6 * count) {
             if (routing->slots.load[i / count] == 0) assert_true(gradient[i] == 0 && !signbit(gradient[i]));
         }
     }
@@ -198,7 +198,7 @@ static void dropped_and_idle_are_exactly_zero(void **state) {
 }
 
 /* The router alone does what the router of a layer does; gradients of dropped gates are ignored. */
-static void router_is_the_layers(void **state) {
+static void test_router_is_the_layers(void **state) {
     (void)state;
     enum { TOKENS = 120 };
     tgr_context *context = test_context(2, 3);
@@ -229,7 +229,7 @@ static void router_is_the_layers(void **state) {
 
 /* Probabilities from outside choose in evaluation, and neither in training (here without noise) nor once they are taken
  * back. */
-static void override_chooses_in_evaluation_only(void **state) {
+static void test_override_chooses_in_evaluation_only(void **state) {
     (void)state;
     enum { TOKENS = 60, EXPERTS = 6 };
     tgr_context *context = test_context(2, 3);
@@ -238,7 +238,7 @@ static void override_chooses_in_evaluation_only(void **state) {
     int32_t own[2][TOKENS * 2];
     test_random random = test_random_start(10);
     test_random_fill(&random, x, TOKENS * DIM, -1, 1);
-    for (int64_t t = 0; t < TOKENS; t++) p[t * EXPERTS + t * 5 % EXPERTS] = 1;
+    FOR(t, TOKENS) p[t * EXPERTS + t * 5 % EXPERTS] = 1;
     for (tgr_mode mode = TGR_EVAL; mode <= TGR_TRAIN; mode++) {
         assert_status(TGR_OK, tgr_moe_forward(moe, mode, x, TOKENS, y));
         memcpy(own[mode], routing_of(moe)->choices.experts, sizeof own[mode]);
@@ -249,7 +249,7 @@ static void override_chooses_in_evaluation_only(void **state) {
         assert_status(TGR_OK, tgr_moe_forward(moe, TGR_TRAIN, x, TOKENS, y));
         assert_same_bytes(routing_of(moe)->choices.experts, own[TGR_TRAIN], sizeof own[TGR_TRAIN]);
         assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, TOKENS, y));
-        for (int64_t t = 0; t < TOKENS; t++) followed += routing_of(moe)->choices.experts[t * 2] == t * 5 % EXPERTS;
+        FOR(t, TOKENS) followed += routing_of(moe)->choices.experts[t * 2] == t * 5 % EXPERTS;
         assert_int_equal(followed == TOKENS, set);
     }
     assert_same_bytes(routing_of(moe)->choices.experts, own[TGR_EVAL], sizeof own[TGR_EVAL]);
@@ -259,13 +259,13 @@ static void override_chooses_in_evaluation_only(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(gradients_accumulate),
-        cmocka_unit_test(batches_of_any_size),
-        cmocka_unit_test(tokens_are_independent),
-        cmocka_unit_test(dropped_and_idle_are_exactly_zero),
-        cmocka_unit_test(router_is_the_layers),
-        cmocka_unit_test(override_chooses_in_evaluation_only),
+        cmocka_unit_test(test_threads_do_not_matter),
+        cmocka_unit_test(test_gradients_accumulate),
+        cmocka_unit_test(test_batches_of_any_size),
+        cmocka_unit_test(test_tokens_are_independent),
+        cmocka_unit_test(test_dropped_and_idle_are_exactly_zero),
+        cmocka_unit_test(test_router_is_the_layers),
+        cmocka_unit_test(test_override_chooses_in_evaluation_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

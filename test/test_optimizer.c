@@ -22,18 +22,17 @@ static const struct {
 
 static tgr_status try_parameters(tgr_parameters **out, tgr_context *context) {
     tgr_parameters *parameters = NULL;
-    tgr_status status = tgr_parameters_create(&parameters, context);
-    for (int i = 0; status == TGR_OK && i < TENSORS; i++) {
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_parameters_create(&parameters, context));
+    for (int i = 0; i < TENSORS; i++) {
         int64_t index;
-        status = tgr_parameters_add(parameters, &index, tensors[i].name, tensors[i].flags, 1, &tensors[i].count);
+        TGR_TRY_DONE(tgr_parameters_add(parameters, &index, tensors[i].name, tensors[i].flags, 1, &tensors[i].count));
     }
-    if (status == TGR_OK) status = tgr_parameters_seal(parameters);
-    if (status != TGR_OK) {
-        tgr_parameters_release(parameters);
-        return status;
-    }
+    TGR_TRY_DONE(tgr_parameters_seal(parameters));
     *out = parameters;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_parameters_release(parameters);
+    return status;
 }
 
 static tgr_parameters *make_parameters(tgr_context *context) {
@@ -47,8 +46,7 @@ static tgr_parameters *make_parameters(tgr_context *context) {
 /* Adds one backward pass's gradients, of size about `scale`. */
 static void add_gradients(tgr_parameters *parameters, test_random *random, double scale) {
     for (int i = 0; i < TENSORS; i++)
-        for (int64_t j = 0; j < tensors[i].count; j++)
-            tgr_gradient(parameters, i)[j] += (float)test_random_uniform(random, -scale, scale);
+        FOR(j, tensors[i].count) tgr_gradient(parameters, i)[j] += (float)test_random_uniform(random, -scale, scale);
     parameters->micro++;
 }
 
@@ -80,7 +78,7 @@ static double reference_step(reference *r, const tgr_parameters *p, const tgr_co
     double norm = sqrt(sum), factor = clip > 0 && norm > clip ? clip / norm : 1;
     for (int i = 0; i < TENSORS; i++) {
         if (tensors[i].flags == TGR_TENSOR_STATE) continue;
-        for (int64_t j = 0; j < tensors[i].count; j++) {
+        FOR(j, tensors[i].count) {
             int64_t at = p->tensors[i].offset + j;
             double g = tgr_gradient(p, i)[j] / (double)p->micro * factor;
             double own_decay = tensors[i].flags == TGR_TENSOR_NO_DECAY ? 0 : decay;
@@ -115,7 +113,7 @@ static void check_against_reference(const char *const settings[][2], int sgd) {
     reference *r = calloc(1, sizeof *r);
     float *state = malloc((size_t)tensors[2].count * sizeof(float)), *expected = malloc(FLOATS_MOST * sizeof(float));
     assert_true(r && state && expected && parameters->floats <= FLOATS_MOST);
-    for (int64_t j = 0; j < parameters->floats; j++) r->w[j] = parameters->values[j];
+    FOR(j, parameters->floats) r->w[j] = parameters->values[j];
     memcpy(state, tgr_value(parameters, 2), (size_t)tensors[2].count * sizeof(float));
 
     test_random random = test_random_start(8);
@@ -129,7 +127,7 @@ static void check_against_reference(const char *const settings[][2], int sgd) {
         assert_close(norm, expected_norm, 1e-9 * expected_norm);
         assert_int_equal(parameters->step, step + 1);
         assert_int_equal(parameters->micro, 0);
-        for (int64_t j = 0; j < parameters->floats; j++) {
+        FOR(j, parameters->floats) {
             expected[j] = (float)r->w[j];
             assert_true(parameters->gradients[j] == 0);
         }
@@ -272,7 +270,7 @@ static void check_refusals(const char *const settings[][2], int clipped) {
             take(after, optimizer);
             assert_same_bytes(after, before, sizeof *before);
             assert_int_equal(parameters->micro, 0);
-            for (int64_t j = 0; j < parameters->floats; j++) assert_true(parameters->gradients[j] == 0);
+            FOR(j, parameters->floats) assert_true(parameters->gradients[j] == 0);
         }
     }
     take(before, optimizer);
@@ -285,7 +283,7 @@ static void check_refusals(const char *const settings[][2], int clipped) {
     assert_status(TGR_OK, tgr_optimizer_step(optimizer));
     add_gradients(parameters, &random, clipped ? 3e38 : 1e14);
     assert_status(TGR_OK, tgr_optimizer_step(optimizer));
-    for (int64_t j = 0; j < parameters->floats; j++)
+    FOR(j, parameters->floats)
         assert_true(isfinite(parameters->values[j]) && isfinite(optimizer->first_moment[j]) &&
                     (!optimizer->second_moment || isfinite(optimizer->second_moment[j])));
     free(before);
@@ -309,7 +307,7 @@ static void test_same_bytes_at_any_threads(void **unused) {
     (void)unused;
     float *first = malloc(FLOATS_MOST * sizeof(float));
     assert_non_null(first);
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         tgr_context *context = test_context(threads, 7);
         tgr_config *config = make_config(context, adamw_clipped);
         tgr_parameters *parameters = make_parameters(context);
@@ -353,7 +351,7 @@ static void test_schedule(void **unused) {
                 double rate = tgr_schedule_cosine(odd[a], odd[b], odd[c], 2, 1);
                 assert_true(rate >= 0 && rate <= 2);
             }
-    for (int64_t step = 0; step < 50; step++) /* rises, then falls */
+    FOR(step, 50) /* rises, then falls */
         assert_true(step < 8 ? tgr_schedule_cosine(step + 1, 50, 8, 1, 0) >= tgr_schedule_cosine(step, 50, 8, 1, 0)
                              : tgr_schedule_cosine(step + 1, 50, 8, 1, 0) < tgr_schedule_cosine(step, 50, 8, 1, 0));
 }
@@ -434,16 +432,15 @@ static tgr_status create_and_step(const tgr_allocator *allocator, void *user) {
     tgr_config *config = NULL;
     tgr_parameters *parameters = NULL;
     tgr_optimizer *optimizer = NULL;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = tgr_config_set(config, "optimizer", kind);
-    if (status == TGR_OK) status = try_parameters(&parameters, context);
-    if (status == TGR_OK) status = tgr_optimizer_create(&optimizer, config, parameters);
-    if (status == TGR_OK) {
-        parameters->micro = 1;
-        status = tgr_optimizer_step(optimizer);
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(tgr_config_set(config, "optimizer", kind));
+    TGR_TRY_DONE(try_parameters(&parameters, context));
+    TGR_TRY_DONE(tgr_optimizer_create(&optimizer, config, parameters));
+    parameters->micro = 1;
+    TGR_TRY_DONE(tgr_optimizer_step(optimizer));
+done:
     tgr_optimizer_free(optimizer);
     tgr_parameters_release(parameters);
     tgr_config_free(config);

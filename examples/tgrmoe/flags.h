@@ -73,7 +73,8 @@ enum {
     X(NUMBER, limit, "limit", "N", DATA_COMMANDS, 1, 4, "take only the first N images (train: of the training set)")   \
     X(NUMBER, batch, "batch", "B", DATA_COMMANDS, 1, 6, "images in a batch; 128 if not given (finetune: 32)")          \
     X(OPTION, none, "lr", "X", TRAINING_COMMANDS, 0, 0, "learning rate at its highest")                                \
-    X(OPTION, none, "optimizer", "NAME", TRAINING_COMMANDS, 0, 0, "adamw or sgd")                                      \
+    X(OPTION, none, "optimizer", "NAME", TRAINING_COMMANDS, 0, 0,                                                      \
+      "how weights move; the names are below, at optimizer")                                                           \
     X(NUMBER, seed, "seed", "S", TRAINING_COMMANDS | COMMAND_IMPORT, 0, 7, "of all random numbers; 1 if not given")    \
     X(NUMBER, threads, "threads", "T", DATA_COMMANDS | COMMAND_CLASSIFY, 1, 0,                                         \
       "threads; as many as there are processors if not given")                                                         \

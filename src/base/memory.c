@@ -104,3 +104,11 @@ void *tgr_arena_take(tgr_arena *arena, int64_t rows, int64_t columns, size_t siz
     arena->used = end;
     return piece;
 }
+
+int tgr_rows_overlap(int64_t rows, const float *a, int64_t a_columns, const float *b, int64_t b_columns) {
+    int64_t a_bytes, b_bytes;
+    if (!tgr_multiply(rows, a_columns, &a_bytes) || !tgr_multiply(a_bytes, (int64_t)sizeof(float), &a_bytes)) return 0;
+    if (!tgr_multiply(rows, b_columns, &b_bytes) || !tgr_multiply(b_bytes, (int64_t)sizeof(float), &b_bytes)) return 0;
+    uintptr_t first = (uintptr_t)a, second = (uintptr_t)b;
+    return first < second ? second - first < (uintptr_t)a_bytes : first - second < (uintptr_t)b_bytes;
+}

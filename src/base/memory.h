@@ -28,6 +28,8 @@ static inline int tgr_add(int64_t a, int64_t b, int64_t *out) {
     TGR_ASSERT(a >= 0 && b >= 0);
     return !__builtin_add_overflow(a, b, out);
 }
+/* Whether a [rows, a_columns] and b [rows, b_columns] share memory. Sizes that do not fit are for others to catch. */
+int tgr_rows_overlap(int64_t rows, const float *a, int64_t a_columns, const float *b, int64_t b_columns);
 
 /* An arena planned by running the same code twice: first with `base` NULL, when it only counts; then with memory. Each
  * piece starts on a 64-byte boundary. `overflow` is set when a size was negative or did not fit. */

@@ -117,6 +117,19 @@ tgr_status tgr_parameters_add(tgr_parameters *parameters, int64_t *index, const 
     return TGR_OK;
 }
 
+void tgr_parameters_move_by(tgr_parameters *parameters, int64_t index, tgr_move_fn move, double rate) {
+    TGR_ASSERT(parameters->tensors[index].flags & TGR_TENSOR_SUM);
+    parameters->tensors[index].move = move;
+    parameters->tensors[index].rate = rate;
+}
+
+void tgr_parameters_move_state(tgr_parameters *parameters) {
+    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+        const tgr_tensor *tensor = &parameters->tensors[i];
+        if (tensor->move != NULL) tensor->move(parameters, i, tensor->rate);
+    }
+}
+
 tgr_status tgr_parameters_seal(tgr_parameters *parameters) {
     TGR_REQUIRE(parameters->values == NULL, TGR_ERROR_STATE, "the parameters were sealed already");
     tgr_status status = TGR_OK;
@@ -149,6 +162,12 @@ void tgr_parameters_follow(tgr_parameters *parameters) {
 void tgr_parameters_clear_gradients(tgr_parameters *parameters) {
     if (parameters->gradients != NULL) memset(parameters->gradients, 0, (size_t)parameters->floats * sizeof(float));
     parameters->micro = 0;
+}
+
+void tgr_parameters_replace(tgr_parameters *parameters) {
+    tgr_parameters_clear_gradients(parameters);
+    parameters->changes++;
+    parameters->replacements++;
 }
 
 static tgr_status check_index(const tgr_parameters *parameters, int64_t index) {

@@ -2,7 +2,10 @@
 /* A pool of threads that takes one job at a time: its tasks are claimed one by one from a shared counter.
  *
  * The thread that posts the job works on it as worker 0 and ends it: once it finds no task left it closes the job and
- * waits only for the workers that joined, so a worker that is slow to wake costs nothing. */
+ * waits only for the workers that joined, so a worker that is slow to wake costs nothing.
+ *
+ * A child of fork() has a copy of the pool without its threads, and perhaps with a lock that one of them held. There
+ * the caller does all tasks itself, behind a lock of the child's own, and waits for nothing. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -14,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/float_mode.h"
 #include "base/status.h"
 #include "base/struct.h"
 
@@ -23,17 +27,19 @@
  * thread takes up to 50, and most gaps between the jobs of a training step are shorter than this. */
 #define SPINS 8000
 
-typedef struct worker {
+typedef struct own_thread {
     tgr_pool *pool;
     int index; /* 1 … workers - 1 */
     pthread_t thread;
-} worker;
+} own_thread;
 
 struct tgr_pool {
     atomic_int references;
     int workers;
     tgr_executor executor; /* `run` is NULL when the threads are the pool's own */
+    unsigned home;         /* forks_so_far of the process that made the pool */
     pthread_mutex_t turn;  /* held while a job runs */
+    atomic_uint turn_made; /* twice the forks_so_far of the process that `turn` is of; odd while it is being made */
 
     /* The rest is for the pool's own threads. */
     int spins;
@@ -47,9 +53,27 @@ struct tgr_pool {
     tgr_task_fn fn;
     void *job;
     int64_t tasks;
-    atomic_llong next; /* the first task that is not claimed */
-    worker threads[];  /* [workers - 1] */
+    atomic_llong next;    /* the first task that is not claimed */
+    own_thread threads[]; /* [workers - 1] */
 };
+
+/* In how many generations this process is a child of fork(). */
+static atomic_uint forks_so_far;
+static pthread_once_t forks_are_counted = PTHREAD_ONCE_INIT;
+static int fork_count_error;
+
+static void count_fork(void) {
+    atomic_fetch_add(&forks_so_far, 1);
+}
+
+static void begin_to_count_forks(void) {
+    fork_count_error = pthread_atfork(NULL, NULL, count_fork);
+}
+
+/* Whether the pool's threads are another process's. */
+static int is_inherited(const tgr_pool *pool) {
+    return pool->home != atomic_load_explicit(&forks_so_far, memory_order_relaxed);
+}
 
 static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -79,9 +103,10 @@ static void claim_tasks(tgr_pool *pool, int worker_index) {
 }
 
 static void *worker_main(void *argument) {
-    const worker *self = argument;
+    const own_thread *self = argument;
     tgr_pool *pool = self->pool;
     unsigned seen = 0;
+    (void)tgr_float_mode_enter(); /* not that of the thread that made this one */
     for (;;) {
         for (int i = 0; i < pool->spins && atomic_load_explicit(&pool->posted, memory_order_acquire) == seen; i++)
             relax();
@@ -110,8 +135,8 @@ static void *worker_main(void *argument) {
 /* Starts thread `index`, with all signals blocked: they are for the host's threads. */
 static tgr_status start_worker(tgr_pool *pool, int index) {
     TGR_ASSERT(index >= 1 && index < pool->workers);
-    worker *self = &pool->threads[index - 1];
-    *self = (worker){.pool = pool, .index = index};
+    own_thread *self = &pool->threads[index - 1];
+    *self = (own_thread){.pool = pool, .index = index};
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -124,6 +149,10 @@ static tgr_status start_worker(tgr_pool *pool, int index) {
 
 /* Ends the pool, `started` of whose own threads are running. */
 static void destroy(tgr_pool *pool, int started) {
+    if (is_inherited(pool)) { /* destroying what other threads wait for would mean waiting for them */
+        free(pool);
+        return;
+    }
     pthread_mutex_lock(&pool->lock);
     pool->stop = 1;
     atomic_fetch_add(&pool->posted, 1);
@@ -140,10 +169,14 @@ static void destroy(tgr_pool *pool, int started) {
 
 /* A pool without running threads, with room for `threads` of its own. */
 static tgr_status allocate(tgr_pool **out, int workers, int threads) {
+    pthread_once(&forks_are_counted, begin_to_count_forks);
+    TGR_REQUIRE(fork_count_error == 0, TGR_ERROR_MEMORY, "no memory for noticing fork()");
     /* A pool may outlive contexts and be shared by several, so its few bytes do not come from a context's allocator. */
     tgr_pool *pool = calloc(1, sizeof *pool + (size_t)threads * sizeof pool->threads[0]);
     TGR_REQUIRE(pool != NULL, TGR_ERROR_MEMORY, "no memory for a pool of %d threads", workers);
     atomic_init(&pool->references, 1);
+    pool->home = atomic_load(&forks_so_far);
+    atomic_init(&pool->turn_made, 2 * pool->home);
     pool->workers = workers;
     /* With fewer processors than workers, a spinning thread would hinder a working one. */
     pool->spins = workers <= available_processors() ? SPINS : 0;
@@ -202,7 +235,23 @@ int tgr_pool_workers(const tgr_pool *pool) {
     return pool->workers;
 }
 
+/* Whoever held `turn` when the process was forked is not in the child: its first thread to come makes it afresh. */
+static void make_turn(tgr_pool *pool) {
+    unsigned here = 2 * atomic_load(&forks_so_far), seen = atomic_load(&pool->turn_made);
+    while (seen != here) {
+        if (seen == here + 1) {
+            sched_yield();
+            seen = atomic_load(&pool->turn_made);
+        } else if (atomic_compare_exchange_strong(&pool->turn_made, &seen, here + 1)) {
+            pthread_mutex_init(&pool->turn, NULL);
+            atomic_store(&pool->turn_made, here);
+            seen = here;
+        }
+    }
+}
+
 void tgr_pool_lock(tgr_pool *pool) {
+    if (is_inherited(pool)) make_turn(pool);
     pthread_mutex_lock(&pool->turn);
 }
 
@@ -233,13 +282,26 @@ static void run_on_own_threads(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, vo
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* A task on a thread of the host's. */
+typedef struct hosted_job {
+    tgr_task_fn fn;
+    void *job;
+} hosted_job;
+
+static void run_hosted(void *data, int64_t task, int worker) {
+    const hosted_job *hosted = data;
+    const tgr_float_mode before = tgr_float_mode_enter();
+    hosted->fn(hosted->job, task, worker);
+    tgr_float_mode_leave(before);
+}
+
 void tgr_pool_run(tgr_pool *pool, int64_t tasks, tgr_task_fn fn, void *job) {
     if (tasks <= 0) return;
     tgr_pool_lock(pool);
-    if (pool->executor.run != NULL) {
+    if (pool->executor.run != NULL && !is_inherited(pool)) {
         TGR_CALL_HOST;
-        pool->executor.run(pool->executor.user, tasks, fn, job);
-    } else if (pool->workers == 1 || tasks == 1) {
+        pool->executor.run(pool->executor.user, tasks, run_hosted, &(hosted_job){fn, job});
+    } else if (pool->workers == 1 || tasks == 1 || is_inherited(pool)) {
         for (int64_t task = 0; task < tasks; task++) fn(job, task, 0);
     } else {
         run_on_own_threads(pool, tasks, fn, job);

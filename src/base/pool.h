@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Worker threads that sleep until there is a job.
  *
- * Threads do not survive fork(): a child process must create its own pool (and context). */
+ * Threads do not survive fork(): in a child process an inherited pool runs jobs on the caller alone. */
 #ifndef TGR_BASE_POOL_H
 #define TGR_BASE_POOL_H
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/float_mode.h"
 
 #define TGR_ERROR_BYTES 512
 
@@ -14,8 +15,9 @@
 #define TGR_TEXT(number)    TGR_TEXT_OF(number)
 
 static _Thread_local char last_error[TGR_ERROR_BYTES];
-static _Thread_local size_t reason;       /* where in it the function's name has ended */
-static _Thread_local const char *entered; /* the exported function that the host called; NULL outside */
+static _Thread_local size_t reason;             /* where in it the function's name has ended */
+static _Thread_local const char *entered;       /* the exported function that the host called; NULL outside */
+static _Thread_local tgr_float_mode hosts_mode; /* while inside */
 
 const char *tgr_version(void) {
     return TGR_TEXT(TGRMOE_VERSION_MAJOR) "." TGR_TEXT(TGRMOE_VERSION_MINOR) "." TGR_TEXT(TGRMOE_VERSION_PATCH);
@@ -51,20 +53,25 @@ const char *tgr_last_reason(void) {
     return last_error + reason;
 }
 
-const char *tgr_enter(const char *function) {
+/* This thread is inside of `function`, or outside with NULL. Returns where it was. */
+static const char *move_to(const char *function) {
     const char *before = entered;
-    if (before == NULL) entered = function;
+    if (before == NULL && function != NULL) hosts_mode = tgr_float_mode_enter();
+    if (before != NULL && function == NULL) tgr_float_mode_leave(hosts_mode);
+    entered = function;
     return before;
+}
+
+const char *tgr_enter(const char *function) {
+    return entered != NULL ? entered : move_to(function);
 }
 
 const char *tgr_enter_host(void) {
-    const char *before = entered;
-    entered = NULL;
-    return before;
+    return move_to(NULL);
 }
 
 void tgr_leave(const char **before) {
-    entered = *before;
+    (void)move_to(*before);
 }
 
 tgr_status tgr_fail_at(const char *inner, tgr_status status, const char *format, ...) {

@@ -2,7 +2,8 @@
 /* How a function fails: set the thread's message, return the status.
  *
  * A message names the function that the host called, however deep inside it arose. So every exported function that can
- * fail begins with TGR_ENTER, and no function passes names down. */
+ * fail begins with TGR_ENTER, and no function passes names down. From there on it also computes in the default
+ * floating-point mode (base/float_mode.h), whatever the host's is. */
 #ifndef TGR_BASE_STATUS_H
 #define TGR_BASE_STATUS_H
 

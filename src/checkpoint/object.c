@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/parameters.h"
 #include "base/status.h"
+#include "checkpoint/backbone.h"
 #include "checkpoint/options_text.h"
 #include "optimizer/kind.h"
 #include "optimizer/optimizer.h"
@@ -23,12 +24,19 @@ tgr_status tgr_object_check_name(const char *name) {
     return TGR_OK;
 }
 
+typedef enum tensors_kind { ALL_TENSORS, TRAINED_TENSORS, WITH_GRADIENTS } tensors_kind;
+
+static int is_wanted(const tgr_tensor *tensor, tensors_kind which) {
+    if (which == ALL_TENSORS || (tensor->flags & TGR_TENSOR_STATE) == 0) return 1;
+    return which == WITH_GRADIENTS && (tensor->flags & TGR_TENSOR_SUM) != 0;
+}
+
 /* One entry for each tensor, laid out in `arena` as in parameters->values. */
 static tgr_status collect_arena(const tgr_object *object, tgr_entry_list *list, const tgr_parameters *parameters,
-                                const char *part, float *arena, unsigned skipped, unsigned flags) {
+                                const char *part, float *arena, tensors_kind which, unsigned flags) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const tgr_tensor *tensor = &parameters->tensors[i];
-        if (tensor->flags & skipped) continue;
+        if (!is_wanted(tensor, which)) continue;
         TGR_TRY(tgr_entry_add(list, object->name, part, tensor->name, TGR_SECTION_F32, tensor->ndim, tensor->dims,
                               arena + tensor->offset, flags));
     }
@@ -59,9 +67,9 @@ static tgr_status collect_parameters(tgr_object *object, tgr_entry_list *list, i
     object->state[TGR_STATE_STEP] = parameters->step;
     object->state[TGR_STATE_MICRO] = parameters->micro;
     TGR_TRY(collect_numbers(object, list, ".state", object->state, TGR_STATE_NUMBERS));
-    TGR_TRY(collect_arena(object, list, parameters, "/", parameters->values, 0, 0));
+    TGR_TRY(collect_arena(object, list, parameters, "/", parameters->values, ALL_TENSORS, 0));
     if (saving && parameters->micro == 0) return TGR_OK;
-    return collect_arena(object, list, parameters, ".gradient/", parameters->gradients, TGR_TENSOR_STATE,
+    return collect_arena(object, list, parameters, ".gradient/", parameters->gradients, WITH_GRADIENTS,
                          saving ? 0 : TGR_ENTRY_OPTIONAL);
 }
 
@@ -73,9 +81,9 @@ static tgr_status collect_optimizer(tgr_object *object, tgr_entry_list *list) {
     object->optimizer_state[TGR_OPTIMIZER_GRADIENT_NORM] = tgr_bits_of_double(optimizer->gradient_norm);
     TGR_TRY(collect_numbers(object, list, ".optimizer", object->optimizer_state, TGR_OPTIMIZER_NUMBERS));
     TGR_TRY(
-        collect_arena(object, list, optimizer->parameters, ".moment1/", optimizer->first_moment, TGR_TENSOR_STATE, 0));
+        collect_arena(object, list, optimizer->parameters, ".moment1/", optimizer->first_moment, TRAINED_TENSORS, 0));
     if (optimizer->second_moment == NULL) return TGR_OK;
-    return collect_arena(object, list, optimizer->parameters, ".moment2/", optimizer->second_moment, TGR_TENSOR_STATE,
+    return collect_arena(object, list, optimizer->parameters, ".moment2/", optimizer->second_moment, TRAINED_TENSORS,
                          0);
 }
 
@@ -84,7 +92,7 @@ static tgr_status collect(tgr_object *object, tgr_entry_list *list, int saving) 
         return tgr_entry_add(list, object->name, "", NULL, TGR_SECTION_U8, 1, &object->byte_count, object->bytes, 0);
     if (object->model != NULL) TGR_TRY(collect_options(object, list, saving));
     if (object->teacher != NULL) {
-        object->fingerprint = tgr_teacher_fingerprint(object->teacher);
+        if (saving) object->fingerprint = tgr_backbone_fingerprint(object->teacher, list);
         TGR_TRY(collect_numbers(object, list, ".backbone", &object->fingerprint, 1));
     }
     if (object->parameters != NULL) TGR_TRY(collect_parameters(object, list, saving));
@@ -136,14 +144,19 @@ static tgr_status check_optimizer(const tgr_object *object, const char *path) {
     return TGR_OK;
 }
 
+static tgr_status check_backbone(const tgr_object *object, const tgr_entry_list *list, const char *path) {
+    const uint32_t here = tgr_backbone_fingerprint(object->teacher, list);
+    if (find_part(object, list, ".backbone") == NULL) return TGR_OK; /* its absence has a message of its own */
+    TGR_REQUIRE(object->fingerprint == here, TGR_ERROR_FILE_MISMATCH,
+                "'%s' of '%s' was trained with a different backbone (fingerprint %08llx; here %08lx)", object->name,
+                path, (unsigned long long)object->fingerprint, (unsigned long)here);
+    return TGR_OK;
+}
+
 tgr_status tgr_object_check(const tgr_object *object, const tgr_entry_list *list, const char *path) {
     const tgr_entry *options = find_part(object, list, ".options");
     if (options != NULL) TGR_TRY(check_options(object, options, list->context, path));
-    if (object->teacher != NULL)
-        TGR_REQUIRE(object->fingerprint == tgr_teacher_fingerprint(object->teacher), TGR_ERROR_FILE_MISMATCH,
-                    "'%s' of '%s' was trained with a different backbone (fingerprint %08llx; here %08lx)", object->name,
-                    path, (unsigned long long)object->fingerprint,
-                    (unsigned long)tgr_teacher_fingerprint(object->teacher));
+    if (object->teacher != NULL) TGR_TRY(check_backbone(object, list, path));
     if (object->optimizer != NULL) TGR_TRY(check_optimizer(object, path));
     return object->parameters != NULL ? check_counts(object, path) : TGR_OK;
 }
@@ -160,7 +173,7 @@ tgr_status tgr_object_check_gradients(const tgr_object *object, const tgr_entry_
 }
 
 void tgr_object_clear(tgr_object *object) {
-    if (object->parameters != NULL) tgr_parameters_clear_gradients(object->parameters);
+    if (object->parameters != NULL) tgr_parameters_replace(object->parameters);
 }
 
 void tgr_object_restore(tgr_object *object) {

@@ -31,11 +31,11 @@ void tgr_residual_plan_kept(tgr_residual *residual, tgr_mode mode, tgr_arena *ar
 }
 
 /* An image keeps its branch with probability 1 - drop_rate, scaled so that the mean is unchanged. */
-static void draw_row_scale(const tgr_residual *residual, int64_t batch) {
+static void draw_row_scale(const tgr_residual *residual, int64_t batch, uint32_t micro) {
     tgr_random random = {
         .seed = residual->parameters->seed,
         .step = (uint32_t)residual->parameters->step,
-        .place = tgr_random_place(TGR_PLACE_DROP_PATH, residual->number, residual->parameters->micro),
+        .place = tgr_random_place(TGR_PLACE_DROP_PATH, residual->number, micro),
     };
     double keep = 1.0 - residual->drop_rate;
     float *row_scale = residual->row_scale;
@@ -54,7 +54,8 @@ float *tgr_residual_branch(const tgr_residual *residual, const float *x, float *
     return is_plain(residual) && x != y ? y : spare;
 }
 
-void tgr_residual_forward(const tgr_residual *residual, int64_t batch, const float *branch, const float *x, float *y) {
+void tgr_residual_forward(const tgr_residual *residual, int64_t batch, uint32_t micro, const float *branch,
+                          const float *x, float *y) {
     const tgr_compute *compute = tgr_parameters_compute(residual->parameters);
     int64_t rows = batch * residual->tokens, count = rows * residual->dim;
     TGR_ASSERT(residual->kept_branch == NULL || branch == residual->kept_branch);
@@ -64,13 +65,13 @@ void tgr_residual_forward(const tgr_residual *residual, int64_t batch, const flo
         return;
     }
     const float *gamma = residual->gamma >= 0 ? tgr_value(residual->parameters, residual->gamma) : NULL;
-    if (residual->row_scale != NULL) draw_row_scale(residual, batch);
+    if (residual->row_scale != NULL) draw_row_scale(residual, batch, micro);
     if (x != y) tgr_copy(compute, count, x, y);
     tgr_add_scaled(compute, rows, residual->dim, gamma, residual->row_scale, branch, y);
 }
 
-void tgr_residual_recompute(const tgr_residual *residual, int64_t batch) {
-    if (residual->row_scale != NULL) draw_row_scale(residual, batch);
+void tgr_residual_recompute(const tgr_residual *residual, int64_t batch, uint32_t micro) {
+    if (residual->row_scale != NULL) draw_row_scale(residual, batch, micro);
 }
 
 const float *tgr_residual_backward(const tgr_residual *residual, int64_t batch, const float *dy, float *spare,

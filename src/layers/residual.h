@@ -25,10 +25,12 @@ void tgr_residual_plan_kept(tgr_residual *residual, tgr_mode mode, tgr_arena *ar
 /* Where the branch writes its output [rows, dim] before tgr_residual_forward adds it: `spare` [rows, dim], unless the
  * branch is kept or can go directly to y. */
 float *tgr_residual_branch(const tgr_residual *residual, const float *x, float *y, float *spare);
-/* y [rows, dim] from x [rows, dim] and the branch, which is where tgr_residual_branch returned; y == x is allowed. */
-void tgr_residual_forward(const tgr_residual *residual, int64_t batch, const float *branch, const float *x, float *y);
+/* y [rows, dim] from x [rows, dim] and the branch, which is where tgr_residual_branch returned; y == x is allowed.
+ * Random numbers are those of micro-batch `micro`, and so they are when backward draws them again. */
+void tgr_residual_forward(const tgr_residual *residual, int64_t batch, uint32_t micro, const float *branch,
+                          const float *x, float *y);
 /* Redraws what backward needs from the forward pass, other than kept_branch. */
-void tgr_residual_recompute(const tgr_residual *residual, int64_t batch);
+void tgr_residual_recompute(const tgr_residual *residual, int64_t batch, uint32_t micro);
 /* Returns the branch's gradient [rows, dim], which is dy [rows, dim] itself or in `spare` [rows, dim]. The gradient of
  * x is dy. `partial` holds tgr_partial_floats(rows, dim, 1), see kernels/parallel_rows.h. */
 const float *tgr_residual_backward(const tgr_residual *residual, int64_t batch, const float *dy, float *spare,

@@ -110,6 +110,7 @@ static tgr_status finish(tgr_loss *loss, double task, int guided, const float *l
     loss->ready = tgr_model_can_backward(loss->model);
     loss->guided = guided;
     loss->pass = tgr_model_passes(loss->model);
+    loss->teacher_pass = guided ? tgr_teacher_passes(loss->teacher) : 0;
     loss->logits_gradient = logits_gradient;
     loss->features_gradient = features_gradient;
     if (total != NULL) *total = sum;
@@ -168,10 +169,12 @@ tgr_status tgr_loss_backward(tgr_loss *loss) {
     TGR_REQUIRE(loss->ready, TGR_ERROR_STATE,
                 "there is no loss to differentiate; a successful compute after a forward in TGR_TRAIN is needed");
     int guided = 0;
-    TGR_REQUIRE(tgr_model_can_backward(loss->model) && tgr_model_passes(loss->model) == loss->pass, TGR_ERROR_STATE,
+    TGR_REQUIRE(tgr_model_passes(loss->model) == loss->pass, TGR_ERROR_STATE,
                 "the model has run again since the loss was computed");
+    TGR_TRY(tgr_model_check_backward(loss->model));
     TGR_TRY(find_guidance(loss, &guided));
-    TGR_REQUIRE(guided == loss->guided, TGR_ERROR_STATE, "the guidance has changed since the loss was computed");
+    TGR_REQUIRE(guided == loss->guided && (!guided || tgr_teacher_passes(loss->teacher) == loss->teacher_pass),
+                TGR_ERROR_STATE, "the guidance has changed since the loss was computed");
     loss->ready = 0;
     if (guided) tgr_teacher_backward(loss->teacher);
     return tgr_model_backward(loss->model, loss->logits_gradient, loss->features_gradient);

@@ -28,7 +28,7 @@ struct tgr_loss {
     /* What backward will use; set by a compute that succeeded after a forward in TGR_TRAIN. */
     int ready;
     int guided;
-    uint64_t pass; /* number of the forward pass that it belongs to */
+    uint64_t pass, teacher_pass; /* which forward passes it is of, the model's and, if that guides, the teacher's */
     const float *logits_gradient, *features_gradient;
 };
 

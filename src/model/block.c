@@ -128,7 +128,7 @@ static void attention_forward(const tgr_block *block, const tgr_pass *pass) {
     float *branch = tgr_residual_branch(&block->attention_residual, block->x, block->middle, pass->branch_rows);
     tgr_norm_forward(&block->norm1, pass->rows, block->x, pass->normalised);
     tgr_self_attention_forward(&block->attention, pass->batch, pass->normalised, branch);
-    tgr_residual_forward(&block->attention_residual, pass->batch, branch, block->x, block->middle);
+    tgr_residual_forward(&block->attention_residual, pass->batch, pass->micro, branch, block->x, block->middle);
 }
 
 /* After norm2. */
@@ -146,7 +146,7 @@ void tgr_block_forward(const tgr_block *block, const tgr_pass *pass) {
         tgr_moe_layer_forward(block->moe, pass->mode, pass->rows, &input, branch);
     else
         tgr_ffn_forward(&block->ffn, TGR_ALL_ROWS(pass->rows), pass->normalised, branch, 0);
-    tgr_residual_forward(&block->ffn_residual, pass->batch, branch, block->middle, block->y);
+    tgr_residual_forward(&block->ffn_residual, pass->batch, pass->micro, branch, block->middle, block->y);
     capture(block, pass, TGR_FEATURE_BLOCK_OUTPUT, block->y);
 }
 
@@ -156,7 +156,7 @@ void tgr_block_recompute(const tgr_block *block, const tgr_pass *pass) {
     const tgr_layer_input input = moe_input(pass);
     if (pass->recompute == TGR_RECOMPUTE_BLOCKS) {
         attention_forward(block, pass);
-        tgr_residual_recompute(&block->ffn_residual, pass->batch);
+        tgr_residual_recompute(&block->ffn_residual, pass->batch, pass->micro);
     }
     tgr_norm_forward(&block->norm2, pass->rows, block->middle, pass->normalised);
     if (block->moe != NULL)

@@ -11,13 +11,14 @@ const tgr_dimensions *tgr_model_dimensions(const tgr_model *model) {
     return &model->dimensions;
 }
 int64_t tgr_model_batch(const tgr_model *model) {
-    return model != NULL ? model->batch : 0;
+    if (model == NULL || tgr_parameters_replaced(model->parameters, model->mark)) return 0;
+    return model->batch;
 }
 tgr_mode tgr_model_mode(const tgr_model *model) {
     return model->mode;
 }
 int tgr_model_can_backward(const tgr_model *model) {
-    return model->can_backward;
+    return model->can_backward && !tgr_parameters_changed(model->parameters, model->mark);
 }
 
 uint64_t tgr_model_passes(const tgr_model *model) {
@@ -31,7 +32,7 @@ void tgr_model_capture(tgr_model *model, int64_t block, tgr_feature feature, flo
 }
 
 static tgr_status check_run(const tgr_model *model) {
-    if (model->batch > 0) return TGR_OK;
+    if (tgr_model_batch(model) > 0) return TGR_OK;
     return tgr_fail(TGR_ERROR_STATE, "there has been no forward pass yet");
 }
 

@@ -131,6 +131,7 @@ tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *image
     TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
     TGR_TRY(check_override(model, mode, batch));
     TGR_TRY(tgr_plan_prepare(model, mode, batch));
+    model->pass.micro = model->parameters->micro;
 
     int64_t depth = model->dimensions.depth;
     const tgr_pass *pass = &model->pass;
@@ -140,6 +141,7 @@ tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *image
     model->mode = mode;
     model->batch = batch;
     model->images = images;
+    model->mark = tgr_parameters_mark(model->parameters);
     model->can_backward = mode == TGR_TRAIN;
     model->passes++;
     return TGR_OK;
@@ -152,11 +154,12 @@ static int recomputes(const tgr_model *model, int64_t block) {
     return recompute == TGR_RECOMPUTE_BLOCKS || model->blocks[block].moe != NULL;
 }
 
-static tgr_status check_can_backward(const tgr_model *model) {
-    if (model->can_backward) return TGR_OK;
+tgr_status tgr_model_check_backward(const tgr_model *model) {
+    if (tgr_model_can_backward(model)) return TGR_OK;
     const char *reason = model->batch == 0         ? "there has been no forward pass yet"
                          : model->mode == TGR_EVAL ? "the last forward pass was in TGR_EVAL"
-                                                   : "the last forward pass had its backward already";
+                         : !model->can_backward    ? "the last forward pass had its backward already"
+                                                   : "the weights have changed since the forward pass";
     return tgr_fail(TGR_ERROR_STATE, "%s; a forward pass in TGR_TRAIN is needed", reason);
 }
 
@@ -167,7 +170,7 @@ tgr_status tgr_model_backward(tgr_model *model, const float *logits_gradient, co
                 "arguments 'logits_gradient' and 'features_gradient' are NULL; at least one is needed");
     TGR_REQUIRE(logits_gradient == NULL || model->head.count > 0, TGR_ERROR_ARGUMENT,
                 "argument 'logits_gradient' is given; the model has no head (classes is 0), so it must be NULL");
-    TGR_TRY(check_can_backward(model));
+    TGR_TRY(tgr_model_check_backward(model));
 
     int64_t depth = model->dimensions.depth;
     const tgr_pass *pass = &model->pass;

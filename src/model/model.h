@@ -21,13 +21,19 @@ typedef struct tgr_dimensions {
 
 /* The model as a plan: tensors declared, no weights, no activations (for counting, before memory is taken). */
 tgr_status tgr_model_assemble(tgr_model **out, tgr_context *context, const tgr_config *config);
+/* A twin of `model`: a second model on the same tensors, with activations of its own from `context`. Its passes, in
+ * TGR_EVAL only, write nothing that is the first one's, so any number of twins may run at once. */
+tgr_status tgr_model_twin(tgr_model **out, tgr_model *model, tgr_context *context);
+tgr_status tgr_model_run_twin(tgr_model *twin, const float *images, int64_t batch);
 void tgr_model_retain(tgr_model *model);
 tgr_context *tgr_model_context(const tgr_model *model);
 const tgr_dimensions *tgr_model_dimensions(const tgr_model *model);
 /* Mode of the last forward pass. */
 tgr_mode tgr_model_mode(const tgr_model *model);
-/* True between a forward in TGR_TRAIN and its backward. */
+/* True between a forward in TGR_TRAIN and its backward, while the weights are those of the forward. */
 int tgr_model_can_backward(const tgr_model *model);
+/* Fails, with the reason, unless that is true. */
+tgr_status tgr_model_check_backward(const tgr_model *model);
 /* How many forward passes there have been: tells them apart. */
 uint64_t tgr_model_passes(const tgr_model *model);
 /* To be called after writing weights: discards gradients summed so far; the last forward pass no longer counts. */

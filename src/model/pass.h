@@ -18,7 +18,8 @@ typedef struct tgr_pass {
     tgr_mode mode;
     tgr_recompute recompute; /* matters in TGR_TRAIN only */
     int64_t batch;
-    int64_t rows; /* batch · tokens */
+    int64_t rows;   /* batch · tokens */
+    uint32_t micro; /* backward passes since the last step, at the forward: random numbers go by it */
 
     float *patches;     /* [rows, patch_dim], raw, zero for prefix tokens; NULL when no MoE layer wants them */
     float *normalised;  /* [rows, dim] */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A session is a second model with the same config, whose tensors are those of the first. A pass in TGR_EVAL changes no
- * tensor, so everything that it writes belongs to the session. */
+/* A session is a twin of the model, a second model of the same config whose tensors are those of the first. A pass in
+ * TGR_EVAL changes no tensor, so all that it writes is the twin's own. */
 #include "tgrmoe/session.h"
 
 #include "base/memory.h"
@@ -11,6 +11,24 @@ struct tgr_session {
     tgr_context *context; /* retained */
     tgr_model *twin;
 };
+
+tgr_status tgr_model_twin(tgr_model **out, tgr_model *model, tgr_context *context) {
+    tgr_model *twin;
+    TGR_TRY(tgr_model_assemble(&twin, context, model->config));
+    const tgr_status status = tgr_model_reserve(twin);
+    if (status == TGR_OK) {
+        tgr_parameters_borrow(twin->parameters, model->parameters);
+        *out = twin;
+    } else {
+        tgr_model_free(twin);
+    }
+    return status;
+}
+
+tgr_status tgr_model_run_twin(tgr_model *twin, const float *images, int64_t batch) {
+    tgr_parameters_follow(twin->parameters);
+    return tgr_model_forward(twin, TGR_EVAL, images, batch);
+}
 
 tgr_status tgr_session_create(tgr_session **out, tgr_model *model, tgr_context *context) {
     TGR_ENTER;
@@ -23,13 +41,11 @@ tgr_status tgr_session_create(tgr_session **out, tgr_model *model, tgr_context *
     session = memory;
     tgr_context_retain(context);
     session->context = context;
-    tgr_status status = TGR_OK;
-    TGR_TRY_DONE(tgr_model_assemble(&session->twin, context, model->config));
-    TGR_TRY_DONE(tgr_model_reserve(session->twin));
-    tgr_parameters_borrow(session->twin->parameters, model->parameters);
-    *out = session;
-done:
-    if (status != TGR_OK) tgr_session_free(session);
+    const tgr_status status = tgr_model_twin(&session->twin, model, context);
+    if (status == TGR_OK)
+        *out = session;
+    else
+        tgr_session_free(session);
     return status;
 }
 
@@ -46,8 +62,7 @@ tgr_status tgr_session_forward(tgr_session *session, const float *images, int64_
     TGR_REQUIRE_ARGUMENT(session);
     TGR_REQUIRE_ARGUMENT(images);
     TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
-    tgr_parameters_follow(session->twin->parameters);
-    return tgr_model_forward(session->twin, TGR_EVAL, images, batch);
+    return tgr_model_run_twin(session->twin, images, batch);
 }
 
 int64_t tgr_session_batch(const tgr_session *session) {

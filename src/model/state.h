@@ -27,16 +27,17 @@ struct tgr_model {
     int64_t memory_bytes;
     tgr_pass pass; /* the one that the arena is cut for now; batch 0 before the first */
 
-    int64_t batch; /* of the last forward pass, 0 before */
-    tgr_mode mode; /* of the last forward pass */
+    /* Of the last forward pass: */
+    int64_t batch; /* 0 before the first; others ask tgr_model_batch */
+    tgr_mode mode;
     const float *images;
-    int can_backward;
-    uint64_t passes; /* forward passes so far */
+    tgr_values_mark mark; /* of the weights it used */
+    int can_backward;     /* it was in TGR_TRAIN, and has had no backward */
+    uint64_t passes;      /* forward passes so far */
 };
 
 /* Makes the context's scratch large enough for the model's attention. */
 tgr_status tgr_model_reserve(tgr_model *model);
-
 /* Bytes of activations for such a pass. Afterwards no buffer has an address, until tgr_plan_prepare. */
 tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes);
 /* Cuts the arena for such a pass, growing it when it is too small. On failure the model is as before. */

@@ -46,9 +46,7 @@ static void silence_shared(tgr_parameters *sparse) {
 }
 
 void tgr_model_forget(tgr_model *model) {
-    tgr_parameters_clear_gradients(model->parameters);
-    model->batch = 0; /* the last forward pass was with other weights */
-    model->can_backward = 0;
+    tgr_parameters_replace(model->parameters);
 }
 
 tgr_status tgr_model_upcycle(tgr_model *sparse, const tgr_model *dense) {

@@ -3,12 +3,13 @@
 #include <math.h>
 
 #include "base/assert.h"
-
+#include "base/status.h"
 #include "optimizer/optimizer.h"
 
 #define PI 3.14159265358979323846
 
 double tgr_schedule_cosine(int64_t step, int64_t total, int64_t warmup, double peak, double lowest) {
+    TGR_ENTER;
     if (step < 0) step = 0;
     if (step < warmup) return peak * ((double)step + 1) / (double)warmup;
     if (step >= total) return lowest;

@@ -106,6 +106,8 @@ tgr_status tgr_optimizer_step(tgr_optimizer *optimizer) {
     optimizer->steps++;
     parameters->step++;
     parameters->micro = 0;
+    parameters->changes++;
+    tgr_parameters_move_state(parameters);
     clear_state_gradients(parameters);
     return TGR_OK;
 }

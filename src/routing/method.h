@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a routing method is: its steps, in the order of a pass.
  *
- *     forward    begin  score  route  assign  losses  gather  (the experts)  observe  combine
+ *     forward    score  route  assign  losses  gather  (the experts)  observe  combine
  *     backward   combine_backward  gather  (the experts)  gather_backward  route_backward  score_backward  finish
  *
  * The arguments of a step are, in this order, the router and the pass, what it reads (const), the working memory, and
@@ -14,11 +14,12 @@
  * pass is a struct of buffers behind work->own, taken from the arena by plan: they are valid to the end of a forward,
  * and after a forward in TGR_TRAIN to the end of its backward.
  *
- * What it remembers from pass to pass is in tensors with the flag TGR_TENSOR_STATE, so that it is saved. Only begin,
- * observe and finish change them, and only score_backward adds to gradients: these have a router that is not const.
- * With option recompute a backward pass starts by running gather, (the experts) and combine again, but never observe.
- * The optimizer knows nothing of methods: an update due after its step is done by begin of the next pass in training.
- */
+ * What it remembers from step to step is in tensors with the flag TGR_TENSOR_STATE, so that it is saved. No pass
+ * changes them: what a batch adds is summed in their gradients, which finish does, and an optimizer step moves the
+ * state by the sums (tgr_parameters_move_by). So gradients that are discarded take their batches with them, and a host
+ * that averages gradients over machines averages these as well. Only score_backward and finish add to gradients: these
+ * have a router that is not const. With option recompute a backward pass starts by running gather, (the experts) and
+ * combine again, but never observe. */
 #ifndef TGR_ROUTING_METHOD_H
 #define TGR_ROUTING_METHOD_H
 
@@ -46,9 +47,6 @@ typedef struct tgr_method {
     /* Takes the buffers of work->own for up to `tokens` tokens, or NULL. */
     void (*plan)(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work);
 
-    /* In TGR_TRAIN, before everything else: applies the update of the state that is due since the last step. Or NULL.
-     */
-    void (*begin)(tgr_layer_router *router, const tgr_routing_pass *pass);
     /* x [T, dim] → scores: logits, probabilities [T, E] */
     void (*score)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                   tgr_routing_work *work, tgr_scores *scores);
@@ -66,8 +64,8 @@ typedef struct tgr_method {
     /* x [T, dim] → input [S, dim], the experts' */
     void (*gather)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_slots *slots, const float *x,
                    tgr_routing_work *work, float *input);
-    /* In TGR_TRAIN: updates the state from output [S, dim], the experts'. Or NULL. */
-    void (*observe)(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+    /* In TGR_TRAIN: notes in work->own what output [S, dim], the experts', says. Or NULL. */
+    void (*observe)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                     const tgr_slots *slots, const float *output, tgr_routing_work *work);
     /* output [S, dim] → y [T, dim], overwritten */
     void (*combine)(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
@@ -87,8 +85,9 @@ typedef struct tgr_method {
     /* dlogits [T, E] → gradients of the method's tensors, and dx [T, dim] = or, to accumulate, +=; dx may be NULL */
     void (*score_backward)(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_layer_input *input,
                            const float *dlogits, int accumulate, tgr_routing_work *work, float *dx);
-    /* At the end: adds this batch to the state. The gradients so far are those of pass->micro batches. Or NULL. */
-    void (*finish)(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices);
+    /* At the end: what this batch adds to the gradients of the state. Or NULL. */
+    void (*finish)(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                   const tgr_routing_work *work);
 } tgr_method;
 
 /* Each method's file defines its own: tgr_method_vmoe, tgr_method_switch, … */

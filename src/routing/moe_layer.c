@@ -128,7 +128,6 @@ static tgr_routing_pass pass_of(const tgr_moe_layer *layer, tgr_mode mode, int64
         .tokens = tokens,
         .sequence = router->shape.sequence > 0 ? router->shape.sequence : tokens,
         .step = parameters->step,
-        .micro = parameters->micro,
         .random = {.seed = parameters->seed,
                    .step = (uint32_t)parameters->step,
                    .place = tgr_random_place(TGR_PLACE_ROUTER_NOISE, layer->layer, parameters->micro)},
@@ -145,10 +144,8 @@ static void decide(tgr_moe_layer *layer, const tgr_layer_input *input) {
     tgr_choices *choices = &routing->choices;
     routing->tokens = pass->tokens;
     routing->losses.term_count = 0;
-    if (pass->mode == TGR_TRAIN) {
+    if (pass->mode == TGR_TRAIN)
         memset(routing->losses.dlogits, 0, (size_t)(pass->tokens * routing->experts) * sizeof(float));
-        if (method->begin != NULL) method->begin(router, pass);
-    }
     method->score(router, pass, input, &layer->work, scores);
     choices->gate_logits = scores->logits;
     choices->gate_probabilities = pass->override != NULL ? pass->override : scores->probabilities;
@@ -202,12 +199,11 @@ static void router_backward(tgr_moe_layer *layer, const tgr_layer_input *input, 
     const tgr_method *method = router->method;
     const tgr_routing *routing = &layer->routing;
     float *dlogits = layer->routing.losses.dlogits;
-    layer->pass.micro = router->parameters->micro; /* gradients may have been discarded since the forward */
     if (router->options.task_gradient && method->route_backward != NULL)
         method->route_backward(router, &layer->pass, &routing->choices, &routing->slots, layer->work.dgates,
                                &layer->work, dlogits);
     method->score_backward(router, &layer->pass, input, dlogits, accumulate, &layer->work, dx);
-    if (method->finish != NULL) method->finish(router, &layer->pass, &routing->choices);
+    if (method->finish != NULL) method->finish(router, &layer->pass, &routing->choices, &layer->work);
 }
 
 void tgr_moe_layer_backward(tgr_moe_layer *layer, const tgr_layer_input *input, const float *dy, float *dx) {

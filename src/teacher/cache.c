@@ -3,6 +3,8 @@
  * needed. */
 #include "teacher/cache.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/context.h"
 #include "base/status.h"
@@ -94,6 +96,11 @@ const float *tgr_feature_cache_find(const tgr_feature_cache *cache, int64_t id) 
     if (cache->capacity == 0) return NULL;
     const cache_slot *slot = slot_of(cache, id);
     return slot->key != 0 ? entry_at(cache, slot->entry) : NULL;
+}
+
+void tgr_feature_cache_clear(tgr_feature_cache *cache) {
+    if (cache->capacity > 0) memset(cache->slots, 0, (size_t)cache->slot_count * sizeof *cache->slots);
+    cache->entries = 0;
 }
 
 tgr_status tgr_feature_cache_reserve(tgr_feature_cache *cache, int64_t entries) {

@@ -15,6 +15,8 @@ void tgr_feature_cache_free(tgr_feature_cache *cache);
 int64_t tgr_feature_cache_capacity(const tgr_feature_cache *cache);
 /* The entry of that id (0 or more), or NULL. */
 const float *tgr_feature_cache_find(const tgr_feature_cache *cache, int64_t id);
+/* Forgets all entries; their memory stays for those to come. */
+void tgr_feature_cache_clear(tgr_feature_cache *cache);
 /* Allocates memory for `entries` more, or for as many as the budget allows: inserts that follow cannot fail. */
 tgr_status tgr_feature_cache_reserve(tgr_feature_cache *cache, int64_t entries);
 /* A new entry for the caller to fill, within what was reserved; NULL when the cache is full or has the id. */

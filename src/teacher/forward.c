@@ -59,10 +59,10 @@ static tgr_status run_backbone(const tgr_teacher *teacher, const float *images, 
                                int64_t stride) {
     const tgr_layer_match *match = &teacher->match;
     for (int64_t f = 0; f < match->features; f++)
-        tgr_model_capture(teacher->backbone, match->block_of_feature[f], teacher->feature, features + f * stride);
-    tgr_status status = tgr_model_forward(teacher->backbone, TGR_EVAL, images, batch);
+        tgr_model_capture(teacher->twin, match->block_of_feature[f], teacher->feature, features + f * stride);
+    const tgr_status status = tgr_model_run_twin(teacher->twin, images, batch);
     for (int64_t f = 0; f < match->features; f++)
-        tgr_model_capture(teacher->backbone, match->block_of_feature[f], teacher->feature, NULL);
+        tgr_model_capture(teacher->twin, match->block_of_feature[f], teacher->feature, NULL);
     return status;
 }
 
@@ -80,11 +80,19 @@ static int64_t find_missing(const tgr_teacher *teacher, const int64_t *ids, int6
     return count;
 }
 
+/* Features of weights that the backbone has no more are of no use. */
+static void forget_other_weights(tgr_teacher *teacher) {
+    const tgr_parameters *weights = tgr_teacher_backbone_weights(teacher);
+    if (tgr_parameters_changed(weights, teacher->cache_mark)) tgr_feature_cache_clear(teacher->cache);
+    teacher->cache_mark = tgr_parameters_mark(weights);
+}
+
 /* Runs the backbone on the images that the cache lacks, takes the others from the cache, and adds the new ones to it.
  */
-static tgr_status run_cached(const tgr_teacher *teacher, const tgr_teacher_buffers *buffers, const float *images,
+static tgr_status run_cached(tgr_teacher *teacher, const tgr_teacher_buffers *buffers, const float *images,
                              const int64_t *ids, int64_t batch) {
     const int64_t size = feature_floats(teacher), stride = buffers->capacity * size;
+    forget_other_weights(teacher);
     const int64_t count = find_missing(teacher, ids, batch, buffers->missing);
     TGR_ASSERT(batch <= buffers->capacity);
     TGR_TRY(tgr_feature_cache_reserve(teacher->cache, count));
@@ -137,7 +145,7 @@ tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_
         .partial = buffers->partial};
 }
 
-static tgr_status fill(const tgr_teacher *teacher, const tgr_teacher_buffers *buffers, const float *images,
+static tgr_status fill(tgr_teacher *teacher, const tgr_teacher_buffers *buffers, const float *images,
                        const int64_t *ids, int64_t batch) {
     if (ids != NULL && teacher->cache != NULL)
         TGR_TRY(run_cached(teacher, buffers, images, ids, batch));
@@ -156,6 +164,7 @@ static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, 
     if (mode == TGR_TRAIN && !tgr_teacher_is_active(teacher)) {
         teacher->batch = 0;
         teacher->can_backward = 0;
+        teacher->passes++;
         return TGR_OK;
     }
     tgr_status status = TGR_OK;
@@ -168,6 +177,8 @@ static tgr_status run(tgr_teacher *teacher, tgr_mode mode, const float *images, 
     teacher->batch = batch;
     teacher->mode = mode;
     teacher->can_backward = mode == TGR_TRAIN;
+    teacher->passes++;
+    tgr_teacher_mark(teacher);
     if (teacher->oracle) tgr_oracle_begin(teacher);
 done:
     if (status != TGR_OK && grows) tgr_teacher_release_buffers(teacher, &buffers);

@@ -51,7 +51,16 @@ double tgr_teacher_objective(const tgr_teacher *teacher) {
     return sum;
 }
 
+/* Gradients of the teacher routers whose batch the student has discarded, since its step was refused or its host said
+ * so, go the same way. They are of the student's present step, and the student has none. */
+void tgr_teacher_drop_discarded(tgr_teacher *teacher) {
+    const tgr_parameters *student = tgr_model_parameters(teacher->student);
+    if (teacher->parameters->micro > 0 && student->micro == 0 && student->step == teacher->parameters->step)
+        tgr_parameters_clear_gradients(teacher->parameters);
+}
+
 static void train_routers(tgr_teacher *teacher) {
+    tgr_teacher_drop_discarded(teacher);
     for (int64_t i = 0; i < teacher->match.layers; i++) {
         tgr_router_batch view = tgr_teacher_view(teacher, &teacher->buffers, i, teacher->batch);
         tgr_objective_differentiate(&view);

@@ -30,7 +30,7 @@ struct tgr_teacher {
     atomic_int references;
     tgr_context *context;          /* the student's, retained */
     tgr_model *backbone, *student; /* retained */
-    uint32_t fingerprint;
+    tgr_model *twin;               /* of the backbone, which other teachers may read at the same time */
 
     tgr_layer_match match;
     tgr_feature feature;
@@ -43,13 +43,17 @@ struct tgr_teacher {
     int joint;                  /* the teacher routers train */
     tgr_parameters *parameters; /* tensor i is R_i [experts, dim] */
     tgr_optimizer *optimizer;
-    tgr_feature_cache *cache; /* NULL for none */
+    tgr_feature_cache *cache;   /* NULL for none */
+    tgr_values_mark cache_mark; /* of the backbone's weights that its features are of */
     int oracle;
 
     tgr_teacher_buffers buffers;
-    int64_t batch;
+    /* Of the last forward pass: */
+    int64_t batch; /* 0 when it did not run; others ask tgr_teacher_batch */
     tgr_mode mode;
-    int can_backward;
+    tgr_values_mark mark, backbone_mark; /* of the teacher routers and of the backbone that it used */
+    int can_backward;                    /* it was in TGR_TRAIN, and has had no backward */
+    uint64_t passes;                     /* forward passes so far */
 };
 
 /* The teacher router of MoE layer `layer` on the first `images` images of the buffers. */
@@ -57,6 +61,10 @@ tgr_router_batch tgr_teacher_view(const tgr_teacher *teacher, const tgr_teacher_
                                   int64_t images);
 /* The student's MoE layer `layer`. */
 tgr_moe_layer *tgr_teacher_student_layer(const tgr_teacher *teacher, int64_t layer);
+/* Discards the gradients of batches that the student has discarded. */
+void tgr_teacher_drop_discarded(tgr_teacher *teacher);
+/* Remembers which weights are in force. */
+void tgr_teacher_mark(tgr_teacher *teacher);
 void tgr_teacher_release_buffers(tgr_teacher *teacher, tgr_teacher_buffers *buffers);
 /* Ends or begins routing by the buffers' probabilities in the student's evaluation passes. */
 void tgr_oracle_end(tgr_teacher *teacher);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Creating and freeing a teacher, its getters, and the step of its routers. */
 #include <stdio.h>
-#include <zlib.h>
 
 #include "base/assert.h"
 #include "base/context.h"
@@ -88,16 +87,13 @@ static tgr_status set_up(tgr_teacher *teacher) {
                 "argument 'student' has a method without a softmax router, which cannot be guided");
     TGR_TRY(tgr_match_images(tgr_model_dimensions(teacher->student), tgr_model_dimensions(teacher->backbone)));
     TGR_TRY(tgr_window_read(&teacher->window, config));
+    TGR_TRY(tgr_model_twin(&teacher->twin, teacher->backbone, teacher->context));
     read_sizes(teacher);
     read_options(teacher, config);
     TGR_TRY(make_token_map(teacher));
     TGR_TRY(make_routers(teacher, config));
     TGR_TRY(make_optimizer(teacher, config));
-    TGR_TRY(make_cache(teacher, config));
-    tgr_parameters *weights = tgr_model_parameters(teacher->backbone);
-    teacher->fingerprint =
-        (uint32_t)crc32_z(0, (const Bytef *)weights->values, (z_size_t)weights->floats * sizeof(float));
-    return TGR_OK;
+    return make_cache(teacher, config);
 }
 
 tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model *student) {
@@ -139,6 +135,7 @@ void tgr_teacher_free(tgr_teacher *teacher) {
     tgr_parameters_release(teacher->parameters);
     tgr_release(context, teacher->token_map, (size_t)teacher->tokens, sizeof *teacher->token_map);
     tgr_model_free(teacher->student);
+    tgr_model_free(teacher->twin);
     tgr_model_free(teacher->backbone);
     tgr_release(context, teacher, 1, sizeof *teacher);
     tgr_context_free(context);
@@ -153,17 +150,27 @@ tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher) {
 tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher) {
     return teacher->optimizer;
 }
-uint32_t tgr_teacher_fingerprint(const tgr_teacher *teacher) {
-    return teacher->fingerprint;
+const tgr_parameters *tgr_teacher_backbone_weights(const tgr_teacher *teacher) {
+    return tgr_model_parameters(teacher->backbone);
+}
+void tgr_teacher_mark(tgr_teacher *teacher) {
+    teacher->mark = tgr_parameters_mark(teacher->parameters);
+    teacher->backbone_mark = tgr_parameters_mark(tgr_teacher_backbone_weights(teacher));
 }
 int64_t tgr_teacher_batch(const tgr_teacher *teacher) {
-    return teacher->batch;
+    int replaced = tgr_parameters_replaced(teacher->parameters, teacher->mark) ||
+                   tgr_parameters_replaced(tgr_teacher_backbone_weights(teacher), teacher->backbone_mark);
+    return replaced ? 0 : teacher->batch;
 }
 tgr_mode tgr_teacher_mode(const tgr_teacher *teacher) {
     return teacher->mode;
 }
 int tgr_teacher_can_backward(const tgr_teacher *teacher) {
-    return teacher->can_backward;
+    return teacher->can_backward && !tgr_parameters_changed(teacher->parameters, teacher->mark) &&
+           !tgr_parameters_changed(tgr_teacher_backbone_weights(teacher), teacher->backbone_mark);
+}
+uint64_t tgr_teacher_passes(const tgr_teacher *teacher) {
+    return teacher->passes;
 }
 
 tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities) {
@@ -173,7 +180,7 @@ tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, 
     TGR_REQUIRE(index >= 0 && index < teacher->match.layers, TGR_ERROR_RANGE,
                 "argument 'index' is %lld; there are %lld MoE layers", (long long)index,
                 (long long)teacher->match.layers);
-    TGR_REQUIRE(teacher->batch > 0, TGR_ERROR_STATE,
+    TGR_REQUIRE(tgr_teacher_batch(teacher) > 0, TGR_ERROR_STATE,
                 "the teacher has not run; a forward in TGR_TRAIN outside the guidance window does not count");
     *probabilities = tgr_teacher_view(teacher, &teacher->buffers, index, teacher->batch).probabilities;
     return TGR_OK;
@@ -187,6 +194,7 @@ tgr_parameters *tgr_teacher_parameters(tgr_teacher *teacher) {
 tgr_status tgr_teacher_step(tgr_teacher *teacher) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(teacher);
+    tgr_teacher_drop_discarded(teacher);
     if (!teacher->joint || teacher->parameters->micro == 0) return TGR_OK;
     return tgr_optimizer_step(teacher->optimizer);
 }

@@ -12,14 +12,16 @@ tgr_model *tgr_teacher_student(const tgr_teacher *teacher);
 /* The teacher routers' weights and their optimizer (for saving); a frozen router has an optimizer that never steps. */
 tgr_parameters *tgr_teacher_router_weights(const tgr_teacher *teacher);
 tgr_optimizer *tgr_teacher_router_optimizer(const tgr_teacher *teacher);
-/* CRC-32 of the backbone's weights, which never change: a checkpoint refuses a different backbone. */
-uint32_t tgr_teacher_fingerprint(const tgr_teacher *teacher);
+/* The backbone's, which no teacher changes. A checkpoint tells by them whether the backbone is a different one. */
+const tgr_parameters *tgr_teacher_backbone_weights(const tgr_teacher *teacher);
 
 /* Batch and mode of the last forward; the batch is 0 when it did not run (outside the window). */
 int64_t tgr_teacher_batch(const tgr_teacher *teacher);
 tgr_mode tgr_teacher_mode(const tgr_teacher *teacher);
-/* True between a forward in TGR_TRAIN that ran and its backward. */
+/* True between a forward in TGR_TRAIN that ran and its backward, while the weights are those of the forward. */
 int tgr_teacher_can_backward(const tgr_teacher *teacher);
+/* How many forward passes there were: tells one from the next. */
+uint64_t tgr_teacher_passes(const tgr_teacher *teacher);
 
 /* The three functions below need a forward that ran, on the batch of the student's last forward. */
 

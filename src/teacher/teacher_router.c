@@ -19,6 +19,7 @@ struct tgr_teacher_router {
     tgr_context *context;
     tgr_parameters *parameters;
     tgr_router_batch batch; /* tokens 0 before the first forward */
+    tgr_values_mark mark;   /* of the weight that the last forward used */
     void *memory;           /* for probabilities, dlogits, partial */
     int64_t memory_bytes;
     int64_t capacity; /* tokens that the memory has room for */
@@ -105,6 +106,7 @@ tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *f
     TGR_TRY(reserve(router, tokens));
     router->batch.tokens = tokens;
     router->batch.features = features;
+    router->mark = tgr_parameters_mark(router->parameters);
     tgr_objective_route(&router->batch);
     if (probabilities != NULL) *probabilities = router->batch.probabilities;
     return TGR_OK;
@@ -125,6 +127,8 @@ tgr_status tgr_teacher_router_backward(tgr_teacher_router *router) {
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE(router->batch.tokens > 0, TGR_ERROR_STATE, "there has been no forward pass yet");
     TGR_REQUIRE(router->batch.features != NULL, TGR_ERROR_STATE, "this forward pass has had its backward already");
+    TGR_REQUIRE(!tgr_parameters_changed(router->parameters, router->mark), TGR_ERROR_STATE,
+                "the weight has changed since the forward pass; another one is needed");
     tgr_objective_differentiate(&router->batch);
     router->batch.features = NULL;
     router->parameters->micro++;

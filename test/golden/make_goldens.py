@@ -157,7 +157,8 @@ class Layer:
 
 class Method:
     """One layer's decisions and auxiliary losses. A method sets, in its constructor: logits and p [T, E], choices, gates
-    and kept [T, K], terms {name: value}; and after {tensor name: value}, where a pass changes its state."""
+    and kept [T, K], terms {name: value}; and where it has state, sums {tensor name: what backward leaves in the place of
+    its gradient} and after {tensor name: value after an optimizer step}."""
 
     OPTIONS = dict(experts=4, moe_blocks="2,3", shared_experts=0)
 
@@ -167,7 +168,7 @@ class Method:
         return {"router.weight": ((config.experts, config.embed_dim), None)}
 
     def __init__(self, layer):
-        self.layer, self.terms, self.after = layer, {}, {}
+        self.layer, self.terms, self.sums, self.after = layer, {}, {}, {}
 
     def output(self):
         """y [T, d], from choices, gates and kept."""
@@ -266,24 +267,21 @@ class Hash(Method):
 
 
 class LossFree(SoftmaxTopK):
-    """Selects by p + b and weighs by p; the loads of a step taken (number 9, here at step 0) move b first."""
+    """Selects by p + b and weighs by p; the loads of a step move b after it."""
 
     OPTIONS = Method.OPTIONS | SoftmaxTopK.TEACHER | SoftmaxTopK.BALANCE | dict(
         top_k=1, capacity_factor=0, batch_prioritized=1, renormalize=0, bias_rate=0.1)
 
     @staticmethod
     def tensors(config):
-        loads = torch.arange(config.experts) * 3 % config.experts
-        return Method.tensors(config) | {
-            "router.bias": ((config.experts,), None),
-            "router.load": ((config.experts + 1,), lambda _: torch.cat([loads, torch.tensor([9])]).double())}
+        return Method.tensors(config) | {"router.bias": ((config.experts,), None)}
 
     def select(self, k):
-        load = self.layer.tensor("router.load").detach()[:-1]
-        bias = self.layer.tensor("router.bias").detach() + self.layer.config.bias_rate * (load.mean() - load).sign()
+        bias = self.layer.tensor("router.bias").detach()
         choices = (self.p + bias).topk(k, dim=-1).indices
-        counts = F.one_hot(choices, self.layer.config.experts).sum((0, 1)).double()
-        self.after = {"router.bias": bias, "router.load": torch.cat([counts, torch.zeros(1)])}
+        load = F.one_hot(choices, self.layer.config.experts).sum((0, 1)).double()
+        self.sums = {"router.bias": load}
+        self.after = {"router.bias": bias + self.layer.config.bias_rate * (load.mean() - load).sign()}
         return choices
 
 
@@ -297,8 +295,7 @@ class DefaultMoE(SoftmaxTopK):
     def tensors(config):
         e, d = config.experts, config.embed_dim
         return Method.tensors(config) | {
-            "router.default": ((e, d), None), "router.default_mean": ((e, d), None),
-            "router.default_weight": ((e,), lambda _: torch.ones(e))}
+            "router.default": ((e, d), None), "router.default_weight": ((e,), lambda _: torch.ones(e))}
 
     def take(self, probabilities, choices):
         self.choices = choices
@@ -310,8 +307,8 @@ class DefaultMoE(SoftmaxTopK):
 
     def output(self):
         layer, config = self.layer, self.layer.config
-        default, mean, weight = (layer.tensor("router." + name).detach().clone()
-                                 for name in ("default", "default_mean", "default_weight"))
+        default = layer.tensor("router.default").detach().clone()
+        sums, weight = torch.zeros_like(default), torch.zeros(config.experts).double()
         y = torch.zeros_like(layer.x)
         for e in range(config.experts):
             chosen = (self.choices == e).any(-1)
@@ -319,12 +316,13 @@ class DefaultMoE(SoftmaxTopK):
             share = self.p[chosen, e].detach() if config.default_weighted else torch.ones(len(given))
             weight[e] = share.sum()
             if len(given):
-                mean[e] = (share[:, None] * given.detach()).sum(0) / weight[e]
-                default[e] = config.default_beta * default[e] + (1 - config.default_beta) * mean[e]
+                sums[e] = (share[:, None] * given.detach()).sum(0)
+                default[e] = config.default_beta * default[e] + (1 - config.default_beta) * sums[e] / weight[e]
             values = default[e].expand_as(y).clone()
             values[chosen] = given
             y = y + self.weights[:, e, None] * values
-        self.after = {"router.default": default, "router.default_mean": mean, "router.default_weight": weight}
+        self.sums = {"router.default": sums, "router.default_weight": weight}
+        self.after = {"router.default": default, "router.default_weight": weight}
         return y
 
 
@@ -677,9 +675,10 @@ def make_case(folder, name, student, teacher=None, soft=False, batch=3, seed=123
         file.put(f"kept.{i}", router.kept.int())
         for key, value in router.after.items():
             file.put("student.after." + router.layer.prefix + key, value.float())
+    sums = {router.layer.prefix + key: value for router in routers for key, value in router.sums.items()}
     for key, value in weights.items():
         file.put("student.value." + key, value.float())
-        gradient = value.grad if value.grad is not None else torch.zeros_like(value)
+        gradient = value.grad if value.grad is not None else sums.get(key, torch.zeros_like(value))
         file.put("student.gradient." + key, gradient.float())
 
 

@@ -29,20 +29,12 @@ void tgr_moe_free(tgr_moe *moe) {
     tgr_context_free(context);
 }
 
-/* Whether a [rows, columns] and b of the same shape share memory. Sizes that do not fit are detected later. */
-static int overlap(const float *a, const float *b, int64_t rows, int64_t columns) {
-    int64_t count;
-    if (!tgr_multiply(rows, columns, &count) || count > INT64_MAX / (int64_t)sizeof(float)) return 0;
-    uintptr_t first = (uintptr_t)a, second = (uintptr_t)b, bytes = (uintptr_t)count * sizeof(float);
-    return first < second ? second - first < bytes : first - second < bytes;
-}
-
 tgr_status tgr_moe_forward(tgr_moe *moe, tgr_mode mode, const float *x, int64_t tokens, float *y) {
     TGR_ENTER;
     TGR_REQUIRE_ARGUMENT(moe);
     TGR_REQUIRE_ARGUMENT(y);
-    TGR_REQUIRE(x == NULL || tokens < 1 || !overlap(x, y, tokens, moe->inside.dim), TGR_ERROR_ARGUMENT,
-                "arguments 'x' and 'y' overlap; two buffers are needed");
+    TGR_REQUIRE(x == NULL || tokens < 1 || !tgr_rows_overlap(tokens, x, moe->inside.dim, y, moe->inside.dim),
+                TGR_ERROR_ARGUMENT, "arguments 'x' and 'y' overlap; two buffers are needed");
     TGR_TRY(tgr_standalone_prepare(&moe->inside, mode, x, tokens));
     tgr_moe_layer_forward(moe->inside.layer, mode, tokens, &moe->inside.input, y);
     return TGR_OK;
@@ -59,6 +51,7 @@ tgr_status tgr_moe_backward(tgr_moe *moe, const float *y_gradient, float *x_grad
     TGR_REQUIRE_ARGUMENT(moe);
     TGR_REQUIRE_ARGUMENT(y_gradient);
     TGR_TRY(tgr_standalone_check_backward(&moe->inside));
+    TGR_TRY(tgr_standalone_check_buffers(&moe->inside, "y_gradient", y_gradient, moe->inside.dim, x_gradient));
     tgr_moe_layer_backward(moe->inside.layer, &moe->inside.input, y_gradient, x_gradient);
     tgr_standalone_finish_backward(&moe->inside);
     return TGR_OK;

@@ -48,6 +48,8 @@ tgr_status tgr_router_backward(tgr_router *router, const float *gates_gradient, 
     TGR_REQUIRE_ARGUMENT(router);
     TGR_REQUIRE_ARGUMENT(gates_gradient);
     TGR_TRY(tgr_standalone_check_backward(&router->inside));
+    const int64_t top_k = tgr_moe_layer_routing(router->inside.layer)->top_k;
+    TGR_TRY(tgr_standalone_check_buffers(&router->inside, "gates_gradient", gates_gradient, top_k, x_gradient));
     tgr_moe_layer_backward_from_gates(router->inside.layer, &router->inside.input, gates_gradient, x_gradient);
     tgr_standalone_finish_backward(&router->inside);
     return TGR_OK;

@@ -99,12 +99,27 @@ tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, con
         TGR_TRY(grow(standalone, tokens > standalone->tokens ? tokens : standalone->tokens));
     standalone->input = (tgr_layer_input){.x = x};
     standalone->can_backward = mode == TGR_TRAIN;
+    standalone->mark = tgr_parameters_mark(standalone->parameters);
     return TGR_OK;
 }
 
 tgr_status tgr_standalone_check_backward(const tgr_standalone *standalone) {
-    if (standalone->can_backward) return TGR_OK;
-    return tgr_fail(TGR_ERROR_STATE, "a forward pass in TGR_TRAIN is needed before each backward");
+    TGR_REQUIRE(standalone->can_backward, TGR_ERROR_STATE,
+                "a forward pass in TGR_TRAIN is needed before each backward");
+    TGR_REQUIRE(!tgr_parameters_changed(standalone->parameters, standalone->mark), TGR_ERROR_STATE,
+                "the weights have changed since the forward pass; another one in TGR_TRAIN is needed");
+    return TGR_OK;
+}
+
+tgr_status tgr_standalone_check_buffers(const tgr_standalone *standalone, const char *name, const float *gradient,
+                                        int64_t columns, const float *x_gradient) {
+    int64_t tokens = tgr_moe_layer_routing(standalone->layer)->tokens, dim = standalone->dim;
+    if (x_gradient == NULL) return TGR_OK;
+    TGR_REQUIRE(!tgr_rows_overlap(tokens, gradient, columns, x_gradient, dim), TGR_ERROR_ARGUMENT,
+                "arguments '%s' and 'x_gradient' overlap; two buffers are needed", name);
+    TGR_REQUIRE(!tgr_rows_overlap(tokens, standalone->input.x, dim, x_gradient, dim), TGR_ERROR_ARGUMENT,
+                "argument 'x_gradient' overlaps the 'x' of the forward pass; two buffers are needed");
+    return TGR_OK;
 }
 
 void tgr_standalone_finish_backward(tgr_standalone *standalone) {

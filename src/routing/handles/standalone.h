@@ -17,6 +17,7 @@ typedef struct tgr_standalone {
         planned_sequence; /* tokens of one image (0: the whole batch is one): as requested, and as planned for */
     int can_be_guided;    /* the method has a softmax router */
     int can_backward;     /* a forward in TGR_TRAIN is waiting for its backward */
+    tgr_values_mark mark; /* of the weights that the last forward used */
 } tgr_standalone;
 
 struct tgr_router {
@@ -37,6 +38,10 @@ tgr_status tgr_standalone_set_sequence(tgr_standalone *standalone, int64_t token
 /* Checks mode, x and tokens, makes the memory large enough and stores x. On failure the last batch is still there. */
 tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, const float *x, int64_t tokens);
 tgr_status tgr_standalone_check_backward(const tgr_standalone *standalone);
+/* Fails when x_gradient [T, dim], which may be NULL, lies over `gradient` [T, columns] or over the x of the forward:
+ * both are read while it is written. */
+tgr_status tgr_standalone_check_buffers(const tgr_standalone *standalone, const char *name, const float *gradient,
+                                        int64_t columns, const float *x_gradient);
 /* Counts the backward pass that was made. */
 void tgr_standalone_finish_backward(tgr_standalone *standalone);
 tgr_status tgr_standalone_guide(tgr_standalone *standalone, const float *teacher, double weight, double *divergence);

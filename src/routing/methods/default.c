@@ -12,14 +12,16 @@
  * zero; experts that no token chose keep theirs. In backward dp_i is ⟨dy, E_i(x)⟩ or ⟨dy, Ê_i⟩, so every logit of every
  * token has a gradient; Ê itself is a constant. Evaluation uses Ê and leaves it alone.
  *
- * Micro-batches: the update belongs to the optimizer step, not to the pass. m_i is the mean over all micro-batches of
- * the step so far, and Ê_i the blend of it with Ê_i as of the start of the step. A batch that is not split is the
- * paper's case; if it is split, Ê after the last micro-batch is what the whole batch would have given, however it is
- * split, so that β keeps its meaning (updating once per micro-batch would forget by β^micro-batches per step). Earlier
- * micro-batches can only use what has been seen so far. A pass in training while no gradients are held begins a step.
+ * Micro-batches and machines: within a step each micro-batch blends its own mean with Ê as of the start of the step.
+ * The step then moves Ê once, by the mean over all of them, from the sums that its gradient holds:
  *
- * A mean that is not finite is not blended in: the gradients of a failed step can be discarded, Ê could not. No choice
- * is dropped; top-1 is the largest p. A router without experts does not use Ê: it learns from its chosen gates.
+ *     gradient of Ê_i += Σ_t w_t·E_i(x_t),   gradient of the weight_i += Σ_t w_t     over the tokens that chose i
+ *
+ * with w_t = p_{t,i} or 1. So how a batch is split does not matter to Ê, a host that averages gradients over machines
+ * averages these, too, and a step that is refused leaves Ê alone. A batch that is not split is the paper's case.
+ *
+ * A mean that is not finite is left out. No choice is dropped; top-1 is the largest p. A router without experts does
+ * not use Ê: it learns from its chosen gates.
  *
  * The sum over the experts that a token was not sent to is one product of a [T, E] matrix that is zero where it was,
  * with Ê [E, dim]; in backward, one with Êᵀ. */
@@ -38,36 +40,64 @@
 typedef struct default_own {
     /* State tensors. */
     int64_t value;  /* [E, dim], Ê */
-    int64_t mean;   /* [E, dim], m of the current step */
-    int64_t weight; /* [E], its weight */
+    int64_t weight; /* [E], Σ w behind the mean that moved it last */
     double beta;
     int weighted;
 } default_own;
 
 typedef struct default_work {
     float *by_expert;     /* [T, E]: in forward p, 0 where selected; in backward dp */
-    double *batch_mean;   /* [E, dim], of this pass */
-    double *batch_weight; /* [E]; 0 where no token chose the expert */
+    float *blended;       /* [E, dim], Ê as this pass uses it in training */
+    double *batch_sum;    /* [E, dim], Σ w·E_i(x) of this pass */
+    double *batch_weight; /* [E], Σ w; 0 where no token chose the expert, or a sum is not finite */
 } default_work;
+
+static int all_fit(const double *values, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        if (!(fabs(values[i]) <= FLT_MAX)) return 0;
+    return 1;
+}
+
+/* Ê_i + (1 - β)·(m_i - Ê_i) */
+static float blend(double beta, float value, double mean) {
+    return (float)(value + (1 - beta) * (mean - value));
+}
+
+/* What a step does to Ê, tensor `value`, and to the weight, which was added right behind it. */
+static void move(tgr_parameters *parameters, int64_t value, double beta) {
+    const int64_t experts = parameters->tensors[value].dims[0], dim = parameters->tensors[value].dims[1];
+    const float *sums = tgr_gradient(parameters, value), *weights = tgr_gradient(parameters, value + 1);
+    float *values = tgr_value(parameters, value), *last_weights = tgr_value(parameters, value + 1);
+    for (int64_t e = 0; e < experts; e++) {
+        last_weights[e] = weights[e];
+        if (!(weights[e] > 0)) continue;
+        for (int64_t i = e * dim; i < (e + 1) * dim; i++) {
+            double mean = (double)sums[i] / weights[e];
+            if (isfinite(mean)) values[i] = blend(beta, values[i], mean);
+        }
+    }
+}
 
 static tgr_status declare(tgr_layer_router *router, const tgr_config *config, const char *prefix) {
     default_own *own = router->own;
     int64_t experts = router->options.experts;
     const int64_t dims[] = {experts, router->shape.dim};
-    const unsigned flag = TGR_TENSOR_STATE;
+    const unsigned flags = TGR_TENSOR_STATE | TGR_TENSOR_SUM;
     own->beta = tgr_option_f64(config, TGR_OPTION_DEFAULT_BETA);
     own->weighted = (int)tgr_option_i64(config, TGR_OPTION_DEFAULT_WEIGHTED);
     TGR_TRY(tgr_linear_router_declare(router, config, prefix));
-    TGR_TRY(tgr_layer_router_add(router, &own->value, prefix, "router.default", flag, 2, dims));
-    TGR_TRY(tgr_layer_router_add(router, &own->mean, prefix, "router.default_mean", flag, 2, dims));
-    return tgr_layer_router_add(router, &own->weight, prefix, "router.default_weight", flag, 1, dims);
+    TGR_TRY(tgr_layer_router_add(router, &own->value, prefix, "router.default", flags, 2, dims));
+    TGR_TRY(tgr_layer_router_add(router, &own->weight, prefix, "router.default_weight", flags, 1, dims));
+    tgr_parameters_move_by(router->parameters, own->value, move, own->beta);
+    return TGR_OK;
 }
 
 static void plan(const tgr_layer_router *router, int64_t tokens, tgr_arena *arena, tgr_routing_work *work) {
     default_work *buffers = work->own;
     int64_t experts = router->options.experts;
     buffers->by_expert = tgr_arena_floats(arena, tokens, experts);
-    buffers->batch_mean = tgr_arena_take(arena, experts, router->shape.dim, sizeof *buffers->batch_mean);
+    buffers->blended = tgr_arena_floats(arena, experts, router->shape.dim);
+    buffers->batch_sum = tgr_arena_take(arena, experts, router->shape.dim, sizeof *buffers->batch_sum);
     buffers->batch_weight = tgr_arena_take(arena, experts, 1, sizeof *buffers->batch_weight);
 }
 
@@ -77,24 +107,25 @@ static void route(const tgr_layer_router *router, const tgr_routing_pass *pass, 
     default_work *buffers = work->own;
     tgr_softmax_gate(router, pass, scores, work, choices);
     memset(buffers->by_expert, 0, (size_t)(pass->tokens * router->options.experts) * sizeof *buffers->by_expert);
+    memset(buffers->batch_weight, 0, (size_t)router->options.experts * sizeof *buffers->batch_weight);
 }
 
 static int64_t column_pieces(int64_t dim) {
     return (dim + MEAN_COLUMNS - 1) / MEAN_COLUMNS;
 }
 
-typedef struct mean_job {
+typedef struct sum_job {
     const tgr_layer_router *router;
     const tgr_scores *scores;
     const tgr_slots *slots;
     const float *output;  /* [S, dim] */
-    double *batch_mean;   /* [E, dim] */
+    double *batch_sum;    /* [E, dim] */
     double *batch_weight; /* [E] */
-} mean_job;
+} sum_job;
 
-/* Some columns of one expert's mean, slots ascending. */
-static void mean_task(void *data, int64_t task, int worker) {
-    const mean_job *job = data;
+/* Some columns of one expert's sum, slots ascending. */
+static void sum_task(void *data, int64_t task, int worker) {
+    const sum_job *job = data;
     const default_own *own = job->router->own;
     int64_t dim = job->router->shape.dim, experts = job->router->options.experts;
     int64_t expert = task / column_pieces(dim), first = task % column_pieces(dim) * MEAN_COLUMNS;
@@ -108,62 +139,78 @@ static void mean_task(void *data, int64_t task, int worker) {
         for (int64_t i = 0; i < columns; i++) sum[i] += weight * row[i];
         total += weight;
     }
-    for (int64_t i = 0; i < columns; i++) job->batch_mean[expert * dim + first + i] = sum[i] / total;
+    for (int64_t i = 0; i < columns; i++) job->batch_sum[expert * dim + first + i] = sum[i];
     if (first == 0) job->batch_weight[expert] = total;
-}
-
-static int all_fit(const double *values, int64_t count) {
-    for (int64_t i = 0; i < count; i++)
-        if (!(fabs(values[i]) <= FLT_MAX)) return 0;
-    return 1;
 }
 
 typedef struct blend_job {
     int64_t dim;
     double beta;
-    const double *batch_mean, *batch_weight; /* [E, dim], [E] */
-    float *value, *mean, *weight;            /* [E, dim], [E, dim], [E] */
+    const double *batch_sum; /* [E, dim] */
+    double *batch_weight;    /* [E] */
+    const float *value;      /* [E, dim], Ê */
+    float *blended;          /* [E, dim] */
 } blend_job;
 
-/* Updates one expert's Ê by what this pass adds to the mean of the step. */
+/* One expert's Ê with the mean of this pass in it. */
 static void blend_task(void *data, int64_t expert, int worker) {
     const blend_job *job = data;
-    const double *batch_mean = job->batch_mean + expert * job->dim;
-    float *value = job->value + expert * job->dim, *mean = job->mean + expert * job->dim;
-    float *weight = job->weight + expert;
-    double added = job->batch_weight[expert], before = *weight > 0 ? *weight : 0, share = added / (before + added);
+    const double *sum = job->batch_sum + expert * job->dim;
+    const float *value = job->value + expert * job->dim;
+    float *blended = job->blended + expert * job->dim;
+    double weight = job->batch_weight[expert];
     (void)worker;
-    if (!(added > 0) || !all_fit(batch_mean, job->dim)) return;
-    for (int64_t i = 0; i < job->dim; i++) {
-        double old = before > 0 ? mean[i] : value[i]; /* Ê holds β·Ê_start + (1 - β)·mean, or Ê_start */
-        double change = share * (batch_mean[i] - old);
-        value[i] = (float)(value[i] + (1 - job->beta) * change);
-        mean[i] = (float)(old + change);
+    memcpy(blended, value, (size_t)job->dim * sizeof *blended);
+    if (!(weight > 0) || !all_fit(sum, job->dim)) {
+        job->batch_weight[expert] = 0;
+        return;
     }
-    *weight = (float)(before + added);
+    for (int64_t i = 0; i < job->dim; i++) blended[i] = blend(job->beta, value[i], sum[i] / weight);
 }
 
-static void observe(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
+static void observe(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_scores *scores,
                     const tgr_slots *slots, const float *output, tgr_routing_work *work) {
     const default_own *own = router->own;
     default_work *buffers = work->own;
     int64_t experts = router->options.experts, dim = router->shape.dim;
-    mean_job means = {.router = router,
-                      .scores = scores,
-                      .slots = slots,
-                      .output = output,
-                      .batch_mean = buffers->batch_mean,
-                      .batch_weight = buffers->batch_weight};
-    blend_job blend = {.dim = dim,
-                       .beta = own->beta,
-                       .batch_mean = buffers->batch_mean,
-                       .batch_weight = buffers->batch_weight,
-                       .value = tgr_value(router->parameters, own->value),
-                       .mean = tgr_value(router->parameters, own->mean),
-                       .weight = tgr_value(router->parameters, own->weight)};
-    if (pass->micro == 0) memset(blend.weight, 0, (size_t)experts * sizeof *blend.weight);
-    tgr_parallel(router->compute, experts * column_pieces(dim), mean_task, &means);
-    tgr_parallel(router->compute, experts, blend_task, &blend);
+    sum_job sums = {.router = router,
+                    .scores = scores,
+                    .slots = slots,
+                    .output = output,
+                    .batch_sum = buffers->batch_sum,
+                    .batch_weight = buffers->batch_weight};
+    blend_job blends = {.dim = dim,
+                        .beta = own->beta,
+                        .batch_sum = buffers->batch_sum,
+                        .batch_weight = buffers->batch_weight,
+                        .value = tgr_value(router->parameters, own->value),
+                        .blended = buffers->blended};
+    (void)pass;
+    tgr_parallel(router->compute, experts * column_pieces(dim), sum_task, &sums);
+    tgr_parallel(router->compute, experts, blend_task, &blends);
+}
+
+/* Ê [E, dim] as the pass uses it. */
+static const float *default_outputs(const tgr_layer_router *router, const tgr_routing_pass *pass,
+                                    const tgr_routing_work *work) {
+    const default_own *own = router->own;
+    const default_work *buffers = work->own;
+    return pass->mode == TGR_TRAIN ? buffers->blended : tgr_value(router->parameters, own->value);
+}
+
+static void finish(tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
+                   const tgr_routing_work *work) {
+    const default_own *own = router->own;
+    const default_work *buffers = work->own;
+    int64_t dim = router->shape.dim;
+    float *sums = tgr_gradient(router->parameters, own->value),
+          *weights = tgr_gradient(router->parameters, own->weight);
+    (void)pass, (void)choices;
+    for (int64_t e = 0; e < router->options.experts; e++) {
+        if (!(buffers->batch_weight[e] > 0)) continue;
+        for (int64_t i = e * dim; i < (e + 1) * dim; i++) sums[i] += (float)buffers->batch_sum[i];
+        weights[e] += (float)buffers->batch_weight[e];
+    }
 }
 
 typedef struct token_job {
@@ -184,7 +231,6 @@ static void leave_out_chosen(const void *data, int64_t token) {
 /* y = Σ over the selected, then y += rest · Ê */
 static void combine(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                     const tgr_slots *slots, const float *output, tgr_routing_work *work, float *y) {
-    const default_own *own = router->own;
     default_work *buffers = work->own;
     int64_t experts = router->options.experts;
     token_job job = {
@@ -192,7 +238,7 @@ static void combine(const tgr_layer_router *router, const tgr_routing_pass *pass
     tgr_combine_tokens(router, pass, choices, slots, output, work, y);
     tgr_each(router->compute, pass->tokens, leave_out_chosen, &job);
     tgr_gemm defaults = tgr_product_dx(pass->tokens, router->shape.dim, experts, buffers->by_expert,
-                                       tgr_value(router->parameters, own->value), y, 1);
+                                       default_outputs(router, pass, work), y, 1);
     tgr_gemm_run(router->compute, &defaults, 1);
 }
 
@@ -200,10 +246,9 @@ static void combine(const tgr_layer_router *router, const tgr_routing_pass *pass
 static void combine_backward(const tgr_layer_router *router, const tgr_routing_pass *pass, const tgr_choices *choices,
                              const tgr_slots *slots, const float *dy, const float *output, tgr_routing_work *work,
                              float *dgates, float *doutput) {
-    const default_own *own = router->own;
     default_work *buffers = work->own;
     tgr_gemm defaults = tgr_product_y(pass->tokens, router->shape.dim, router->options.experts, dy,
-                                      tgr_value(router->parameters, own->value), NULL, buffers->by_expert);
+                                      default_outputs(router, pass, work), NULL, buffers->by_expert);
     tgr_gemm_run(router->compute, &defaults, 1);
     tgr_combine_tokens_backward(router, pass, choices, slots, dy, output, work, dgates, doutput);
 }
@@ -246,4 +291,5 @@ const tgr_method tgr_method_default = {TGR_LINEAR_SCORES,
                                        .observe = observe,
                                        .combine = combine,
                                        .combine_backward = combine_backward,
-                                       .route_backward = route_backward};
+                                       .route_backward = route_backward,
+                                       .finish = finish};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A MoE layer of any method beside its values in double, for tests that write down what the layer is to compute: every
+/* A MoE layer of any method next to its values in double, for tests that state what the layer must compute: every
  * gradient is compared with central differences of that, which unlike differences of floats are good to eight digits.
  */
 #ifndef TGR_TEST_LAYER_SUPPORT_H

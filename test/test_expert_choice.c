@@ -83,7 +83,7 @@ static void test_experts_take_their_best(void **state) {
     }
 }
 
-/* All tokens alike: the first C go to all experts, the others to none, and their outputs and gradients are zero. */
+/* All tokens equal: the first C go to all experts, the others to none, and their outputs and gradients are zero. */
 static void test_ties_go_to_the_first(void **state) {
     (void)state;
     const char *options = "method=expert-choice experts=6 mlp_ratio=1 capacity_factor=2";

@@ -148,7 +148,7 @@ static void test_classes_called_train_and_test(void **state) {
     assert_int_equal(rmdir(test_path("train/steam")), -1); /* it holds an image */
     unlink(test_path("train/steam/1.png"));
     assert_int_equal(rmdir(test_path("train/steam")), 0);
-    assert_load_fails(&how, "/test: holds no folders, of which each would be a class", "");
+    assert_load_fails(&how, "/test: has no folders; there must be one for each class", "");
 }
 
 /* Images that other programs would read are counted; texts are not. */

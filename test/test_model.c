@@ -259,7 +259,7 @@ static void test_unused_options_are_refused(void **state) {
     assert_fails(TGR_ERROR_OPTION, "'bias_rate' is set, but method 'tgr' does not use it; these do: loss-free",
                  test_model_create(&model, context, SMALL "method=tgr moe_blocks=2 bias_rate=0.1"));
     assert_null(model);
-    model = test_model(context, SMALL "preset=fashion"); /* whose experts and moe_blocks nobody set */
+    model = test_model(context, SMALL "preset=fashion"); /* whose experts and moe_blocks were not set */
     int64_t count = tgr_model_moe_layer_count(model);
     assert_int_equal(count, 0);
     tgr_model_free(model);
@@ -359,7 +359,7 @@ static void test_backward_out_of_order(void **state) {
     tgr_context_free(context);
 }
 
-/* Results that must be equal to the bit. */
+/* Results that must be equal bit for bit. */
 
 static void check_batch_independence(const char *options, int64_t batch) {
     tgr_context *context = test_context(2, 5);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The standalone router and MoE layer as a host meets them: wrong calls, what the getters lend, memory that fails. */
+/* The standalone router and MoE layer as a host sees them: wrong calls, what the getters lend, memory that fails. */
 #include <math.h>
 
 #include "moe_support.h"

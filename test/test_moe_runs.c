@@ -129,7 +129,7 @@ static void test_tokens_are_independent(void **state) {
     tgr_context_free(context);
 }
 
-/* All tokens alike: two experts are chosen, the rest have nothing; all but the first tokens are dropped. */
+/* All tokens equal: two experts are chosen, the rest have nothing; all but the first tokens are dropped. */
 static void test_dropped_and_idle_are_exactly_zero(void **state) {
     (void)state;
     tgr_context *context = test_context(2, 3);

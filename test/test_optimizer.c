@@ -267,7 +267,7 @@ static void check_refusals(const char *settings, int clipped) {
     assert_fails(TGR_ERROR_STATE, "no backward", tgr_optimizer_step(optimizer));
     take(after, optimizer);
     assert_same_bytes(after, before, sizeof *before);
-    /* State is not trained: rubbish in its gradient is nobody's business. Training goes on. */
+    /* State is not trained: rubbish in its gradient does not matter. Training continues. */
     add_gradients(parameters, &random, 1);
     tgr_gradient(parameters, 2)[0] = NAN;
     assert_status(TGR_OK, tgr_optimizer_step(optimizer));

@@ -106,7 +106,7 @@ static void test_files_are_refused_or_run_in_float32(void **state) {
     training_end(&t);
 }
 
-/* What does not change: bits that hang on threads or neighbours, other results. */
+/* What does not change: bits that depend on threads or neighbours, other results. */
 
 /* A step too small for bfloat16 to hold moves the weights. */
 static void test_weights_stay_float32(void **state) {

@@ -112,7 +112,7 @@ static tgr_moe *make_moe(tgr_context *context, const char *method, const char *p
     return moe;
 }
 
-/* The same tokens are routed the same to the bit, but experts compute otherwise. */
+/* The same tokens are routed the same bit for bit, but experts compute differently. */
 static void test_routers_stay_float32(void **state) {
     (void)state;
     enum { TOKENS = 100, DIM = 48, EXPERTS = 8 };

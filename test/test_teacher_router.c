@@ -115,7 +115,7 @@ static void test_objective(void **unused) {
     check_objective(256, 1, 16, 3);
 }
 
-/* Perfect balance, perfect confidence, an expert that nobody takes: all finite, all with known values. */
+/* Perfect balance, perfect confidence, an expert that no token takes: all finite, all with known values. */
 static void test_edges(void **unused) {
     (void)unused;
     enum { TOKENS = 400, EXPERTS = 4 };

@@ -66,6 +66,10 @@ static void store16(unsigned char *at, uint32_t bits) {
     at[1] = (unsigned char)(bits >> 8);
 }
 
+int tgr_element_is_read(tgr_element element) {
+    return element == TGR_ELEMENT_F32 || element == TGR_ELEMENT_F16 || element == TGR_ELEMENT_BF16;
+}
+
 int tgr_element_decode(tgr_element element, const void *from, int64_t count, float *to) {
     const unsigned char *at = from;
     if (element == TGR_ELEMENT_F32)

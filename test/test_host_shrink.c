@@ -54,7 +54,7 @@ static void test_cut_short_while_open(void **state) {
     assert_non_null(kept);
     test_model_enliven(other, 99);
     memcpy(kept, weights->values, bytes);
-    for (size_t left = 0; left < whole.size; left += left < 64 || left + 64 > whole.size ? 7 : whole.size / 19) {
+    for (size_t left = 0; left < whole.size; left += left < 64 ? 7 : 499) {
         tgr_safetensors *file = NULL;
         test_file_write(path, whole.bytes, whole.size);
         assert_status(TGR_OK, tgr_safetensors_open(&file, context, path));

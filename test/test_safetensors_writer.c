@@ -115,7 +115,8 @@ static void test_round_trips(void **state) {
             assert_status(TGR_OK, tgr_safetensors_writer_add_text(writer, name, i % 4 ? "text" : ""));
         }
         assert_status(TGR_OK, tgr_safetensors_writer_save(writer, path));
-        assert_status(TGR_OK, tgr_safetensors_open(&file, context, path));
+        const test_file bytes = test_file_read(path); /* at an address that any number may have */
+        assert_status(TGR_OK, tgr_safetensors_open_memory(&file, context, bytes.bytes, bytes.size));
         FOR(i, count) {
             tgr_safetensors_entry entry = {.struct_size = sizeof entry};
             const char *key, *text;
@@ -134,6 +135,7 @@ static void test_round_trips(void **state) {
             assert_string_equal(text, i % 4 ? "text" : "");
         }
         tgr_safetensors_close(file);
+        free(bytes.bytes);
         tgr_safetensors_writer_free(writer);
     }
     free(data);

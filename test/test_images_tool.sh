@@ -98,4 +98,4 @@ check "and so does training" cmp turned.safetensors straight.safetensors
 refuse 2 "allowed are exif, stored" "no such orientation" train --data set --orientation up --steps 1
 refuse 1 "orientation is new" "resuming with another" "$tool" train --data set --resume half.tgr --orientation stored
 
-echo "1..$number"
+plan

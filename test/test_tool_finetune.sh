@@ -119,4 +119,4 @@ refuse 2 "data is missing" "no data" "$tool" finetune dense.tgr
 refuse 2 "'more' is not a flag" "two models" "$tool" finetune dense.tgr more --data photos
 refuse 1 "No such file" "a model that is not there" "$tool" finetune none.tgr --data photos
 check "finetune --help" "$tool" finetune --help
-echo "1..$number"
+plan

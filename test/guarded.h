@@ -24,7 +24,7 @@ static inline guarded guarded_make(test_random *random, int64_t count, double lo
     return (guarded){memory + GUARD_FLOATS, count};
 }
 
-/* Frees the array; fails when something was written beside it. */
+/* Frees the array; fails when something was written next to it. */
 static inline void guarded_free(guarded array) {
     FOR(i, GUARD_FLOATS) {
         assert_true(array.data[i - GUARD_FLOATS] == GUARD_VALUE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Augmentation, to the byte against Pillow, torchvision and timm where they leave nothing to chance
+/* Augmentation, compared byte for byte with Pillow, torchvision and timm where they leave nothing to chance
  * (test/golden/make_augment.py). */
 #include "support.h"
 

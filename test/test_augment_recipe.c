@@ -313,7 +313,7 @@ static void test_a_batch_that_nothing_changes_is_as_ever(void **state) {
     }
 }
 
-/* Another epoch, another image and another batch draw anew. */
+/* Another epoch, another image and another batch draw again. */
 static void test_every_batch_draws_anew(void **state) {
     enum { NUMBERS = 3 * SIDE * SIDE };
     augment_recipe recipe = strong_recipe(AUGMENT_CROP_PADDED);

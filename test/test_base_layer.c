@@ -75,7 +75,7 @@ static double sum_of_scores(const problem *p) {
     return sum;
 }
 
-/* The best sum when tokens from `token` on are still to go to experts with so many places. */
+/* The best sum when tokens from `token` on still have to go to experts with that many places. */
 static double best_by_trying(const problem *p, int64_t token, int64_t *load) {
     int64_t least = p->tokens / p->experts, most = (p->tokens + p->experts - 1) / p->experts;
     double best = -INFINITY;

@@ -84,7 +84,7 @@ static void test_evaluation_equals_token_choice(void **state) {
     test_layer_end(&dense);
 }
 
-/* -H(mean p) + mean H(p): 0 when all tokens are alike, -ln E when each is certain and all experts have as many. */
+/* -H(mean p) + mean H(p): 0 when all tokens are the same, -ln E when each is certain and all experts have as many. */
 static void test_mutual_information_at_its_ends(void **state) {
     (void)state;
     test_layer layer = test_layer_start(1, "method=dense-train experts=5 mi_weight=2", 20, EXPERTS);
@@ -219,7 +219,7 @@ static void test_misfits_are_refused(void **state) {
     assert_null(moe);
     const char *const methods[] = {"dense-train", "evomoe"};
     for (int i = 0; i < 2; i++) {
-        assert_status(TGR_OK, tgr_config_create(&config, context));
+        config = test_config(context, "");
         assert_status(TGR_OK, tgr_config_set(config, "method", methods[i]));
         assert_fails(TGR_ERROR_UNSUPPORTED, methods[i], tgr_router_create(&router, context, config, 8));
         tgr_config_free(config);

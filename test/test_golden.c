@@ -46,17 +46,8 @@ static void compare(const golden_record *expected, const float *actual, int64_t 
 }
 
 static tgr_model *make_model(tgr_context *context, const golden_record *text) {
-    tgr_config *config = NULL;
     tgr_model *model = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    char *lines = strdup(text->data);
-    assert_non_null(lines);
-    for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n")) {
-        char *value = strchr(line, '=');
-        *value++ = '\0';
-        assert_status(TGR_OK, tgr_config_set(config, line, value));
-    }
-    free(lines);
+    tgr_config *config = test_config(context, text->data);
     assert_status(TGR_OK, tgr_model_create(&model, context, config));
     tgr_config_free(config);
     return model;

@@ -2,7 +2,7 @@
 /* The same training on all kernels of this machine: the loss of every step is that of the portable kernels, within
  * rounding.
  *
- * Rounding is not all that can tell two paths apart. A token whose two best experts are equal but for rounding may go
+ * Two paths may differ by more than rounding. A token whose two best experts are equal except for rounding may go
  * to one here and to the other there, and then losses have no bound that means anything. So where a method decides, the
  * seed is one for which no decision of any step is as close as that: the reference run checks it, the other runs must
  * keep its logits within LOGIT_TOLERANCE, and their decisions are the same then. Methods that decide nothing (dense,

@@ -109,7 +109,7 @@ static void test_layer_norm_special(void **state) {
     }
 }
 
-/* add, axpy, add_scaled with and without its scales, and the way back. */
+/* add, axpy, add_scaled with and without its scales, and backward. */
 static void additions_at(const tgr_kernels *kernels, test_random *random, int64_t rows, int64_t columns) {
     int64_t count = rows * columns;
     guarded x = guarded_make(random, count, -1, 1), y = guarded_make(random, count, -1, 1);

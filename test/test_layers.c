@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linear layers and FFNs by themselves: against formulas in double precision, groups against layers of their own, and
- * what may lie over what. */
+ * what may overlap what. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -33,12 +33,9 @@ static float *tensor(tgr_parameters *parameters, const char *name) {
 /* A learning rate of 0: nothing but the bias moves. */
 static scene scene_make(const char *top_k, const char *rate) {
     scene s = {.context = test_context(1, 5)};
-    const char *const settings[][2] = {{"method", "loss-free"}, {"experts", "4"},         {"top_k", top_k},
-                                       {"bias_rate", rate},     {"router_init_std", "1"}, {"lr", "0"}};
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, s.context));
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        assert_status(TGR_OK, tgr_config_set(config, settings[i][0], settings[i][1]));
+    tgr_config *config = test_config(s.context, "method=loss-free experts=4 router_init_std=1 lr=0");
+    assert_status(TGR_OK, tgr_config_set(config, "top_k", top_k));
+    assert_status(TGR_OK, tgr_config_set(config, "bias_rate", rate));
     assert_status(TGR_OK, tgr_router_create(&s.router, s.context, config, DIM));
     s.routing = tgr_router_routing(s.router);
     s.parameters = tgr_router_parameters(s.router);

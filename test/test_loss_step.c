@@ -279,6 +279,8 @@ static void test_bad_arguments_change_nothing(void **state) {
     assert_fails(TGR_ERROR_ARGUMENT, "'images'", tgr_loss_step(loss, optimizer, NULL, labels, BATCH, &total));
     assert_fails(TGR_ERROR_ARGUMENT, "'labels'", tgr_loss_step(loss, optimizer, images, NULL, BATCH, &total));
     assert_fails(TGR_ERROR_RANGE, "'batch' is 0", tgr_loss_step(loss, optimizer, images, labels, 0, &total));
+    assert_fails(TGR_ERROR_OVERFLOW, "images", tgr_loss_step(loss, optimizer, images, labels, INT64_MAX, &total));
+    assert_fails(TGR_ERROR_OVERFLOW, "images", tgr_loss_evaluate(loss, images, labels, INT64_MAX, &total, NULL));
     assert_fails(TGR_ERROR_RANGE, "labels[2] is 5", tgr_loss_step(loss, optimizer, images, wrong, BATCH, &total));
     assert_fails(TGR_ERROR_ARGUMENT, "'loss'", tgr_loss_accumulate(NULL, &good, &total));
     assert_fails(TGR_ERROR_ARGUMENT, "'batch'", tgr_loss_accumulate(loss, NULL, &total));

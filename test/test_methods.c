@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What holds for every routing method: the same bytes at any number of threads, whether or not evaluation came between,
- * and after a resume in the midst of accumulation; a step that allocates nothing;
+ * and after a resume in the middle of accumulation; a step that allocates nothing;
  * memory that fails. */
 #include "base/context.h"
 #include "training_support.h"
@@ -105,7 +105,7 @@ static void test_every_allocation_may_fail(void **state) {
     each_method(check_memory);
 }
 
-/* Shared experts are met by every token; of the routed ones each token meets top_k. */
+/* Every token goes to the shared experts, and to top_k of the routed ones. */
 static void test_shared_experts_are_active(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);

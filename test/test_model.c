@@ -259,7 +259,7 @@ static void test_unused_options_are_refused(void **state) {
     assert_fails(TGR_ERROR_OPTION, "'bias_rate' is set, but method 'tgr' does not use it; these do: loss-free",
                  test_model_create(&model, context, SMALL "method=tgr moe_blocks=2 bias_rate=0.1"));
     assert_null(model);
-    model = test_model(context, SMALL "preset=fashion"); /* whose experts and moe_blocks nobody set */
+    model = test_model(context, SMALL "preset=fashion"); /* whose experts and moe_blocks were not set */
     int64_t count = tgr_model_moe_layer_count(model);
     assert_int_equal(count, 0);
     tgr_model_free(model);
@@ -269,9 +269,7 @@ static void test_unused_options_are_refused(void **state) {
 static void test_refused_arguments(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, ALL));
+    tgr_config *config = test_config(context, ALL);
     tgr_model *model = NULL;
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_model_create(NULL, context, config));
     assert_fails(TGR_ERROR_ARGUMENT, "'context'", tgr_model_create(&model, NULL, config));
@@ -361,7 +359,7 @@ static void test_backward_out_of_order(void **state) {
     tgr_context_free(context);
 }
 
-/* Results that must be equal to the bit. */
+/* Results that must be equal bit for bit. */
 
 static void check_batch_independence(const char *options, int64_t batch) {
     tgr_context *context = test_context(2, 5);
@@ -534,11 +532,9 @@ static void test_eval_needs_memory_for_one_block(void **state) {
 
 static void check_estimate(const char *options, int64_t batch) {
     tgr_context *context = test_context(1, 5);
-    tgr_config *config = NULL;
     tgr_model *model = NULL;
     uint64_t estimate = 0, before = 0, after = 0, train = 0, eval = 0;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, options));
+    tgr_config *config = test_config(context, options);
     before = tgr_context_bytes(context);
     assert_status(TGR_OK, tgr_model_estimate(context, config, batch, &estimate));
     after = tgr_context_bytes(context);

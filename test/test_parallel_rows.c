@@ -136,7 +136,7 @@ static void test_threads(void **state) {
     }
 }
 
-/* Adding 1 to a float32 stops at 2^24; sums by block go on. */
+/* Adding 1 to a float32 stops at 2^24; sums by block do not. */
 static void test_long_sum(void **state) {
     (void)state;
     const int64_t rows = 20000000;

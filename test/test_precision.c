@@ -10,9 +10,7 @@
 /* Refusal. */
 
 static tgr_config *bfloat16_config(tgr_context *context, const char *method) {
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, SIZES "moe_blocks=1,2 precision=bfloat16"));
+    tgr_config *config = test_config(context, SIZES "moe_blocks=1,2 precision=bfloat16");
     assert_status(TGR_OK, tgr_config_set(config, "method", method));
     return config;
 }
@@ -108,7 +106,7 @@ static void test_files_are_refused_or_run_in_float32(void **state) {
     training_end(&t);
 }
 
-/* What does not change: bits that hang on threads or neighbours, other results. */
+/* What does not change: bits that depend on threads or neighbours, other results. */
 
 /* A step too small for bfloat16 to hold moves the weights. */
 static void test_weights_stay_float32(void **state) {

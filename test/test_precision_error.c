@@ -103,10 +103,8 @@ static void test_every_method_is_near_float32(void **state) {
 }
 
 static tgr_moe *make_moe(tgr_context *context, const char *method, const char *precision, int64_t dim) {
-    tgr_config *config;
     tgr_moe *moe;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, "experts=8 init_std=0.2 total_steps=8"));
+    tgr_config *config = test_config(context, "experts=8 init_std=0.2 total_steps=8");
     assert_status(TGR_OK, tgr_config_set(config, "method", method));
     assert_status(TGR_OK, tgr_config_set(config, "precision", precision));
     assert_status(TGR_OK, tgr_moe_create(&moe, context, config, dim));
@@ -114,7 +112,7 @@ static tgr_moe *make_moe(tgr_context *context, const char *method, const char *p
     return moe;
 }
 
-/* The same tokens are routed the same to the bit, but experts compute otherwise. */
+/* The same tokens are routed the same bit for bit, but experts compute differently. */
 static void test_routers_stay_float32(void **state) {
     (void)state;
     enum { TOKENS = 100, DIM = 48, EXPERTS = 8 };

@@ -249,7 +249,7 @@ static void test_recording_a_hosts_passes(void **state) {
     free(images);
 }
 
-/* A history survives a file, and goes on there. */
+/* A history survives a file, and is continued. */
 static void test_history_in_a_checkpoint(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 7);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Option recompute: the same weights and gradients to the bit as without, for every method; less memory, as planned. */
+/* Option recompute: the same weights and gradients as without, bit for bit, for every method; less memory, as planned.
+ */
 #include "base/context.h"
 #include "base/parameters.h"
 #include "tgrmoe/teacher.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions: the model's results to the bit, for every method, from several threads at once; the weights of the moment;
+/* Sessions: the model's results bit for bit, for every method, from several threads at once; the weights of the moment;
  * nothing of the model changed; any order of ends; memory that fails. */
 #include "tgrmoe/session.h"
 
@@ -55,7 +55,7 @@ static void check_run(tgr_session *session, tgr_model *model, int64_t batch, uin
     check_same(session, model);
 }
 
-/* Before, in the midst of and after steps of training, on a context of its own and on the model's. */
+/* Before, in the middle of and after steps of training, on a context of its own and on the model's. */
 static void check_method(const char *method, const char *more) {
     training t;
     tgr_context *alone = test_context(1, 99);
@@ -149,7 +149,7 @@ static void visit_from_threads(tgr_model *model, const float *images, const floa
     }
 }
 
-/* Results of an image must not hang on its batch, so nothing is dropped here. */
+/* Results of an image must not depend on its batch, so nothing is dropped here. */
 static void check_threads(const char *method) {
     training t;
     assert_status(TGR_OK, training_start(&t, test_context(2, 7), method, ""));
@@ -237,7 +237,7 @@ static uint64_t activations(const char *options) {
     return after - before;
 }
 
-/* A further block costs its routing's record at most; experts that nobody chooses cost nothing. */
+/* A further block costs its routing's record at most; experts that no token chooses cost nothing. */
 static void test_layers_work_in_the_same_memory(void **state) {
     (void)state;
     const uint64_t tokens = 16 * 5, one = activations(SIZES "depth=4 method=tgr moe_blocks=1 experts=4");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* StableMoE against its formulas: who goes where in each stage, both losses, and the gradients that they give to the
- * router, by central differences in double. What hangs on the step is in test_stable_stages.c. */
+ * router, by central differences in double. What depends on the step is in test_stable_stages.c. */
 #include <stdio.h>
 
 #include "model_support.h"
@@ -181,7 +181,7 @@ static void check_forward(scenario *c, tgr_mode mode, int learning) {
         assert_close(p[t * c->experts + best], exp(chooser[best]) / exponentials, 1e-6);
         moved += best != best_other;
     }
-    if (c->experts > 1) assert_true(moved > c->tokens / 5); /* else nobody could tell the stages apart */
+    if (c->experts > 1) assert_true(moved > c->tokens / 5); /* otherwise the stages could not be distinguished */
     double balance, imitate;
     losses(c, &balance, &imitate);
     assert_close(term(c, "stable_balance", learning && c->balance > 0), learning ? balance : 0, 1e-6);
@@ -210,7 +210,7 @@ static void test_follows_the_formulas(void **state) {
     }
 }
 
-/* Backward of the auxiliary losses alone, or of a task beside them. */
+/* Backward of only the auxiliary losses, or also of a task. */
 static void backward(scenario *c, int with_task) {
     double total = NAN;
     int32_t labels[16] = {0, 3, 1, 4, 2, 0, 1};
@@ -427,15 +427,13 @@ static void test_centroids_begin_orthogonal(void **state) {
 static void test_what_it_cannot_do_is_said(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_config *config = NULL;
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     tgr_model *student = test_model(context, TWO_LAYERS), *other = NULL;
     tgr_model *dense =
         test_model(context, "image_size=6 patch_size=2 channels=2 classes=5 embed_dim=12 depth=2 heads=3");
     tgr_teacher *teacher = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "stable"));
+    tgr_config *config = test_config(context, "method=stable");
     assert_fails(TGR_ERROR_UNSUPPORTED, "'stable' reads the patches of images",
                  tgr_moe_create(&moe, context, config, 8));
     assert_fails(TGR_ERROR_UNSUPPORTED, "'stable' reads the patches of images",

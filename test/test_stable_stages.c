@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* StableMoE's change of stage: from its first step on the distilled router stands still and every image keeps its
- * experts, to the bit, through training, evaluation, saving, loading and resuming. */
+/* StableMoE's change of stage: from its first step on the distilled router is frozen and every image keeps its
+ * experts, bit for bit, through training, evaluation, saving, loading and resuming. */
 #include "checkpoint_support.h"
 #include "model_support.h"
 #include "optimizer/optimizer.h"
@@ -212,8 +212,8 @@ static void check_resume(const char *options, int64_t saved_at, int64_t end, int
     test_file_remove(path);
 }
 
-/* Saved before, at and after the change of stage, and in the midst of steps: even right before the optimizer's, when no
- * forward pass comes between loading and stepping. */
+/* Saved before, at and after the change of stage, and in the middle of steps: even right before the optimizer's, when
+ * no forward pass comes between loading and stepping. */
 static void test_resumes_across_the_change_of_stage(void **state) {
     (void)state;
     static const char *const cases[] = {STAGES, STAGES "optimizer=sgd "};
@@ -234,7 +234,7 @@ static void test_resumes_across_the_change_of_stage(void **state) {
     }
 }
 
-/* A model made from a file routes as the one that was saved, and its routing stands still where that one's did. */
+/* A model made from a file routes as the one that was saved, and its routing is frozen where that one's was. */
 static void test_a_loaded_model_routes_the_same(void **state) {
     (void)state;
     char *path = test_file_create();
@@ -257,7 +257,7 @@ static void test_a_loaded_model_routes_the_same(void **state) {
     test_file_remove(path);
 }
 
-/* The first step of stage 2 is ceil(share · total), but for rounding; without a total it never comes. */
+/* The first step of stage 2 is ceil(share · total), except for rounding; without a total it never comes. */
 static void test_stage_2_begins_where_the_options_say(void **state) {
     (void)state;
     static const struct {

@@ -153,7 +153,7 @@ refuse 1 "timm_vit.safetensors: .*set option 'heads'.* tgrmoe import makes a fil
     "a teacher's heads are not guessed either" train --method tgr --teacher "$vit" --epochs 1
 refuse 1 "4 x 4, or 2 x 8 of rectangular images, .*set option 'image_size'" "square images are asked for" \
     "$tool" import "$vit" x.tgr --set heads=3
-refuse 1 "is no safetensors file" "import of a checkpoint" "$tool" import teacher.tgr x.tgr
+refuse 1 "is not a safetensors file" "import of a checkpoint" "$tool" import teacher.tgr x.tgr
 refuse 1 "vit.safetensors: .*pos_embed" "another patch size" "$tool" import "$vit" x.tgr --set heads=3 \
     --set image_size=32 --set patch_size=4
 refuse 2 "two files" "one file" "$tool" import "$vit"

@@ -298,7 +298,7 @@ static void test_bad_arguments_are_refused(void **state) {
     tgr_context_free(context);
 }
 
-/* What ran before was another model: neither its outputs nor its backward are to be had. */
+/* What ran before was a different model: neither its outputs nor its backward are available. */
 static void test_a_pass_before_does_not_count(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);

@@ -184,7 +184,7 @@ static int open_model(classification *all, tgr_context *context, const char *pat
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &all->classes));
     if (all->classes == 0) TRY(fail_with("%s: the model has no head", path));
     if (all->channels != 1 && all->channels != IMAGE_CHANNELS) {
-        TRY(fail_with("%s: the model takes %lld channels; images have %d, or 1 when they are made grey", path,
+        TRY(fail_with("%s: the model takes %lld channels; images have %d, or 1 when converted to grey", path,
                       (long long)all->channels, IMAGE_CHANNELS));
     }
     TRY(class_names_load(&all->names, path));
@@ -200,7 +200,7 @@ int command_classify(const tool_arguments *arguments) {
     const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
     tgr_context *context = NULL;
     classification all = {.files = arguments->files + 1, .count = arguments->file_count - 1};
-    if (all.count < 1) TRY(fail_usage("classify: a model and one image at least are needed"));
+    if (all.count < 1) TRY(fail_usage("classify: a model and at least one image are needed"));
     all.answers = calloc((size_t)all.count, sizeof *all.answers);
     if (!all.answers) TRY(fail_with("no memory for %lld answers", (long long)all.count));
     LIBRARY(tgr_context_create(&context, &options));

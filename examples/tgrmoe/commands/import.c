@@ -38,7 +38,7 @@ int command_import(const tool_arguments *arguments) {
     if (arguments->file_count != 2) TRY(fail_usage("import: two files are needed, IN.safetensors and OUT"));
     const char *from = arguments->files[0], *to = arguments->files[1];
     TRY(model_file_is_safetensors(from, &safetensors));
-    if (!safetensors) TRY(fail_with("%s is no safetensors file", from));
+    if (!safetensors) TRY(fail_with("%s is not a safetensors file", from));
     TRY(exchange_context(&context, arguments));
     TRY(model_file_import(&model, context, from, arguments->settings, arguments->setting_count));
     TRY(model_file_preprocessing(&images, from, arguments));

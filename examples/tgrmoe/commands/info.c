@@ -102,7 +102,7 @@ static int print_safetensors(tgr_context *context, const char *path, const tool_
     int result = 0;
     TRY(info_safetensors(context, path));
     if (print_model(context, path) != 0)
-        printf("no model that tgrmoe import takes as it is: %s\n", failure_message());
+        printf("not a model that tgrmoe import can read without further options: %s\n", failure_message());
     else
         TRY(print_preprocessing(path, arguments));
 done:

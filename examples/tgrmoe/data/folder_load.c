@@ -59,7 +59,7 @@ static int check_shares(const char *root, int has_shares) {
         }
     }
     if (!has_shares && shares > 0 && shares == all.count) {
-        TRY(fail_with("%s/%s: holds no folders, of which each would be a class", root, all.names[0]));
+        TRY(fail_with("%s/%s: has no folders; there must be one for each class", root, all.names[0]));
     }
 done:
     name_list_free(&all);
@@ -78,7 +78,7 @@ static int drop_damaged(folder_files *files, char **reasons, int skip) {
     int64_t kept = 0;
     for (int64_t i = 0; i < files->count; i++) {
         if (reasons[i] && !skip) {
-            return fail_with("%s (--skip-damaged leaves out what cannot be decoded)", reasons[i]);
+            return fail_with("%s (with --skip-damaged, images that cannot be decoded are left out)", reasons[i]);
         }
     }
     for (int64_t i = 0; i < files->count; i++) {
@@ -143,7 +143,7 @@ static int load_shared(dataset *data, const char *path, int train, const folder_
     TRY(find_classes(&data->names, path, how));
     TRY(folder_scan(&rest, path, &data->names, how->classes != NULL));
     TRY(folder_hold_out(&held, &rest, how->held_out));
-    if (held.count == 0) TRY(fail_with("%s: no class has an image to spare for testing", path));
+    if (held.count == 0) TRY(fail_with("%s: no class has enough images to hold one out for testing", path));
     TRY(fill_set(&data->test, path, &held, how));
     if (train) TRY(fill_set(&data->train, path, &rest, how));
 done:
@@ -177,7 +177,8 @@ int folder_load(dataset *data, const char *root, int train, const folder_options
     dataset loaded = {.kind = DATASET_FOLDER};
     if (strlen(root) > ROOT_MOST) TRY(fail_with("--data: the path is too long"));
     const int has_training = find_training(train_path, root), has_test = find_test(test_path, root);
-    if (train && has_test && !has_training) TRY(fail_with("%s: is there, but no folder train beside it", test_path));
+    if (train && has_test && !has_training)
+        TRY(fail_with("%s: exists, but there is no folder train next to it", test_path));
     TRY(check_shares(root, has_training || has_test));
     if (has_test && (has_training || !train)) {
         TRY(load_apart(&loaded, train_path, test_path, train, how));

@@ -100,14 +100,14 @@ static int read_numbers(const char *key, const char *text, int most, double *num
         const double number = strtod(at, &end);
         if (end == at || (*end != '\0' && *end != ',') || count == most) {
             return fail_with("%s is '%s'; a number is needed%s", key, text,
-                             most > 1 ? ", or three between commas" : "");
+                             most > 1 ? ", or three separated by commas" : "");
         }
         numbers[count++] = number;
         at = *end == ',' ? end + 1 : end;
         if (*end == '\0') break;
     } while (1);
     if (count != 1 && count != most) {
-        return fail_with("%s is '%s'; a number is needed, or three between commas", key, text);
+        return fail_with("%s is '%s'; it must be a number, or three separated by commas", key, text);
     }
     for (int i = count; i < most; i++) numbers[i] = numbers[0];
     return 0;
@@ -124,7 +124,7 @@ int preprocessing_read(preprocessing *to, const char *key, const char *text) {
         for (int i = 0; i < INTERPOLATIONS; i++) {
             if (strcmp(interpolations[i].name, text) == 0) read.interpolation = interpolations[i].value;
         }
-        if (read.interpolation == 0) TRY(fail_with("interpolation is '%s'; allowed are bilinear, bicubic", text));
+        if (read.interpolation == 0) TRY(fail_with("interpolation is '%s'; it must be bilinear or bicubic", text));
     }
     if (strcmp(key, "orientation") == 0) {
         read.upright = strcmp(text, "exif") == 0;
@@ -151,7 +151,7 @@ int preprocess_image(resizer *memory, const preprocessing *how, const image *in,
     const int upright = in->width <= in->height;
     const int64_t shorter = upright ? in->width : in->height, longer = upright ? in->height : in->width;
     const int64_t other = side * longer / shorter;
-    if (other > INT32_MAX / 4) return fail_with("an image of %d x %d is too long and thin", in->width, in->height);
+    if (other > INT32_MAX / 4) return fail_with("an image of %d x %d is too long and narrow", in->width, in->height);
     const int width = upright ? side : (int)other, height = upright ? (int)other : side;
     const image_region keep = {middle(width, size), middle(height, size), size, size};
     return image_resize(memory, in, NULL, width, height, (interpolation)how->interpolation, &keep, out);

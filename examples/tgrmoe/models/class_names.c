@@ -48,7 +48,7 @@ int class_names_text(char **out, const name_list *names) {
     if (names->count == 0) goto done;
     for (int64_t i = 0; i < names->count; i++) {
         if (is_line(names->names[i])) continue;
-        fprintf(stderr, "the names of classes are left out: that of class %lld is no text\n", (long long)i);
+        fprintf(stderr, "the names of classes are left out: that of class %lld is not plain text\n", (long long)i);
         goto done;
     }
     TRY(class_names_pack(&text, &size, names));
@@ -64,7 +64,7 @@ done:
 static int unpack(name_list *out, const char *bytes, uint64_t size, const char *path) {
     int result = 0;
     name_list names = {0};
-    if (bytes[size - 1] != '\0') TRY(fail_with("%s: the names of its classes are cut off", path));
+    if (bytes[size - 1] != '\0') TRY(fail_with("%s: the names of its classes are truncated", path));
     for (uint64_t at = 0; at < size; at += strlen(bytes + at) + 1) {
         TRY(name_list_add(&names, bytes + at));
     }

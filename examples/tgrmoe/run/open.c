@@ -128,9 +128,9 @@ static int plan_end(tool_run *run) {
     const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_TOTAL_STEPS, &total));
     if (run->end_step == 0) run->end_step = total;
-    if (run->end_step == 0) TRY(fail_usage("train: --steps is missing; %s does not say where it was to end", path));
+    if (run->end_step == 0) TRY(fail_usage("train: --steps is missing; %s does not say at which step to end", path));
     if (total > 0 && run->end_step > total) {
-        TRY(fail_with("the end at step %lld is new; the run to resume was started with total_steps %lld",
+        TRY(fail_with("the end would be at step %lld; the run to resume was started with total_steps %lld",
                       (long long)run->end_step, (long long)total));
     }
     if (run->state.step > run->end_step) {

@@ -36,7 +36,7 @@ static int check_augmentation(const tool_run *run) {
     TRY(augment_options_read(&given, run->arguments, saved->augment.crop == AUGMENT_CROP_PADDED, saved->mean,
                              run->data.train.channels));
     if (!augment_recipe_same(&given, &saved->augment)) {
-        TRY(fail_with("the augmentation asked for is not that which the run to resume was started with"));
+        TRY(fail_with("the augmentation is not the one that the run to resume was started with"));
     }
 done:
     return result;

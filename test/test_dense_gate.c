@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Dense training with sparse inference, and EvoMoE's gate that goes from the one to the other. */
-#include "moe_gradients.h"
+#include "moe_gradients_support.h"
 #include "tgrmoe/optimizer.h"
 
 enum { TOKENS = 21, DIM = 8, EXPERTS = 5 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files of other libraries: sizes from shapes, shapes that mean the same, and what is refused without a trace. */
 #include "exchange_support.h"
-#include "safetensors_bytes.h"
+#include "safetensors_support.h"
 
 static const char distilled[] =
     "image_size=8 patch_size=4 channels=2 classes=5 embed_dim=12 depth=2 heads=1 "

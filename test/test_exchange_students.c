@@ -5,7 +5,7 @@
 #include "exchange/resample.h"
 #include "exchange_support.h"
 #include "golden/golden.h"
-#include "safetensors_bytes.h"
+#include "safetensors_support.h"
 #include "training_support.h"
 
 /* Every option that the method uses has the same value in force. */

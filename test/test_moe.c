@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "moe_reference.h"
+#include "moe_reference_support.h"
 #include "support.h"
 #include "tgrmoe/routing.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A standalone MoE layer of any method, and its backward pass, auxiliary losses included, against finite differences.
  */
-#ifndef TGR_TEST_MOE_GRADIENTS_H
-#define TGR_TEST_MOE_GRADIENTS_H
+#ifndef TGR_TEST_MOE_GRADIENTS_SUPPORT_H
+#define TGR_TEST_MOE_GRADIENTS_SUPPORT_H
 
 #include "model_support.h"
 #include "moe_support.h"

@@ -194,7 +194,7 @@ static void test_nothing_there(void **state) {
     test_make_folder("a");
     assert_load_fails(&how, "/a", "holds no .jpg");
     write_image("a/1.png");
-    assert_load_fails(&how, test_folder, "to spare");
+    assert_load_fails(&how, test_folder, "no class has enough images");
     test_make_folder("val");
     assert_load_fails(&how, "/val", "no folder train");
 }

@@ -50,6 +50,10 @@ check "heads on the command line" "$tool" finetune "$timm" $quick --epochs 6 --s
 "$tool" export said.tgr said.safetensors >/dev/null
 check "the same student as of a file that says so" cmp student.safetensors said.safetensors
 
+refuse 1 "heads is 6; in --init dense.tgr it is 3" "a file that tells its heads is not contradicted" \
+    "$tool" finetune dense.tgr --data photos --method dense --steps 1 --set heads=6
+refuse 1 "heads' is 6" "nor when it is upcycled" "$tool" finetune dense.tgr --data photos --steps 1 --set heads=6
+
 # Classes have names wherever the student is.
 "$tool" import student.safetensors back.tgr >/dev/null
 "$tool" classify student.tgr photos/*/0a.png >expected

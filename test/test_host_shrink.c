@@ -16,7 +16,7 @@
 static void check_tensors(const tgr_safetensors *file, const test_file *whole, size_t left) {
     size_t end = 8;
     for (int i = 0; i < 8; i++) end += (size_t)whole->bytes[i] << 8 * i;
-    for (int64_t i = 0; i < tgr_safetensors_count(file); i++) {
+    FOR(i, tgr_safetensors_count(file)) {
         tgr_safetensors_entry entry = {.struct_size = sizeof entry};
         assert_status(TGR_OK, tgr_safetensors_entry_at(file, i, &entry));
         const size_t bytes = (size_t)entry.bytes;

@@ -123,7 +123,7 @@ static void test_moves_once_for_each_step(void **state) {
 
     assert_same_bytes(s.bias, expected, sizeof expected); /* at once, and the loads begin again */
     int64_t evaluated[EXPERTS] = {0}, trained[EXPERTS] = {0};
-    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == 0);
+    FOR(e, EXPERTS) assert_true(s.load[e] == 0);
     pass(&s, TGR_EVAL, 3);
     count(&s, evaluated);
     pass(&s, TGR_TRAIN, 3);
@@ -161,7 +161,7 @@ static void test_averaged_loads_move_as_one_batch(void **state) {
             pass(&one, TGR_TRAIN, 2 * step + i);
         }
         float *a = ranks[0].parameters->gradients, *b = ranks[1].parameters->gradients;
-        for (int64_t i = 0; i < one.parameters->floats; i++) a[i] = b[i] = (a[i] + b[i]) / 2;
+        FOR(i, one.parameters->floats) a[i] = b[i] = (a[i] + b[i]) / 2;
         for (int i = 0; i < 2; i++) assert_status(TGR_OK, tgr_optimizer_step(ranks[i].optimizer));
         assert_status(TGR_OK, tgr_optimizer_step(one.optimizer));
         for (int i = 0; i < 2; i++) assert_same_bytes(ranks[i].bias, one.bias, EXPERTS * sizeof(float));

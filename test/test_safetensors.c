@@ -401,7 +401,7 @@ static void test_file_and_memory_are_the_same(void **state) {
     assert_status(TGR_OK, tgr_safetensors_open_memory(&files[1], context, bytes.bytes, bytes.size));
     const int64_t count = tgr_safetensors_count(files[0]);
     assert_true(count > 0 && count == tgr_safetensors_count(files[1]));
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         const tgr_safetensors_entry entry = entry_at(files[0], i), same = entry_at(files[1], i);
         assert_string_equal(entry.name, same.name);
         assert_true(entry.data == NULL && same.data != NULL && entry.bytes == same.bytes);

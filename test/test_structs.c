@@ -96,7 +96,7 @@ static tgr_status read_entry(scene *s, void *theirs) {
 /* What it reads. */
 static void run_tasks(void *user, int64_t tasks, tgr_task_fn fn, void *job) {
     (void)user;
-    for (int64_t task = 0; task < tasks; task++) fn(job, task, 0);
+    FOR(task, tasks) fn(job, task, 0);
 }
 static tgr_status give_executor(scene *s, void *theirs) {
     tgr_executor *executor = theirs;

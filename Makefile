@@ -244,6 +244,7 @@ bench-peer: $(BUILD)/bench/bench_step
 goldens:
 	$(PYTHON) test/golden/make_goldens.py test/golden
 	$(PYTHON) test/golden/make_timm.py test/golden
+	$(PYTHON) test/golden/make_timm_names.py .
 
 fuzz:
 	$(MAKE) -C test/fuzz run

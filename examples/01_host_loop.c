@@ -48,12 +48,7 @@ static tgr_status train(tgr_model *model, tgr_teacher *teacher, int steps) {
     for (int step = 0; step < steps; step++) {
         double total = 0, distill = 0;
         make_up_images(images, labels, BATCH, (uint32_t)step);
-        CHECK(tgr_model_forward(model, TGR_TRAIN, images, BATCH));
-        if (teacher) CHECK(tgr_teacher_forward(teacher, TGR_TRAIN, images, BATCH));
-        CHECK(tgr_loss_compute(loss, labels, &total));
-        CHECK(tgr_loss_backward(loss));
-        CHECK(tgr_optimizer_step(optimizer));
-        if (teacher) CHECK(tgr_teacher_step(teacher));
+        CHECK(tgr_loss_step(loss, optimizer, images, labels, BATCH, &total));
         CHECK(tgr_loss_term_value(loss, "distill", &distill));
         if (step % 20 == 0) printf("  step %2d  loss %.4f, of which guidance %.4f\n", step, total, distill);
     }

@@ -64,10 +64,7 @@ static tgr_status train(training_run *run, uint32_t end, uint32_t pause) {
     tgr_status status = TGR_OK;
     while (run->batches < end) {
         make_up_images(images, labels, BATCH, run->batches++);
-        CHECK(tgr_model_forward(run->model, TGR_TRAIN, images, BATCH));
-        CHECK(tgr_loss_compute(run->loss, labels, NULL));
-        CHECK(tgr_loss_backward(run->loss));
-        CHECK(tgr_optimizer_step(run->optimizer));
+        CHECK(tgr_loss_step(run->loss, run->optimizer, images, labels, BATCH, NULL));
         if (run->batches == pause) CHECK(tgr_checkpoint_save(run->checkpoint, path));
     }
 done:

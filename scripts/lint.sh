@@ -6,24 +6,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 processors=$(nproc 2>/dev/null || echo 1)
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-number=0
-status=0
-
-# check TEXT COMMAND...: it succeeds.
-check() {
-    number=$((number + 1))
-    text=$1
-    shift
-    if "$@" >"$log" 2>&1; then
-        echo "ok $number - $text"
-    else
-        status=1
-        echo "not ok $number - $text"
-        sed 's/^/# /' "$log"
-    fi
-}
+. test/tap_support.sh
 
 clang_format() {
     find include src examples test scripts \( -name '*.[ch]' -o -name '*.cpp' \) -exec clang-format --dry-run -Werror {} +
@@ -55,5 +38,4 @@ for step in "$@"; do
         *) echo "$0: there is no step $step" >&2; exit 2 ;;
     esac
 done
-echo "1..$number"
-exit $status
+plan

@@ -22,7 +22,7 @@ static inline int64_t test_entry(const tgr_safetensors *file, const char *name, 
     return index;
 }
 
-/* The model in a file as the file describes it; `options` ("key=value …") are set beside, and may be "". */
+/* The model in a file as the file describes it; `options` ("key=value …") are set in addition, and may be "". */
 static inline tgr_model *test_import(tgr_context *context, const tgr_safetensors *file, const char *options) {
     tgr_config *config = NULL;
     tgr_model *model = NULL;

@@ -6,6 +6,7 @@
 #define TGR_TEST_LAYER_SUPPORT_H
 
 #include "model_support.h"
+#include "moe_support.h"
 #include "routing/routing.h"
 #include "tgrmoe/routing.h"
 
@@ -21,16 +22,6 @@ typedef struct test_layer {
     double *values;                         /* x, then every tensor in the order of the table */
     int64_t start[LAYER_TENSORS + 2];       /* of each; the last is the count */
 } test_layer;
-
-static inline tgr_moe *test_moe(tgr_context *context, const char *options, int64_t dim) {
-    tgr_config *config;
-    tgr_moe *moe;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, options));
-    assert_status(TGR_OK, tgr_moe_create(&moe, context, config, dim));
-    tgr_config_free(config);
-    return moe;
-}
 
 /* The values in double become those of the layer. */
 static inline void test_layer_copy_values(test_layer *layer) {

@@ -2,13 +2,6 @@
 # How a tree of C files is held to its structure. A room is a folder below the root, or a file (a .c with its .h) that
 # lies in the root itself; an arrow leads from a room to one that it includes from. Each function that checks prints what
 # is wrong, a line for each.
-number=0
-
-# check WRONG TEXT: a TAP line; WRONG is what is wrong, or nothing.
-check() {
-    number=$((number + 1))
-    if [ -z "$1" ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; echo "$1" | sed 's/^/# /'; fi
-}
 
 sources() { (cd "$1" && find . -name '*.[ch]' | sed 's|^\./||' | sort); }
 

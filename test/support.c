@@ -159,7 +159,7 @@ tgr_status test_context_create(tgr_context **out, const tgr_allocator *allocator
 tgr_status test_config_set_all(tgr_config *config, const char *options) {
     while (*options != '\0') {
         char text[256], *equals;
-        size_t length = strcspn(options, " ");
+        size_t length = strcspn(options, " \n");
         assert_true(length < sizeof text);
         memcpy(text, options, length);
         text[length] = '\0';
@@ -167,7 +167,7 @@ tgr_status test_config_set_all(tgr_config *config, const char *options) {
         assert_non_null(equals);
         *equals = '\0';
         TGR_TRY(tgr_config_set(config, text, equals + 1));
-        options += length + strspn(options + length, " ");
+        options += length + strspn(options + length, " \n");
     }
     return TGR_OK;
 }
@@ -255,11 +255,17 @@ int64_t test_each_allocation_failing(tgr_status (*scenario)(const tgr_allocator 
     }
 }
 
-char *test_file_create(void) {
+/* For mkstemp or mkdtemp. */
+static char *temporary_pattern(void) {
     const char *directory = getenv("TMPDIR");
     char *path = malloc(4096);
     assert_non_null(path);
     snprintf(path, 4096, "%s/tgrmoe-test-XXXXXX", directory != NULL && directory[0] != '\0' ? directory : "/tmp");
+    return path;
+}
+
+char *test_file_create(void) {
+    char *path = temporary_pattern();
     int file = mkstemp(path);
     assert_true(file >= 0);
     close(file);
@@ -269,5 +275,19 @@ char *test_file_create(void) {
 void test_file_remove(char *path) {
     if (path == NULL) return;
     remove(path);
+    free(path);
+}
+
+char *test_folder_create(void) {
+    char *path = temporary_pattern();
+    assert_non_null(mkdtemp(path));
+    return path;
+}
+
+void test_folder_remove(char *path) {
+    char command[2 * 4096 + 64];
+    if (path == NULL) return;
+    snprintf(command, sizeof command, "chmod -R u+rwx '%s' && rm -r '%s'", path, path);
+    assert_int_equal(system(command), 0);
     free(path);
 }

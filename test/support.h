@@ -65,7 +65,7 @@ tgr_context *test_context(int threads, uint64_t seed);
 /* A context of one thread with memory of this allocator. */
 tgr_status test_context_create(tgr_context **out, const tgr_allocator *allocator);
 
-/* Sets "key=value key=value …". */
+/* Sets "key=value key=value …", with spaces or line ends between. */
 tgr_status test_config_set_all(tgr_config *config, const char *options);
 /* A new config with these options, or the test fails. */
 tgr_config *test_config(tgr_context *context, const char *options);
@@ -102,5 +102,8 @@ int64_t test_each_allocation_failing(tgr_status (*scenario)(const tgr_allocator 
 /* The path of a new empty file in $TMPDIR or /tmp; test_file_remove deletes the file and frees the path. */
 char *test_file_create(void);
 void test_file_remove(char *path);
+/* The same with a folder, which is deleted with everything in it. */
+char *test_folder_create(void);
+void test_folder_remove(char *path);
 
 #endif

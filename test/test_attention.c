@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Attention with each kind of kernels, against the plain formulas in double, and these against finite differences. */
 #include "base/context.h"
-#include "guarded.h"
+#include "guarded_support.h"
 #include "kernels/attention.h"
 
 typedef struct shape {

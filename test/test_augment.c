@@ -13,14 +13,14 @@
 #include "augment/policy.h"
 #include "failure.h"
 #include "golden/golden.h"
+#include "image_support.h"
 
 enum { LARGE_WIDTH = 131, LARGE_HEIGHT = 97 };
 static const affine_style mean_fill = {.fill = {124, 116, 104}};
 static golden_file golden;
 
 static const void *found(const char *name, int64_t *count) {
-    const golden_record *record = golden_find(&golden, name);
-    if (!record) fail_msg("no record %s", name);
+    const golden_record *record = golden_need(&golden, name);
     if (count) *count = record->count;
     return record->data;
 }
@@ -29,17 +29,6 @@ static const void *found_at(const char *prefix, int number, const char *suffix) 
     char name[96];
     snprintf(name, sizeof name, "%s.%d%s", prefix, number, suffix);
     return found(name, NULL);
-}
-
-static size_t bytes_of(const image *of) {
-    return (size_t)of->width * (size_t)of->height * IMAGE_CHANNELS;
-}
-
-static image copy_of(int width, int height, const uint8_t *pixels) {
-    image copy = {0};
-    assert_int_equal(image_reserve(&copy, width, height), 0);
-    memcpy(copy.pixels, pixels, bytes_of(&copy));
-    return copy;
 }
 
 /* The same formula as large_image() of make_augment.py. */
@@ -53,7 +42,7 @@ static image large_image(void) {
             }
         }
     }
-    return copy_of(LARGE_WIDTH, LARGE_HEIGHT, pixels);
+    return test_image(LARGE_WIDTH, LARGE_HEIGHT, pixels);
 }
 
 static int operation_called(const char *name) {
@@ -80,7 +69,7 @@ static int next_case(const char **text, golden_case *out) {
 }
 
 static image apply_case(const image *in, const golden_case *wanted) {
-    image io = copy_of(in->width, in->height, in->pixels), scratch = {0};
+    image io = test_image(in->width, in->height, in->pixels), scratch = {0};
     affine_style style = mean_fill;
     if (wanted->how != 0) style.how = (interpolation)wanted->how;
     assert_int_equal(augment_operation_apply(operation_called(wanted->name), &io, &scratch, &style, wanted->argument),
@@ -97,15 +86,15 @@ static void test_tiny_images_as_pillow(void **state) {
     (void)state;
     while (next_case(&lines, &wanted)) {
         const int32_t *size = found_at("image", wanted.image, ".size");
-        image in = copy_of(size[0], size[1], found_at("image", wanted.image, ""));
+        image in = test_image(size[0], size[1], found_at("image", wanted.image, ""));
         image out = apply_case(&in, &wanted);
-        if (memcmp(out.pixels, expected, bytes_of(&out)) != 0) {
+        if (memcmp(out.pixels, expected, test_image_bytes(&out)) != 0) {
             print_error("%s %g of image %d, interpolation %d\n", wanted.name, wanted.argument, wanted.image,
                         wanted.how);
         }
-        assert_same_bytes(out.pixels, expected, bytes_of(&out));
-        expected += bytes_of(&out);
-        left -= (int64_t)bytes_of(&out);
+        assert_same_bytes(out.pixels, expected, test_image_bytes(&out));
+        expected += test_image_bytes(&out);
+        left -= (int64_t)test_image_bytes(&out);
         count++;
         image_free(&in);
         image_free(&out);
@@ -124,7 +113,7 @@ static void test_a_large_image_as_pillow(void **state) {
     FOR(i, sums) {
         assert_true(next_case(&lines, &wanted));
         image out = apply_case(&in, &wanted);
-        if (crc32_z(0, out.pixels, bytes_of(&out)) != (uint32_t)sum[i]) {
+        if (crc32_z(0, out.pixels, test_image_bytes(&out)) != (uint32_t)sum[i]) {
             fail_msg("%s %g, interpolation %d", wanted.name, wanted.argument, wanted.how);
         }
         image_free(&out);
@@ -187,7 +176,7 @@ static void test_a_batch_of_odd_size_is_mixed(void **state) {
 static void test_flip_turns_rows_around(void **state) {
     const uint8_t pixels[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19};
     const uint8_t expected[] = {7, 8, 9, 4, 5, 6, 1, 2, 3, 17, 18, 19, 14, 15, 16, 11, 12, 13};
-    image io = copy_of(3, 2, pixels);
+    image io = test_image(3, 2, pixels);
     (void)state;
     augment_flip(&io);
     assert_same_bytes(io.pixels, expected, sizeof expected);
@@ -198,7 +187,7 @@ static void test_no_bits_are_a_black_image(void **state) {
     image io = large_image();
     (void)state;
     augment_operation_apply(operation_called("Posterize"), &io, NULL, &mean_fill, 0);
-    for (size_t i = 0; i < bytes_of(&io); i++) assert_int_equal(io.pixels[i], 0);
+    for (size_t i = 0; i < test_image_bytes(&io); i++) assert_int_equal(io.pixels[i], 0);
     image_free(&io);
 }
 
@@ -206,12 +195,12 @@ static void test_grey_stays_grey(void **state) {
     image in = large_image(), scratch = {0};
     const affine_style style = {.how = INTERPOLATION_BICUBIC, .fill = {73, 73, 73}};
     (void)state;
-    for (size_t i = 0; i < bytes_of(&in); i++) in.pixels[i] = in.pixels[i / 3 * 3];
+    for (size_t i = 0; i < test_image_bytes(&in); i++) in.pixels[i] = in.pixels[i / 3 * 3];
     for (int operation = 0; operation < AUGMENT_OPERATIONS; operation++) {
-        image io = copy_of(in.width, in.height, in.pixels);
+        image io = test_image(in.width, in.height, in.pixels);
         const double argument = augment_operation_argument(operation, 1, 8.5, 1);
         assert_int_equal(augment_operation_apply(operation, &io, &scratch, &style, argument), 0);
-        for (size_t i = 0; i < bytes_of(&io); i++) assert_int_equal(io.pixels[i], io.pixels[i / 3 * 3]);
+        for (size_t i = 0; i < test_image_bytes(&io); i++) assert_int_equal(io.pixels[i], io.pixels[i / 3 * 3]);
         image_free(&io);
     }
     image_free(&scratch);

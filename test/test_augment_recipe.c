@@ -16,24 +16,14 @@
 #include "batches/reader.h"
 #include "batches/training_order.h"
 #include "failure.h"
+#include "image_support.h"
 #include "run/augmentation.h"
-
-static size_t bytes_of(const image *of) {
-    return (size_t)of->width * (size_t)of->height * IMAGE_CHANNELS;
-}
-
-static image copy_of(int width, int height, const uint8_t *pixels) {
-    image copy = {0};
-    assert_int_equal(image_reserve(&copy, width, height), 0);
-    memcpy(copy.pixels, pixels, bytes_of(&copy));
-    return copy;
-}
 
 static image large_image(void) {
     static uint8_t pixels[131 * 97 * IMAGE_CHANNELS];
     test_random random = test_random_start(3);
     for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)test_random_integer(&random, 0, 255);
-    return copy_of(131, 97, pixels);
+    return test_image(131, 97, pixels);
 }
 
 /* The whole recipe, strong, so that every part of it happens often. */
@@ -65,9 +55,9 @@ static void *work(void *data) {
     for (int i = own->first; i < KEYS; i += own->step) {
         const augment_key key = {.seed = 5, .epoch = i / 40, .index = i % 40};
         if (augment_image(&out, own->in, own->recipe, SIZE, key, &scratch) != 0) break; /* its sums stay 0 */
-        for (size_t k = 0; k < bytes_of(&out); k++) pixels[k] = out.pixels[k];
+        for (size_t k = 0; k < test_image_bytes(&out); k++) pixels[k] = out.pixels[k];
         augment_erase(pixels, IMAGE_CHANNELS, SIZE, SIZE, own->recipe, key);
-        own->results->sums[0][i] = (uint32_t)crc32_z(0, out.pixels, bytes_of(&out));
+        own->results->sums[0][i] = (uint32_t)crc32_z(0, out.pixels, test_image_bytes(&out));
         own->results->sums[1][i] = (uint32_t)crc32_z(0, (const uint8_t *)pixels, sizeof pixels);
     }
     image_free(&out);
@@ -100,14 +90,14 @@ static void test_threads_change_nothing(void **state) {
 }
 
 static void test_a_recipe_of_nothing_changes_nothing(void **state) {
-    image in = large_image(), square = copy_of(SIZE, SIZE, in.pixels), out = {0};
+    image in = large_image(), square = test_image(SIZE, SIZE, in.pixels), out = {0};
     augment_scratch scratch = {0};
     const augment_recipe none = {0};
     const augment_key key = {.seed = 1};
     float pixels[SIZE * SIZE];
     (void)state;
     assert_int_equal(augment_image(&out, &square, &none, SIZE, key, &scratch), 0);
-    assert_same_bytes(out.pixels, square.pixels, bytes_of(&square));
+    assert_same_bytes(out.pixels, square.pixels, test_image_bytes(&square));
     assert_int_equal(augment_image(&out, &in, &none, SIZE, key, &scratch), FAILURE);
     for (int i = 0; i < SIZE * SIZE; i++) pixels[i] = (float)i;
     augment_erase(pixels, 1, SIZE, SIZE, &none, key);
@@ -129,7 +119,7 @@ static void test_small_images_are_shifted(void **state) {
     const augment_recipe recipe = {.crop = AUGMENT_CROP_PADDED};
     (void)state;
     for (int i = 0; i < (int)sizeof pixels; i++) pixels[i] = (uint8_t)(i / IMAGE_CHANNELS + 1);
-    image in = copy_of(EDGE, EDGE, pixels);
+    image in = test_image(EDGE, EDGE, pixels);
     for (int i = 0; i < 1500; i++) {
         assert_int_equal(augment_image(&out, &in, &recipe, EDGE, (augment_key){.seed = 1, .index = i}, &scratch), 0);
         const int middle = out.pixels[(4 * EDGE + 4) * IMAGE_CHANNELS] - 1; /* it is always inside */
@@ -152,7 +142,7 @@ static void test_small_images_are_shifted(void **state) {
 static void test_images_are_mirrored(void **state) {
     const uint8_t pixels[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
                   mirrored[] = {4, 5, 6, 1, 2, 3, 10, 11, 12, 7, 8, 9};
-    image in = copy_of(2, 2, pixels), out = {0};
+    image in = test_image(2, 2, pixels), out = {0};
     augment_scratch scratch = {0};
     int count = 0;
     (void)state;
@@ -172,7 +162,7 @@ static void test_images_are_mirrored(void **state) {
 /* A grey of 100 changes by the brightness alone, from 60 to 140; colours move apart and together. */
 static void test_jitter_reaches_its_ends(void **state) {
     const uint8_t pixels[] = {100, 100, 100}, coloured[] = {110, 100, 90};
-    image grey = copy_of(1, 1, pixels), color = copy_of(1, 1, coloured), out = {0};
+    image grey = test_image(1, 1, pixels), color = test_image(1, 1, coloured), out = {0};
     augment_scratch scratch = {0};
     double sum = 0;
     int least = 255, most = 0, same = 0, together = 0, apart = 0;
@@ -208,7 +198,7 @@ static void test_thin_images_go_through(void **state) {
     float pixel[IMAGE_CHANNELS] = {1, 2, 3};
     (void)state;
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        image in = copy_of(sizes[s][0], sizes[s][1], large.pixels);
+        image in = test_image(sizes[s][0], sizes[s][1], large.pixels);
         for (int i = 0; i < 40; i++) {
             const augment_key key = {.seed = 3, .index = i};
             assert_int_equal(augment_image(&out, &in, &recipe, 1 + i % 5, key, &scratch), 0);

@@ -44,4 +44,4 @@ refuse 2 "^tgrmoe: --randaugment: .foo. is not understood" "no such policy" trai
 refuse 2 "it must be 0 to 1$" "a probability above one" train --method vmoe --steps 1 --erase 1.5
 refuse 2 "it must be 0 to 1000$" "a negative alpha" train --method vmoe --steps 1 --mixup -1
 refuse 2 "cutmix" "no number" train --method vmoe --steps 1 --cutmix a
-echo "1..$number"
+plan

@@ -3,7 +3,7 @@
  * its prices are; the layer's gates, gradients and evaluation. */
 #include <float.h>
 
-#include "moe_gradients.h"
+#include "moe_gradients_support.h"
 #include "routing/slots/balanced_assignment.h"
 
 typedef struct problem {

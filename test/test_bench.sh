@@ -1,13 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The benchmarks run, at small sizes, and every line that they write is a JSON object with the fields that are promised.
-number=0
-check() {
-    number=$((number + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; fi
-}
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+. "$(dirname "$0")/tap_support.sh"
 
 # Lines on stdin: objects with the fields given, which are numbers or texts. No step after the first allocates.
 cat >"$folder/lines.c" <<'LINES'
@@ -35,19 +29,19 @@ LINES
 sanitizer=${SANITIZE:+-fsanitize=$SANITIZE}
 # shellcheck disable=SC2086
 ${CC:-cc} $sanitizer "$folder/lines.c" -lcjson -o "$folder/lines"
-check $? "a reader of lines compiles"
+report $? "a reader of lines compiles"
 
 # bench NAME "FIELDS" OPTIONS...: the program runs, and its lines have those fields.
 bench() {
     name=$1 fields=$2
     shift 2
     "$BUILD/bench/bench_$name" --seconds 0 "$@" >"$folder/$name" 2>"$folder/table"
-    check $? "bench_$name runs"
+    report $? "bench_$name runs"
     # shellcheck disable=SC2086
     "$folder/lines" name config threads ms $fields <"$folder/$name"
-    check $? "bench_$name's lines are JSON with name, config, threads, ms $fields"
+    report $? "bench_$name's lines are JSON with name, config, threads, ms $fields"
     [ "$(grep -c . "$folder/table")" -gt "$(wc -l <"$folder/$name")" ]
-    check $? "bench_$name has a table with a row for each line"
+    report $? "bench_$name has a table with a row for each line"
 }
 timing="gflops fma_peak_gflops mfu"
 small="--set depth=2 --set moe_blocks=2"
@@ -61,16 +55,16 @@ bench dispatch "elements_per_ns gb_per_s share_of_bound"
 bench gemm "kernels blis_gflops gflops fma_peak_gflops mfu job_gflops" --only tn
 bench attention "kernels $timing"
 FASHION_MNIST=$folder/none "$BUILD/bench/bench_read" >"$folder/read" 2>&1 && grep -q 'there is no' "$folder/read"
-check $? "bench_read says so when there are no data"
+report $? "bench_read says so when there are no data"
 
 printf 'train\nmemory\ninfer\n' | "$BUILD/bench/bench_step" --serve --only F $small >"$folder/served"
-check $? "bench_step serves steps"
+report $? "bench_step serves steps"
 head -n 1 "$folder/served" | "$folder/lines" name threads batch forward_flops
-check $? "and says what it serves"
+report $? "and says what it serves"
 awk 'NR > 1 && !($1 + 0 > 0) { wrong = 1 } END { exit !(NR == 4 && !wrong) }' "$folder/served"
-check $? "and answers every line with a number above 0"
+report $? "and answers every line with a number above 0"
 if command -v python3 >/dev/null 2>&1; then
     python3 -I -S test/bench/peer.py --ours "$BUILD/bench/bench_step" >"$folder/peer" && grep -q 'no PyTorch' "$folder/peer"
-    check $? "the comparison says so where there is no PyTorch"
+    report $? "the comparison says so where there is no PyTorch"
 fi
-echo "1..$number"
+plan

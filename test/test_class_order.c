@@ -19,7 +19,7 @@ static name_list read_golden(const char *path) {
 
 static void assert_names(const name_list *names, const name_list *wanted) {
     assert_int_equal(names->count, wanted->count);
-    for (int64_t i = 0; i < names->count; i++) assert_string_equal(names->names[i], wanted->names[i]);
+    FOR(i, names->count) assert_string_equal(names->names[i], wanted->names[i]);
 }
 
 /* golden/class_order_*.txt: what timm 1.0.31 and torchvision 0.29 made of the same folders. */
@@ -38,7 +38,7 @@ static void test_orders_are_those_of_timm_and_torchvision(void **state) {
     assert_names(&copy, &bytes);
     assert_int_equal(class_order_matters(&bytes, &matters), 0);
     assert_true(matters);
-    for (int64_t i = 0; i < natural.count; i++) assert_int_equal(name_list_find(&natural, natural.names[i]), i);
+    FOR(i, natural.count) assert_int_equal(name_list_find(&natural, natural.names[i]), i);
     assert_int_equal(name_list_find(&natural, "none"), -1);
     name_list_free(&natural);
     name_list_free(&bytes);

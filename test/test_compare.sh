@@ -104,4 +104,4 @@ refuse 2 "epochs is missing" "no epochs" compare --out no
 refuse 1 "fly" "an unknown option" compare --epochs 1 --set fly=1 --out no
 check "a refused comparison writes nothing" test ! -e no
 refuse 1 "log" "a file in place of the folder" compare --epochs 1 --methods dense --seeds 1 --out log
-echo "1..$number"
+plan

@@ -29,8 +29,7 @@ static int stop(void **state) {
 }
 
 static tgr_config *make(void) {
-    tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
+    tgr_config *config = test_config(context, "");
     return config;
 }
 
@@ -468,8 +467,7 @@ static int set_locale(const char *source, const char *directory) {
 }
 
 static void check_locale(const char *source) {
-    char directory[] = "/tmp/tgrmoe-locale-XXXXXX", command[128];
-    assert_non_null(mkdtemp(directory));
+    char *directory = test_folder_create();
     const int there = set_locale(source, directory);
     if (there) {
         char local[32];
@@ -488,8 +486,7 @@ static void check_locale(const char *source) {
     }
     setlocale(LC_ALL, "C");
     unsetenv("LOCPATH");
-    snprintf(command, sizeof command, "rm -r %s", directory);
-    assert_int_equal(system(command), 0);
+    test_folder_remove(directory);
     if (!there) skip();
 }
 

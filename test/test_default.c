@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Default MoE against its formulas in double: forward, update, every gradient by finite differences, micro-batches; and
- * what must be left alone to the bit. (Threads, resuming and scarce memory: test_methods.c.) */
+ * what must not change by a bit. (Threads, resuming and scarce memory: test_methods.c.) */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,7 +117,7 @@ static double run(int train, const float *y_gradient) {
     return task;
 }
 
-/* A layer of the library beside the reference. */
+/* A layer of the library next to the reference. */
 typedef struct fixture {
     tgr_context *context;
     tgr_moe *moe;
@@ -144,13 +144,6 @@ static double *take(double **at, const float *from, int64_t count) {
     return numbers;
 }
 
-static tgr_config *make_config(tgr_context *context, const char *options) {
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, options));
-    return config;
-}
-
 /* Reference and layer with the same lively weights, and an Ê that is not zero. r.dim, hidden, experts, top_k, beta and
  * weighted are set. */
 static fixture start(int threads, uint64_t seed) {
@@ -160,7 +153,7 @@ static fixture start(int threads, uint64_t seed) {
              "method=default experts=%d top_k=%d mlp_ratio=%.17g default_beta=%.17g default_weighted=%d "
              "switch_weight=0 lr=0",
              (int)r.experts, (int)r.top_k, (double)r.hidden / (double)r.dim, r.beta, r.weighted);
-    tgr_config *config = make_config(f.context, options);
+    tgr_config *config = test_config(f.context, options);
     assert_status(TGR_OK, tgr_moe_create(&f.moe, f.context, config, r.dim));
     f.parameters = tgr_moe_parameters(f.moe);
     assert_status(TGR_OK, tgr_optimizer_create(&f.optimizer, config, f.parameters));
@@ -338,7 +331,7 @@ static void test_unselected_logits_have_a_gradient(void **state) {
 static void test_first_step_moves_from_zero(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 2);
-    tgr_config *config = make_config(context,
+    tgr_config *config = test_config(context,
                                      "method=default experts=2 init_std=0.5 router_init_std=1 mlp_ratio=1 "
                                      "default_weighted=0 default_beta=0.75 lr=0");
     tgr_moe *moe;
@@ -371,7 +364,7 @@ static void test_first_step_moves_from_zero(void **state) {
     tgr_context_free(context);
 }
 
-/* Experts that nobody chose keep Ê to the bit, evaluation all of it. */
+/* Experts that no token chose keep Ê bit for bit, evaluation all of it. */
 static void test_what_is_not_updated_is_kept(void **state) {
     (void)state;
     r = (reference){.dim = 6, .hidden = 6, .experts = 9, .top_k = 2, .beta = 0.9, .weighted = 1};
@@ -489,7 +482,7 @@ static void test_beta_at_its_ends(void **state) {
         memcpy(before, value, sizeof before);
         assert_status(TGR_OK, tgr_moe_forward(f.moe, TGR_TRAIN, x, 5, y));
         run(1, NULL);
-        check_output(y); /* K = E: there is nobody to stand in for */
+        check_output(y); /* K = E: there is no expert to replace */
         assert_status(TGR_OK, tgr_moe_backward(f.moe, y, NULL));
         step(&f);
         if (beta == 1) assert_same_bytes(value, before, sizeof before);
@@ -555,7 +548,7 @@ static void test_router_alone_learns_from_its_gates(void **state) {
     test_random random = test_random_start(14);
     tgr_router *routers[2];
     FOR(i, 2) {
-        tgr_config *config = make_config(context, options[i]);
+        tgr_config *config = test_config(context, options[i]);
         assert_status(TGR_OK, tgr_router_create(&routers[i], context, config, DIM));
         tgr_config_free(config);
     }

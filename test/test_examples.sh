@@ -1,18 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Every numbered example runs and finds what it expects.
-number=0
+. "$(dirname "$0")/tap_support.sh"
+
 for source in examples/[0-9]*.c examples/[0-9]*.cpp; do
-    number=$((number + 1))
     name=$(basename "${source%.*}")
-    folder=$(mktemp -d)
     program=$(cd "$BUILD/examples" && pwd)/$name
-    if output=$(cd "$folder" && "$program" 2>&1); then
-        echo "ok $number - example $name"
-    else
-        echo "not ok $number - example $name"
-        echo "$output" | sed 's/^/# /'
-    fi
-    rm -rf "$folder"
+    mkdir "$folder/$name"
+    (cd "$folder/$name" && "$program") >"$folder/log" 2>&1
+    report $? "example $name" "$folder/log"
 done
-echo "1..$number"
+plan

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Files of other libraries: sizes from shapes, shapes that mean the same, and what is refused without a trace. */
 #include "exchange_support.h"
-#include "safetensors_bytes.h"
+#include "safetensors_support.h"
 
 static const char distilled[] =
     "image_size=8 patch_size=4 channels=2 classes=5 embed_dim=12 depth=2 heads=1 "
     "mlp_ratio=1.5 distillation_token=1 layer_scale=0.1";
 
-/* An open file of the model's tensors, put together anew each time. */
+/* An open file of the model's tensors, built again each time. */
 typedef struct made_file {
     test_bytes memory;
     tgr_safetensors *file;
@@ -42,7 +42,7 @@ static void check_refused(tgr_model *model, const made_file *made, const tgr_imp
     free(before);
 }
 
-/* The same numbers but for those whose name starts with `but`. */
+/* The same numbers except those whose name starts with `but`. */
 static void check_same(tgr_model *a, tgr_model *b, const char *but) {
     const tgr_parameters *one = test_model_parameters(a), *other = test_model_parameters(b);
     assert_int_equal(one->tensor_count, other->tensor_count);

@@ -5,7 +5,7 @@
 #include "exchange/resample.h"
 #include "exchange_support.h"
 #include "golden/golden.h"
-#include "safetensors_bytes.h"
+#include "safetensors_support.h"
 #include "training_support.h"
 
 /* Every option that the method uses has the same value in force. */
@@ -74,7 +74,7 @@ static void test_every_method_comes_back_whole(void **state) {
     each_method(check_round_trip);
 }
 
-/* A preset and a method decide the others' defaults; what was set beside stays. */
+/* A preset and a method decide the others' defaults; other settings stay. */
 static void test_presets_come_back(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);

@@ -188,10 +188,8 @@ static void test_runs_agree(void **state) {
 /* Options on top of method=expert-choice fail with that text. */
 static void check_refused(tgr_status status, const char *text, const char *options) {
     tgr_context *context = test_context(1, 1);
-    tgr_config *config;
     tgr_moe *moe = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "expert-choice"));
+    tgr_config *config = test_config(context, "method=expert-choice");
     assert_status(TGR_OK, test_config_set_all(config, options));
     assert_fails(status, text, tgr_moe_create(&moe, context, config, 8));
     assert_null(moe);
@@ -208,10 +206,8 @@ static void test_bad_options_are_refused(void **state) {
     check_refused(TGR_ERROR_OPTION, "switch_weight", "switch_weight=0.1");
     check_refused(TGR_ERROR_OPTION, "renormalize", "renormalize=1");
     tgr_context *context = test_context(1, 1);
-    tgr_config *config;
     tgr_router *router = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "expert-choice"));
+    tgr_config *config = test_config(context, "method=expert-choice");
     assert_fails(TGR_ERROR_UNSUPPORTED, "without experts", tgr_router_create(&router, context, config, 8));
     tgr_moe *moe = test_moe(context, "method=expert-choice", 8);
     float x[8] = {0}, y[8];

@@ -23,12 +23,6 @@ typedef struct golden_case {
     int64_t batch;
 } golden_case;
 
-static const golden_record *need(const golden_case *golden, const char *name) {
-    const golden_record *record = golden_find(&golden->file, name);
-    if (!record) fail_msg("the golden file has no '%s'", name);
-    return record;
-}
-
 /* Compares float32 numbers with a record of either floating type. */
 static void compare(const golden_record *expected, const float *actual, int64_t count) {
     assert_int_equal(expected->count, count);
@@ -46,17 +40,8 @@ static void compare(const golden_record *expected, const float *actual, int64_t 
 }
 
 static tgr_model *make_model(tgr_context *context, const golden_record *text) {
-    tgr_config *config = NULL;
     tgr_model *model = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    char *lines = strdup(text->data);
-    assert_non_null(lines);
-    for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n")) {
-        char *value = strchr(line, '=');
-        *value++ = '\0';
-        assert_status(TGR_OK, tgr_config_set(config, line, value));
-    }
-    free(lines);
+    tgr_config *config = test_config(context, text->data);
     assert_status(TGR_OK, tgr_model_create(&model, context, config));
     tgr_config_free(config);
     return model;
@@ -73,7 +58,7 @@ static void fill(const golden_case *golden, const char *prefix, tgr_parameters *
         assert_status(TGR_OK, tgr_parameters_describe(parameters, i, &tensor));
         assert_status(TGR_OK, tgr_parameters_value(parameters, i, &value));
         snprintf(key, sizeof key, "%svalue.%s", prefix, tensor.name);
-        const golden_record *record = need(golden, key);
+        const golden_record *record = golden_need(&golden->file, key);
         memcpy(value, record->data, (size_t)record->count * sizeof *value);
     }
     char start[32];
@@ -92,7 +77,7 @@ static void compare_gradients(const golden_case *golden, const char *prefix, tgr
         assert_status(TGR_OK, tgr_parameters_describe(parameters, i, &tensor));
         assert_status(TGR_OK, tgr_parameters_gradient(parameters, i, &gradient));
         snprintf(key, sizeof key, "%sgradient.%s", prefix, tensor.name);
-        const golden_record *record = need(golden, key);
+        const golden_record *record = golden_need(&golden->file, key);
         compare(record, gradient, record->count);
     }
 }
@@ -102,9 +87,9 @@ static void start(golden_case *golden, const char *name, int threads) {
     char path[128];
     snprintf(path, sizeof path, "test/golden/%s.golden", name);
     golden_read(&golden->file, path);
-    golden->context = test_context(threads, (uint64_t)((const int32_t *)need(golden, "seed")->data)[0]);
-    golden->student = make_model(golden->context, need(golden, "student.config"));
-    golden->images = need(golden, "images");
+    golden->context = test_context(threads, (uint64_t)((const int32_t *)golden_need(&golden->file, "seed")->data)[0]);
+    golden->student = make_model(golden->context, golden_need(&golden->file, "student.config"));
+    golden->images = golden_need(&golden->file, "images");
     tgr_parameters *parameters = tgr_model_parameters(golden->student);
     fill(golden, "student.", parameters);
     const golden_record *teacher = golden_find(&golden->file, "teacher.config");
@@ -124,7 +109,7 @@ static void start(golden_case *golden, const char *name, int threads) {
         int64_t classes = 0;
         const tgr_config *config = tgr_model_config(golden->student);
         assert_status(TGR_OK, tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
-        golden->batch = need(golden, "targets")->count / classes;
+        golden->batch = golden_need(&golden->file, "targets")->count / classes;
     }
 }
 
@@ -147,9 +132,9 @@ static void run(golden_case *golden) {
     if (labels) {
         assert_status(TGR_OK, tgr_loss_compute(golden->loss, labels->data, &total));
     } else {
-        assert_status(TGR_OK, tgr_loss_compute_soft(golden->loss, need(golden, "targets")->data, &total));
+        assert_status(TGR_OK, tgr_loss_compute_soft(golden->loss, golden_need(&golden->file, "targets")->data, &total));
     }
-    const double exact = ((const double *)need(golden, "total")->data)[0];
+    const double exact = ((const double *)golden_need(&golden->file, "total")->data)[0];
     assert_close(total, exact, TOLERANCE * fabs(exact));
     assert_status(TGR_OK, tgr_loss_backward(golden->loss));
 }
@@ -157,9 +142,9 @@ static void run(golden_case *golden) {
 static void compare_outputs(const golden_case *golden) {
     const float *numbers = NULL;
     assert_status(TGR_OK, tgr_model_logits(golden->student, &numbers));
-    compare(need(golden, "logits"), numbers, need(golden, "logits")->count);
+    compare(golden_need(&golden->file, "logits"), numbers, golden_need(&golden->file, "logits")->count);
     assert_status(TGR_OK, tgr_model_features(golden->student, &numbers));
-    compare(need(golden, "features"), numbers, need(golden, "features")->count);
+    compare(golden_need(&golden->file, "features"), numbers, golden_need(&golden->file, "features")->count);
     int compared = 0;
     for (int i = 0; i < golden->file.count; i++) {
         const golden_record *record = &golden->file.records[i];
@@ -184,18 +169,18 @@ static void compare_routing(const golden_case *golden) {
         const int32_t *experts = view.choices;
         const uint8_t *kept = view.kept;
         snprintf(key, sizeof key, "probabilities.%d", (int)layer);
-        compare(need(golden, key), probabilities, need(golden, key)->count);
+        compare(golden_need(&golden->file, key), probabilities, golden_need(&golden->file, key)->count);
         snprintf(key, sizeof key, "choices.%d", (int)layer);
-        const golden_record *choices = need(golden, key);
+        const golden_record *choices = golden_need(&golden->file, key);
         assert_same_bytes(experts, choices->data, (size_t)choices->count * sizeof *experts);
         snprintf(key, sizeof key, "kept.%d", (int)layer);
         FOR(i, choices->count) {
-            assert_int_equal(kept[i], ((const int32_t *)need(golden, key)->data)[i]);
+            assert_int_equal(kept[i], ((const int32_t *)golden_need(&golden->file, key)->data)[i]);
         }
         if (golden->teacher) {
             assert_status(TGR_OK, tgr_teacher_probabilities(golden->teacher, layer, &probabilities));
             snprintf(key, sizeof key, "teacher_probabilities.%d", (int)layer);
-            compare(need(golden, key), probabilities, need(golden, key)->count);
+            compare(golden_need(&golden->file, key), probabilities, golden_need(&golden->file, key)->count);
         }
     }
 }

@@ -49,9 +49,8 @@ static void test_window_edges(void **unused) {
                 {0.001, 0.999, 4294967295, 4294968, 4290672328},
                 {0, 1, 4294967295, 0, 4294967295}};
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = NULL;
     tgr_window window;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
+    tgr_config *config = test_config(context, "");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_status(TGR_OK, set_window(config, rows[i].start, rows[i].end, rows[i].total));
         assert_status(TGR_OK, tgr_window_read(&window, config));

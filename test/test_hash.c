@@ -119,11 +119,9 @@ static void test_a_senseless_table_is_harmless(void **state) {
 static void test_a_layer_on_its_own_is_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 4);
-    tgr_config *config;
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "hash"));
+    tgr_config *config = test_config(context, "method=hash");
     assert_fails(TGR_ERROR_UNSUPPORTED, "'hash'", tgr_moe_create(&moe, context, config, 8));
     assert_fails(TGR_ERROR_UNSUPPORTED, "'hash'", tgr_router_create(&router, context, config, 8));
     tgr_config_free(config);

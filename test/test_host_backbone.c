@@ -15,7 +15,7 @@ static life begin(uint64_t backbone_seed) {
     life l = {.scene = test_scene_make(1, "", "teacher_cache_mb=1")};
     test_random random = test_random_start(backbone_seed);
     tgr_parameters *weights = test_model_parameters(l.scene.backbone);
-    for (int64_t t = 0; t < weights->tensor_count; t++)
+    FOR(t, weights->tensor_count)
         test_random_fill(&random, tgr_value(weights, t), weights->tensors[t].count, -0.3, 0.3);
     for (int i = 0; i < 2; i++) {
         tgr_checkpoint **out = i ? &l.student_only : &l.all;
@@ -41,7 +41,7 @@ static void check_same_features(life *a, life *b) {
             assert_status(TGR_OK, cached ? tgr_teacher_forward_cached(s->teacher, TGR_EVAL, s->images, ids, BATCH)
                                          : tgr_teacher_forward(s->teacher, TGR_EVAL, s->images, BATCH));
         }
-        for (int64_t layer = 0; layer < LAYERS; layer++)
+        FOR(layer, LAYERS)
             assert_same_bytes(test_teacher_rows(b->scene.teacher, layer), test_teacher_rows(a->scene.teacher, layer),
                               sizeof(float) * BATCH * (1 + PATCHES) * EXPERTS);
     }

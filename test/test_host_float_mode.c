@@ -200,7 +200,7 @@ static void test_results_in_any_mode(void **state) {
 /* The schedule on its own is a function of numbers, and the modes must not show in it either. */
 static void test_schedule_in_any_mode(void **state) {
     (void)state;
-    for (int64_t i = 0; i < 20; i++) {
+    FOR(i, 20) {
         const double expected = tgr_schedule_cosine(i, 17, 3, 0.1, 0.003);
         for (int mode = 0; mode < MODES; mode++) {
             set_mode(mode);

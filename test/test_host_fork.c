@@ -79,8 +79,8 @@ static void test_child_trains_on(void **state) {
     (void)state;
     training t[2]; /* the parent's and one for the children */
     for (int i = 0; i < 2; i++) assert_status(TGR_OK, training_start(&t[i], test_context(3, 7), "vmoe", ""));
-    for (int64_t step = 0; step < STEPS; step++) assert_status(TGR_OK, train(&t[0], step));
-    for (int64_t step = 0; step < 2; step++) assert_status(TGR_OK, train(&t[1], step));
+    FOR(step, STEPS) assert_status(TGR_OK, train(&t[0], step));
+    FOR(step, 2) assert_status(TGR_OK, train(&t[1], step));
     continuation c = {&t[1], test_model_parameters(t[0].model)->values, 1};
     in_child(train_on, &c);
     for (int i = 0; i < 2; i++) training_end(&t[i]);
@@ -181,7 +181,7 @@ static void test_threads_of_a_child_take_turns(void **state) {
 /* The host's own threads are not there either. */
 static void run_on_host(void *user, int64_t tasks, tgr_task_fn fn, void *job) {
     ++*(int *)user;
-    for (int64_t task = 0; task < tasks; task++) fn(job, task, 0);
+    FOR(task, tasks) fn(job, task, 0);
 }
 
 static int calls_of_executor;

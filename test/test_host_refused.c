@@ -78,14 +78,14 @@ static char *snapshot(const training *t, size_t *size) {
 static char *run(const char *method, const char *more, accident what, size_t *size) {
     training t;
     assert_status(TGR_OK, training_start(&t, test_context(2, 7), method, more));
-    for (int64_t i = 0; i < GOOD_BEFORE; i++) assert_status(TGR_OK, train(&t, i));
+    FOR(i, GOOD_BEFORE) assert_status(TGR_OK, train(&t, i));
     size_t before_size, after_size;
     char *before = snapshot(&t, &before_size);
     happen(&t, what);
     char *after = snapshot(&t, &after_size);
     if (before_size != after_size || memcmp(before, after, after_size) != 0)
         fail_msg("%s %s: after '%s' the checkpoint differs", method, more, accident_names[what]);
-    for (int64_t i = 0; i < GOOD_AFTER; i++) assert_status(TGR_OK, train(&t, GOOD_BEFORE + i));
+    FOR(i, GOOD_AFTER) assert_status(TGR_OK, train(&t, GOOD_BEFORE + i));
     free(before);
     free(after);
     char *bytes = snapshot(&t, size);
@@ -147,7 +147,7 @@ static void check_moments(const char *method, const char *more) {
     float gradient[BATCH * CLASSES];
     for (int i = 0; i < BATCH * CLASSES; i++) gradient[i] = 0.1f;
     assert_status(TGR_OK, training_start(&t, test_context(1, 7), method, more));
-    for (int64_t i = 0; i < GOOD_BEFORE; i++) assert_status(TGR_OK, train(&t, i));
+    FOR(i, GOOD_BEFORE) assert_status(TGR_OK, train(&t, i));
     check_export(&t, method, more, "after a step");
     assert_status(TGR_OK, tgr_model_forward(t.model, TGR_TRAIN, images, BATCH));
     check_export(&t, method, more, "between forward and backward");

@@ -27,8 +27,7 @@ static tgr_status pass(guided *g, const float *images, const float *slopes) {
 }
 
 static void step(guided *g, int64_t first) {
-    for (int64_t i = 0; i < MICRO; i++)
-        assert_status(TGR_OK, pass(g, g->scene.images + (first + i) % 4 * BATCH * IMAGE, NULL));
+    FOR(i, MICRO) assert_status(TGR_OK, pass(g, g->scene.images + (first + i) % 4 * BATCH * IMAGE, NULL));
     assert_status(TGR_OK, tgr_optimizer_step(g->optimizer));
     assert_status(TGR_OK, tgr_teacher_step(g->scene.teacher));
 }
@@ -54,7 +53,7 @@ static char *run(accident what, int step_the_teacher, size_t *size) {
     char *path = test_file_create();
     tgr_model *student = g.scene.student;
     assert_status(TGR_OK, tgr_optimizer_create(&g.optimizer, tgr_model_config(student), tgr_model_parameters(student)));
-    for (int64_t i = 0; i < STEPS; i++) {
+    FOR(i, STEPS) {
         if (i == 1) happen(&g, what, step_the_teacher);
         step(&g, i);
     }

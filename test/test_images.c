@@ -17,7 +17,7 @@ enum { BYTES_MOST = 1 << 16, NAME_SIZE = 64, LINE_SIZE = 512 };
 
 static uint8_t bytes[BYTES_MOST];
 
-/* Beside this source; the test is run from the root of the tree. */
+/* Next to this source; the test is run from the root of the tree. */
 static FILE *open_golden(const char *name) {
     char path[4096];
     const char *slash = strrchr(__FILE__, '/');

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Batches made ahead: the same for any number of threads, from any step on; failures by name; an end at any moment. */
-#include "support.h"
-
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +12,10 @@
 #include "batches/training_order.h"
 #include "data/load.h"
 #include "failure.h"
+#include "folder_support.h"
 #include "images/file.h"
 
-enum { PATH_SIZE = 512, BATCHES = 40, MOST = 9, DEPTH = 3, SIZE = 16 };
+enum { BATCHES = 40, MOST = 9, DEPTH = 3, SIZE = 16 };
 static const int thread_counts[] = {1, 2, 7};
 
 /* Work that can be checked by its numbers: batch n has 1 + n % MOST images, image k of it is 100 n + k. */
@@ -121,54 +120,32 @@ static void test_first_failure_of_a_batch(void **state) {
     }
 }
 
-static char root[PATH_SIZE];
-
-static char *path_of(const char *name) {
-    static char path[2 * PATH_SIZE];
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    return path;
-}
-
 /* A copy of a golden image, under another name. */
 static void copy_image(const char *from, const char *to) {
-    char source[4096];
-    static char bytes[1 << 16];
-    const char *slash = strrchr(__FILE__, '/');
-    snprintf(source, sizeof source, "%.*s/golden/images/%s", slash ? (int)(slash - __FILE__) : 1,
-             slash ? __FILE__ : ".", from);
-    FILE *in = fopen(source, "rb"), *out = fopen(path_of(to), "wb");
-    assert_non_null(in);
-    assert_non_null(out);
-    const size_t size = fread(bytes, 1, sizeof bytes, in);
-    assert_int_equal(fwrite(bytes, 1, size, out), size);
-    fclose(in);
-    assert_int_equal(fclose(out), 0);
+    char name[128];
+    snprintf(name, sizeof name, "golden/images/%s", from);
+    char *source = test_path_beside(__FILE__, name);
+    const test_file file = test_file_read(source);
+    test_file_write(test_path(to), file.bytes, file.size);
+    free(file.bytes);
+    free(source);
 }
 
 static int start(void **state) {
     static const char *const images[] = {"jpeg_420.jpg", "noise.png",     "tall.png",
                                          "smooth.png",   "jpeg_grey.jpg", "png_3_4_interlaced.png",
                                          "jpeg_cmyk.jpg"};
-    (void)state;
-    snprintf(root, sizeof root, "%s/tgrmoe-prefetch-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(root)) return -1;
+    test_folder_setup(state);
     for (int c = 0; c < 3; c++) {
         char name[64];
         snprintf(name, sizeof name, "c%d", c);
-        if (mkdir(path_of(name), 0700) != 0) return -1;
+        test_make_folder(name);
         for (int i = 0; i < 7; i++) {
             snprintf(name, sizeof name, "c%d/%d.%s", c, i, strrchr(images[(i + c) % 7], '.') + 1);
             copy_image(images[(i + c) % 7], name);
         }
     }
     return 0;
-}
-
-static int finish(void **state) {
-    (void)state;
-    char command[PATH_SIZE + 16];
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    return system(command) == 0 ? 0 : -1;
 }
 
 /* Everything that batches from `first_step` on hold, one after the other: pixels, labels, ids. */
@@ -222,7 +199,7 @@ done:
 
 static void load(dataset *data) {
     const folder_options how = {.held_out = 0.05, .threads = 3};
-    assert_int_equal(dataset_load(data, root, "folder", 1, &how), 0);
+    assert_int_equal(dataset_load(data, test_folder, "folder", 1, &how), 0);
     assert_int_equal(data->train.count, 18);
     data->train.size = SIZE;
 }
@@ -275,7 +252,7 @@ static void test_plain_images(void **state) {
     assert_int_equal(read_all(&reference, &data.train, NULL, 2, 0), 0);
     FOR(i, reference.count) {
         const char *name = data.train.files.files[reference.ids[i]].name;
-        assert_int_equal(image_file_decode(&loader, root, name, 0), 0);
+        assert_int_equal(image_file_decode(&loader, test_folder, name, 0), 0);
         assert_int_equal(preprocess_image(&loader.memory, &how, &loader.decoded, SIZE, &fitted), 0);
         for (int k = 0; k < 3 * SIZE * SIZE; k++) {
             const int channel = k / (SIZE * SIZE), pixel = k % (SIZE * SIZE);
@@ -293,7 +270,7 @@ static void test_plain_images(void **state) {
 static void test_damaged_on_the_way(void **state) {
     (void)state;
     dataset data;
-    char wanted[PATH_SIZE];
+    char wanted[512];
     load(&data);
     assert_int_equal(read_all(&reference, &data.train, NULL, 1, 0), 0);
     const char *name = data.train.files.files[reference.ids[9]].name;
@@ -309,11 +286,12 @@ static void test_damaged_on_the_way(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order_and_end),
-                                       cmocka_unit_test(test_closed_at_any_moment),
-                                       cmocka_unit_test(test_first_failure_of_a_batch),
-                                       cmocka_unit_test_setup_teardown(test_same_for_any_threads, start, finish),
-                                       cmocka_unit_test_setup_teardown(test_plain_images, start, finish),
-                                       cmocka_unit_test_setup_teardown(test_damaged_on_the_way, start, finish)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order_and_end),
+        cmocka_unit_test(test_closed_at_any_moment),
+        cmocka_unit_test(test_first_failure_of_a_batch),
+        cmocka_unit_test_setup_teardown(test_same_for_any_threads, start, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_plain_images, start, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_on_the_way, start, test_folder_teardown)};
     return cmocka_run_group_tests_name("prefetch", tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 images=$(cd "$(dirname "$0")/golden/images" && pwd)
 . "$(dirname "$0")/tool_support.sh"
 
-# photographs FOLDER COUNT: three classes of so many images.
+# photographs FOLDER COUNT: three classes of COUNT images.
 photographs() {
     for class in bee cow ant; do
         mkdir -p "$1/$class"
@@ -98,4 +98,4 @@ check "and so does training" cmp turned.safetensors straight.safetensors
 refuse 2 "it must be exif or stored" "no such orientation" train --data set --orientation up --steps 1
 refuse 1 "orientation has changed" "resuming with another" "$tool" train --data set --resume half.tgr --orientation stored
 
-echo "1..$number"
+plan

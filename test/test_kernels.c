@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* LayerNorm, sums and optimizer steps of every kind of processor that this machine can be, against formulas in double
  * precision. */
-#include "guarded.h"
+#include "guarded_support.h"
 
 static const int64_t some_columns[] = {1, 2, 3, 8, 15, 16, 17, 31, 33, 50, 64, 197, 384, 1001};
 static const int64_t some_rows[] = {1, 2, 4, 5, 9};

@@ -33,12 +33,9 @@ static float *tensor(tgr_parameters *parameters, const char *name) {
 /* A learning rate of 0: nothing but the bias moves. */
 static scene scene_make(const char *top_k, const char *rate) {
     scene s = {.context = test_context(1, 5)};
-    const char *const settings[][2] = {{"method", "loss-free"}, {"experts", "4"},         {"top_k", top_k},
-                                       {"bias_rate", rate},     {"router_init_std", "1"}, {"lr", "0"}};
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, s.context));
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        assert_status(TGR_OK, tgr_config_set(config, settings[i][0], settings[i][1]));
+    tgr_config *config = test_config(s.context, "method=loss-free experts=4 router_init_std=1 lr=0");
+    assert_status(TGR_OK, tgr_config_set(config, "top_k", top_k));
+    assert_status(TGR_OK, tgr_config_set(config, "bias_rate", rate));
     assert_status(TGR_OK, tgr_router_create(&s.router, s.context, config, DIM));
     s.routing = tgr_router_routing(s.router);
     s.parameters = tgr_router_parameters(s.router);
@@ -126,7 +123,7 @@ static void test_moves_once_for_each_step(void **state) {
 
     assert_same_bytes(s.bias, expected, sizeof expected); /* at once, and the loads begin again */
     int64_t evaluated[EXPERTS] = {0}, trained[EXPERTS] = {0};
-    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == 0);
+    FOR(e, EXPERTS) assert_true(s.load[e] == 0);
     pass(&s, TGR_EVAL, 3);
     count(&s, evaluated);
     pass(&s, TGR_TRAIN, 3);
@@ -135,7 +132,7 @@ static void test_moves_once_for_each_step(void **state) {
     pass(&s, TGR_TRAIN, 4); /* the same step: the bias stays */
     assert_same_bytes(s.bias, expected, sizeof expected);
 
-    /* Gradients thrown away: so are the loads. */
+    /* Gradients discarded: so are the loads. */
     assert_status(TGR_OK, tgr_parameters_zero_gradients(s.parameters));
     memset(trained, 0, sizeof trained);
     pass(&s, TGR_TRAIN, 5);
@@ -164,7 +161,7 @@ static void test_averaged_loads_move_as_one_batch(void **state) {
             pass(&one, TGR_TRAIN, 2 * step + i);
         }
         float *a = ranks[0].parameters->gradients, *b = ranks[1].parameters->gradients;
-        for (int64_t i = 0; i < one.parameters->floats; i++) a[i] = b[i] = (a[i] + b[i]) / 2;
+        FOR(i, one.parameters->floats) a[i] = b[i] = (a[i] + b[i]) / 2;
         for (int i = 0; i < 2; i++) assert_status(TGR_OK, tgr_optimizer_step(ranks[i].optimizer));
         assert_status(TGR_OK, tgr_optimizer_step(one.optimizer));
         for (int i = 0; i < 2; i++) assert_same_bytes(ranks[i].bias, one.bias, EXPERTS * sizeof(float));

@@ -153,9 +153,9 @@ static void test_soft_labels_and_ids(void **state) {
         update_by_hand(&b);
         batch.images = a.scene.images;
         batch.ids = ids;
-        const uint64_t passes = tgr_model_passes(a.scene.backbone);
+        const uint64_t passes = tgr_model_passes(a.scene.teacher->twin);
         assert_status(TGR_OK, tgr_loss_accumulate(a.scene.loss, &batch, &total));
-        assert_int_equal(tgr_model_passes(a.scene.backbone) - passes, step == 0);
+        assert_int_equal(tgr_model_passes(a.scene.teacher->twin) - passes, step == 0);
         assert_status(TGR_OK, tgr_loss_update(a.scene.loss, a.optimizer));
         assert_close(total, expected, 0);
         check_same(&a, &b);
@@ -279,6 +279,8 @@ static void test_bad_arguments_change_nothing(void **state) {
     assert_fails(TGR_ERROR_ARGUMENT, "'images'", tgr_loss_step(loss, optimizer, NULL, labels, BATCH, &total));
     assert_fails(TGR_ERROR_ARGUMENT, "'labels'", tgr_loss_step(loss, optimizer, images, NULL, BATCH, &total));
     assert_fails(TGR_ERROR_RANGE, "'batch' is 0", tgr_loss_step(loss, optimizer, images, labels, 0, &total));
+    assert_fails(TGR_ERROR_OVERFLOW, "images", tgr_loss_step(loss, optimizer, images, labels, INT64_MAX, &total));
+    assert_fails(TGR_ERROR_OVERFLOW, "images", tgr_loss_evaluate(loss, images, labels, INT64_MAX, &total, NULL));
     assert_fails(TGR_ERROR_RANGE, "labels[2] is 5", tgr_loss_step(loss, optimizer, images, wrong, BATCH, &total));
     assert_fails(TGR_ERROR_ARGUMENT, "'loss'", tgr_loss_accumulate(NULL, &good, &total));
     assert_fails(TGR_ERROR_ARGUMENT, "'batch'", tgr_loss_accumulate(loss, NULL, &total));
@@ -289,7 +291,7 @@ static void test_bad_arguments_change_nothing(void **state) {
     bad = good, bad.labels = NULL;
     assert_fails(TGR_ERROR_ARGUMENT, "both NULL", tgr_loss_accumulate(loss, &bad, &total));
     bad = good, bad.targets = images;
-    assert_fails(TGR_ERROR_ARGUMENT, "both there", tgr_loss_accumulate(loss, &bad, &total));
+    assert_fails(TGR_ERROR_ARGUMENT, "both given", tgr_loss_accumulate(loss, &bad, &total));
     bad.labels = NULL;
     assert_fails(TGR_ERROR_RANGE, "targets[0]", tgr_loss_accumulate(loss, &bad, &total));
     bad = good, bad.ids = ids;

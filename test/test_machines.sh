@@ -2,21 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What the Makefile makes of a machine: x86-64 by whatever name, BLIS wherever it is, and kernels that are compiled for the
 # instruction set that their folder is called after.
-number=0
-# check TEXT COMMAND...: the command succeeds.
-check() {
-    number=$((number + 1))
-    text=$1
-    shift
-    if "$@" >"$folder/log" 2>&1; then
-        echo "ok $number - $text"
-    else
-        echo "not ok $number - $text"
-        sed 's/^/# /' "$folder/log"
-    fi
-}
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+. "$(dirname "$0")/tap_support.sh"
 unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES
 compiler=${CC:-cc}
 
@@ -87,4 +73,4 @@ if [ -n "$(make -s CC="$compiler" print-ISA_avx2)" ]; then
     check "amx with the flags of avx512 is an error" refused amx ISA_amx="$(make -s CC="$compiler" print-ISA_avx512)"
     check "a rule that forgets the folders' flags is an error" refused avx2 isa_of=
 fi
-echo "1..$number"
+plan

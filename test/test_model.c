@@ -269,9 +269,7 @@ static void test_unused_options_are_refused(void **state) {
 static void test_refused_arguments(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, ALL));
+    tgr_config *config = test_config(context, ALL);
     tgr_model *model = NULL;
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_model_create(NULL, context, config));
     assert_fails(TGR_ERROR_ARGUMENT, "'context'", tgr_model_create(&model, NULL, config));
@@ -534,11 +532,9 @@ static void test_eval_needs_memory_for_one_block(void **state) {
 
 static void check_estimate(const char *options, int64_t batch) {
     tgr_context *context = test_context(1, 5);
-    tgr_config *config = NULL;
     tgr_model *model = NULL;
     uint64_t estimate = 0, before = 0, after = 0, train = 0, eval = 0;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, options));
+    tgr_config *config = test_config(context, options);
     before = tgr_context_bytes(context);
     assert_status(TGR_OK, tgr_model_estimate(context, config, batch, &estimate));
     after = tgr_context_bytes(context);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "moe_reference.h"
+#include "moe_reference_support.h"
 #include "support.h"
 #include "tgrmoe/routing.h"
 
@@ -29,9 +29,7 @@ static void set(tgr_config *config, const char *key, double value) {
 }
 
 static tgr_config *config_of(const reference *r, tgr_context *context) {
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "vmoe"));
+    tgr_config *config = test_config(context, "method=vmoe");
     set(config, "experts", (double)r->experts);
     set(config, "top_k", (double)r->top_k);
     set(config, "mlp_ratio", (double)r->hidden / (double)r->dim);

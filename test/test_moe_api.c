@@ -2,43 +2,18 @@
 /* The standalone router and MoE layer as a host sees them: wrong calls, what the getters lend, memory that fails. */
 #include <math.h>
 
+#include "moe_support.h"
 #include "routing/handles/standalone.h"
 #include "routing/inside.h"
-#include "support.h"
 #include "tgrmoe/measure.h"
 
 #define DIM 24
-
-static tgr_config *make_config(tgr_context *context, const char *method) {
-    const char *pairs[][2] = {{"experts", "6"},          {"top_k", "2"},       {"mlp_ratio", "2"},
-                              {"capacity_factor", "1"},  {"init_std", "0.2"},  {"router_init_std", "0.5"},
-                              {"switch_weight", "0.01"}, {"z_weight", "0.001"}};
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", method));
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        assert_status(TGR_OK, tgr_config_set(config, pairs[i][0], pairs[i][1]));
-    return config;
-}
-
-static tgr_moe *make_moe(tgr_context *context, const char *method) {
-    tgr_moe *moe;
-    tgr_config *config = make_config(context, method);
-    assert_status(TGR_OK, tgr_moe_create(&moe, context, config, DIM));
-    tgr_config_free(config);
-    return moe;
-}
-
-static const tgr_routing *routing_of(tgr_moe *moe) {
-    const tgr_routing *routing = tgr_moe_routing(moe);
-    return routing;
-}
 
 /* Every option that has no sense together, every pointer missing, calls out of order. */
 static void test_wrong_creations(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_config *config = make_config(context, "vmoe");
+    tgr_config *config = test_config(context, SMALL_MOE "method=vmoe");
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_moe_create(NULL, context, config, DIM));
@@ -70,8 +45,8 @@ static void test_wrong_creations(void **state) {
 static void test_wrong_calls(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_moe *moe = make_moe(context, "vmoe");
-    const tgr_routing *routing = routing_of(moe);
+    tgr_moe *moe = test_moe(context, SMALL_MOE "method=vmoe", DIM);
+    const tgr_routing *routing = tgr_moe_routing(moe);
     float x[4 * DIM] = {0}, y[4 * DIM], teacher[4 * 6] = {0};
     assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_forward(NULL, TGR_EVAL, x, 4, y));
     assert_fails(TGR_ERROR_ARGUMENT, "'x'", tgr_moe_forward(moe, TGR_EVAL, NULL, 4, y));
@@ -105,7 +80,7 @@ static void test_wrong_calls(void **state) {
 static void test_wrong_router_calls(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_config *config = make_config(context, "vmoe");
+    tgr_config *config = test_config(context, SMALL_MOE "method=vmoe");
     tgr_router *router;
     float x[4 * DIM] = {0}, gates[4 * 2] = {0};
     assert_status(TGR_OK, tgr_router_create(&router, context, config, DIM));
@@ -131,8 +106,8 @@ static void test_wrong_router_calls(void **state) {
 static void test_getters(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_moe *moe = make_moe(context, "vmoe");
-    const tgr_routing *routing = routing_of(moe);
+    tgr_moe *moe = test_moe(context, SMALL_MOE "method=vmoe", DIM);
+    const tgr_routing *routing = tgr_moe_routing(moe);
     const char *name;
     float x[9 * DIM] = {0}, y[9 * DIM];
     tgr_routing_measures measures = {.struct_size = sizeof measures};
@@ -162,9 +137,9 @@ static void test_getters(void **state) {
 static void test_sequences(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_moe *moe = make_moe(context, "vmoe");
+    tgr_moe *moe = test_moe(context, SMALL_MOE "method=vmoe", DIM);
     tgr_router *router = NULL;
-    tgr_config *config = make_config(context, "vmoe");
+    tgr_config *config = test_config(context, SMALL_MOE "method=vmoe");
     test_random random = test_random_start(1);
     float x[6 * DIM], whole[6 * DIM], parts[6 * DIM];
     test_random_fill(&random, x, 6 * DIM, -1, 1);
@@ -172,7 +147,7 @@ static void test_sequences(void **state) {
     assert_int_equal(moe->inside.layer->pass.sequence, 6);
     assert_status(TGR_OK, tgr_moe_set_sequence(moe, 3));
     assert_fails(TGR_ERROR_SHAPE, "'tokens' is 5", tgr_moe_forward(moe, TGR_EVAL, x, 5, parts));
-    assert_int_equal(routing_of(moe)->tokens, 6);
+    assert_int_equal(tgr_moe_routing(moe)->tokens, 6);
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 6, parts));
     assert_int_equal(moe->inside.layer->pass.sequence, 3);
     assert_same_bytes(parts, whole, sizeof whole);
@@ -195,7 +170,7 @@ static void test_sequences(void **state) {
 static void test_unused_options(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_config *config = make_config(context, "vmoe");
+    tgr_config *config = test_config(context, SMALL_MOE "method=vmoe");
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     assert_status(TGR_OK, tgr_config_set(config, "image_size", "64"));
@@ -222,7 +197,7 @@ static tgr_status use_all(const tgr_allocator *allocator, void *user) {
     TGR_TRY_DONE(tgr_moe_create(&moe, context, config, DIM));
     TGR_TRY_DONE(tgr_router_create(&router, context, config, DIM));
     TGR_TRY_DONE(tgr_moe_forward(moe, TGR_TRAIN, x, 5, y));
-    const tgr_routing *routing = routing_of(moe);
+    const tgr_routing *routing = tgr_moe_routing(moe);
     status = tgr_moe_forward(moe, TGR_EVAL, x, 40, y);
     if (status != TGR_OK) { /* nothing has happened to the batch before */
         assert_int_equal(routing->tokens, 5);

@@ -50,13 +50,6 @@ static void add_gradients(tgr_parameters *parameters, test_random *random, doubl
     parameters->micro++;
 }
 
-static tgr_config *make_config(tgr_context *context, const char *const settings[][2]) {
-    tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    for (int i = 0; settings[i][0]; i++) assert_status(TGR_OK, tgr_config_set(config, settings[i][0], settings[i][1]));
-    return config;
-}
-
 typedef struct reference {
     double w[FLOATS_MOST], m[FLOATS_MOST], v[FLOATS_MOST];
 } reference;
@@ -96,17 +89,14 @@ static double reference_step(reference *r, const tgr_parameters *p, const tgr_co
     return norm;
 }
 
-static const char *const adamw_settings[][2] = {{"lr", "0.01"}, {"total_steps", "8"}, {"warmup_steps", "2"}, {0}};
-static const char *const adamw_clipped[][2] = {{"lr", "0.01"},    {"clip_norm", "0.5"},    {"beta1", "0.8"},
-                                               {"beta2", "0.95"}, {"weight_decay", "0.3"}, {0}};
-static const char *const sgd_settings[][2] = {
-    {"optimizer", "sgd"}, {"lr", "0.1"}, {"clip_norm", "3"}, {"weight_decay", "0.01"}, {0}};
-static const char *const sgd_plain[][2] = {
-    {"optimizer", "sgd"}, {"momentum", "0"}, {"total_steps", "5"}, {"min_lr", "0.0005"}, {0}};
+static const char adamw_settings[] = "lr=0.01 total_steps=8 warmup_steps=2";
+static const char adamw_clipped[] = "lr=0.01 clip_norm=0.5 beta1=0.8 beta2=0.95 weight_decay=0.3";
+static const char sgd_settings[] = "optimizer=sgd lr=0.1 clip_norm=3 weight_decay=0.01";
+static const char sgd_plain[] = "optimizer=sgd momentum=0 total_steps=5 min_lr=0.0005";
 
-static void check_against_reference(const char *const settings[][2], int sgd) {
+static void check_against_reference(const char *settings, int sgd) {
     tgr_context *context = test_context(2, 1);
-    tgr_config *config = make_config(context, settings);
+    tgr_config *config = test_config(context, settings);
     tgr_parameters *parameters = make_parameters(context);
     tgr_optimizer *optimizer = NULL;
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -160,9 +150,9 @@ static void test_follows_the_papers(void **unused) {
 
 static void test_decay_by_group(void **unused) {
     (void)unused;
-    static const char *const settings[][2] = {{"lr", "0.5"}, {"weight_decay", "0.5"}, {0}};
+    static const char settings[] = "lr=0.5 weight_decay=0.5";
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = make_config(context, settings);
+    tgr_config *config = test_config(context, settings);
     tgr_parameters *parameters = make_parameters(context);
     tgr_optimizer *optimizer = NULL;
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -181,9 +171,9 @@ static void test_decay_by_group(void **unused) {
 
 /* A tensor that is frozen from step 2 on moves as ever before, and not at all from then on; the others do as if it had
  * no gradient, whatever stands there. */
-static void check_frozen(const char *const settings[][2]) {
+static void check_frozen(const char *settings) {
     tgr_context *context = test_context(2, 1);
-    tgr_config *config = make_config(context, settings);
+    tgr_config *config = test_config(context, settings);
     tgr_parameters *frozen = make_parameters(context), *free_one = make_parameters(context);
     tgr_optimizer *optimizer = NULL, *other = NULL;
     const size_t bytes = (size_t)tensors[0].count * sizeof(float);
@@ -245,9 +235,9 @@ static void take(snapshot *s, const tgr_optimizer *optimizer) {
     s->norm = optimizer->gradient_norm;
 }
 
-static void check_refusals(const char *const settings[][2], int clipped) {
+static void check_refusals(const char *settings, int clipped) {
     tgr_context *context = test_context(2, 1);
-    tgr_config *config = make_config(context, settings);
+    tgr_config *config = test_config(context, settings);
     tgr_parameters *parameters = make_parameters(context);
     tgr_optimizer *optimizer = NULL;
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -296,7 +286,7 @@ static void check_refusals(const char *const settings[][2], int clipped) {
 
 static void test_nonfinite_changes_nothing(void **unused) {
     (void)unused;
-    static const char *const unclipped_sgd[][2] = {{"optimizer", "sgd"}, {0}};
+    static const char unclipped_sgd[] = "optimizer=sgd";
     check_refusals(adamw_settings, 0);
     check_refusals(adamw_clipped, 1);
     check_refusals(unclipped_sgd, 0);
@@ -309,7 +299,7 @@ static void test_same_bytes_at_any_threads(void **unused) {
     assert_non_null(first);
     FOR_THREADS(threads) {
         tgr_context *context = test_context(threads, 7);
-        tgr_config *config = make_config(context, adamw_clipped);
+        tgr_config *config = test_config(context, adamw_clipped);
         tgr_parameters *parameters = make_parameters(context);
         tgr_optimizer *optimizer = NULL;
         assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -364,18 +354,16 @@ static double rate_at(tgr_optimizer *optimizer, uint64_t step) {
 
 static void test_learning_rate(void **unused) {
     (void)unused;
-    static const char *const cosine[][2] = {
-        {"lr", "2"}, {"total_steps", "10"}, {"warmup_steps", "4"}, {"min_lr", "1"}, {0}};
-    static const char *const endless[][2] = {{"lr", "2"}, {"warmup_steps", "4"}, {"min_lr", "1"}, {0}};
-    static const char *const constant[][2] = {
-        {"lr", "2"}, {"total_steps", "10"}, {"warmup_steps", "4"}, {"schedule", "constant"}, {0}};
+    static const char cosine[] = "lr=2 total_steps=10 warmup_steps=4 min_lr=1";
+    static const char endless[] = "lr=2 warmup_steps=4 min_lr=1";
+    static const char constant[] = "lr=2 total_steps=10 warmup_steps=4 schedule=constant";
     static const struct {
-        const char *const (*settings)[2];
+        const char *settings;
         double at[4]; /* steps 0, 4, 7, 10 */
     } rows[] = {{cosine, {0.5, 2, 1.5, 1}}, {endless, {0.5, 2, 2, 2}}, {constant, {0.5, 2, 2, 2}}};
     tgr_context *context = test_context(1, 1);
     for (int i = 0; i < 3; i++) {
-        tgr_config *config = make_config(context, rows[i].settings);
+        tgr_config *config = test_config(context, rows[i].settings);
         tgr_parameters *parameters = make_parameters(context);
         tgr_optimizer *optimizer = NULL;
         assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -399,9 +387,9 @@ static void test_learning_rate(void **unused) {
 
 static void test_misuse(void **unused) {
     (void)unused;
-    static const char *const nothing[][2] = {{0}};
+    static const char nothing[] = "";
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = make_config(context, nothing);
+    tgr_config *config = test_config(context, nothing);
     tgr_parameters *parameters = make_parameters(context), *unsealed = NULL;
     assert_status(TGR_OK, tgr_parameters_create(&unsealed, context));
     tgr_optimizer *optimizer = NULL;

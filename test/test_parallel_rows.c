@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/context.h"
-#include "guarded.h"
+#include "guarded_support.h"
 #include "kernels/parallel_rows.h"
 
 typedef struct shape {

@@ -10,9 +10,7 @@
 /* Refusal. */
 
 static tgr_config *bfloat16_config(tgr_context *context, const char *method) {
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, SIZES "moe_blocks=1,2 precision=bfloat16"));
+    tgr_config *config = test_config(context, SIZES "moe_blocks=1,2 precision=bfloat16");
     assert_status(TGR_OK, tgr_config_set(config, "method", method));
     return config;
 }

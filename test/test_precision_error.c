@@ -103,10 +103,8 @@ static void test_every_method_is_near_float32(void **state) {
 }
 
 static tgr_moe *make_moe(tgr_context *context, const char *method, const char *precision, int64_t dim) {
-    tgr_config *config;
     tgr_moe *moe;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, "experts=8 init_std=0.2 total_steps=8"));
+    tgr_config *config = test_config(context, "experts=8 init_std=0.2 total_steps=8");
     assert_status(TGR_OK, tgr_config_set(config, "method", method));
     assert_status(TGR_OK, tgr_config_set(config, "precision", precision));
     assert_status(TGR_OK, tgr_moe_create(&moe, context, config, dim));

@@ -136,4 +136,4 @@ refuse 1 "option 'z_weight' is set, but method 'even' does not use it; these do:
     train $sizes --set z_weight=1
 refuse 1 "option 'even_gate' is set, but method 'vmoe' does not use it; these do: even$" "its option with another method" \
     train $sizes --method vmoe --set even_gate=1
-echo "1..$number"
+plan

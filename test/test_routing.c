@@ -27,16 +27,8 @@ typedef struct fixture {
 /* `options`: "key=value key=value …" */
 static fixture fixture_start(int threads, const char *options, int64_t tokens) {
     fixture f = {.context = test_context(threads, 11)};
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, f.context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "tgr"));
-    char text[512];
-    snprintf(text, sizeof text, "%s", options);
-    for (char *rest, *pair = strtok_r(text, " ", &rest); pair != NULL; pair = strtok_r(NULL, " ", &rest)) {
-        char *value = strchr(pair, '=');
-        *value = '\0';
-        assert_status(TGR_OK, tgr_config_set(config, pair, value + 1));
-    }
+    tgr_config *config = test_config(f.context, "method=tgr");
+    assert_status(TGR_OK, test_config_set_all(config, options));
     assert_status(TGR_OK, tgr_router_options_read(&f.router.options, config));
     tgr_config_free(config);
     f.router.method = tgr_method_of(f.router.options.method);

@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "file_support.h"
-#include "safetensors/file_bytes.h"
 #include "safetensors/utf8.h"
 #include "tgrmoe/safetensors.h"
 
@@ -82,7 +81,8 @@ static void test_a_file_of_the_reference_library(void **state) {
     assert_true(numbers[0] == 3.5f);
     assert_status(TGR_OK, tgr_safetensors_read(file, index_of(file, "empty"), NULL));
     assert_fails(TGR_ERROR_UNSUPPORTED, "tensor 'int64' has type I64", tgr_safetensors_read(file, 0, numbers));
-    assert_memory_equal(entry_at(file, 6).data, "\x01\x02\xFF", 3);
+    assert_status(TGR_OK, tgr_safetensors_read_bytes(file, 6, numbers));
+    assert_memory_equal(numbers, "\x01\x02\xFF", 3);
     assert_int_equal(entry_at(file, 6).bytes, 3);
     assert_int_equal(index_of(file, "weigh"), -1);
     assert_string_equal(text_of(file, "format"), "pt");
@@ -390,20 +390,35 @@ static void test_each_allocation_may_fail(void **state) {
     free(path);
 }
 
-/* Where a file cannot be mapped it is read. */
-static void test_mapped_and_read_are_the_same(void **state) {
+/* What a file has is the same by its path and from memory; only there it can be looked at in place. */
+static void test_file_and_memory_are_the_same(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     char *path = test_path_beside(__FILE__, "golden/mixed.safetensors");
-    tgr_file_bytes mapped, read;
-    assert_status(TGR_OK, tgr_file_bytes_open(&mapped, context, path, 1));
-    assert_status(TGR_OK, tgr_file_bytes_open(&read, context, path, 0));
-    assert_true(mapped.mapped != NULL && mapped.read == NULL && read.mapped == NULL && read.read != NULL);
-    assert_int_equal(mapped.size, read.size);
-    assert_same_bytes(mapped.bytes, read.bytes, read.size);
-    tgr_file_bytes_close(&mapped);
-    tgr_file_bytes_close(&read);
+    const test_file bytes = test_file_read(path);
+    tgr_safetensors *files[2] = {NULL};
+    assert_status(TGR_OK, tgr_safetensors_open(&files[0], context, path));
+    assert_status(TGR_OK, tgr_safetensors_open_memory(&files[1], context, bytes.bytes, bytes.size));
+    const int64_t count = tgr_safetensors_count(files[0]);
+    assert_true(count > 0 && count == tgr_safetensors_count(files[1]));
+    FOR(i, count) {
+        const tgr_safetensors_entry entry = entry_at(files[0], i), same = entry_at(files[1], i);
+        assert_string_equal(entry.name, same.name);
+        assert_true(entry.data == NULL && same.data != NULL && entry.bytes == same.bytes);
+        for (int f = 0; f < 2; f++) {
+            void *read = malloc((size_t)entry.bytes + 1);
+            assert_non_null(read);
+            assert_status(TGR_OK, tgr_safetensors_read_bytes(files[f], i, read));
+            assert_memory_equal(read, same.data, (size_t)entry.bytes);
+            free(read);
+        }
+    }
+    assert_fails(TGR_ERROR_ARGUMENT, "'file'", tgr_safetensors_read_bytes(NULL, 0, path));
+    assert_fails(TGR_ERROR_ARGUMENT, "'to'", tgr_safetensors_read_bytes(files[0], 0, NULL));
+    assert_fails(TGR_ERROR_RANGE, "'index'", tgr_safetensors_read_bytes(files[0], count, path));
+    for (int f = 0; f < 2; f++) tgr_safetensors_close(files[f]);
     tgr_context_free(context);
+    free(bytes.bytes);
     free(path);
 }
 
@@ -475,7 +490,7 @@ int main(void) {
         cmocka_unit_test(test_names_in_messages),
         cmocka_unit_test(test_a_hundred_thousand_tensors),
         cmocka_unit_test(test_each_allocation_may_fail),
-        cmocka_unit_test(test_mapped_and_read_are_the_same),
+        cmocka_unit_test(test_file_and_memory_are_the_same),
         cmocka_unit_test(test_files_that_cannot_be_had),
         cmocka_unit_test(test_arguments),
     };

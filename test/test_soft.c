@@ -256,14 +256,12 @@ static void test_slots_of_a_model(void **state) {
 static void test_bad_uses_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
-    tgr_config *config;
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     const char *wrong[][2] = {{"top_k", "2"},         {"capacity_factor", "1"}, {"router_task_gradient", "0"},
                               {"z_weight", "0.1"},    {"router_noise", "1"},    {"renormalize", "1"},
                               {"distill_weight", "1"}};
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "soft"));
+    tgr_config *config = test_config(context, "method=soft");
     assert_fails(TGR_ERROR_RANGE, "'soft_slots' is 0", tgr_moe_create(&moe, context, config, 8));
     assert_fails(TGR_ERROR_UNSUPPORTED, "without experts", tgr_router_create(&router, context, config, 8));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -427,15 +427,13 @@ static void test_centroids_begin_orthogonal(void **state) {
 static void test_what_it_cannot_do_is_said(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_config *config = NULL;
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     tgr_model *student = test_model(context, TWO_LAYERS), *other = NULL;
     tgr_model *dense =
         test_model(context, "image_size=6 patch_size=2 channels=2 classes=5 embed_dim=12 depth=2 heads=3");
     tgr_teacher *teacher = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "stable"));
+    tgr_config *config = test_config(context, "method=stable");
     assert_fails(TGR_ERROR_UNSUPPORTED, "'stable' reads the patches of images",
                  tgr_moe_create(&moe, context, config, 8));
     assert_fails(TGR_ERROR_UNSUPPORTED, "'stable' reads the patches of images",

@@ -170,14 +170,12 @@ static void test_trains(void **unused) {
     float *features = test_random_floats(&random, TOKENS * DIM);
     FOR_THREADS(threads) {
         tgr_context *context = test_context(threads, 5);
-        tgr_config *config = NULL;
         tgr_teacher_router *router = NULL;
         tgr_optimizer *optimizer = NULL;
         double start = 0;
         int64_t before = 0;
         tgr_teacher_measures end = {.struct_size = sizeof end};
-        assert_status(TGR_OK, tgr_config_create(&config, context));
-        assert_status(TGR_OK, tgr_config_set(config, "lr", "0.05"));
+        tgr_config *config = test_config(context, "lr=0.05");
         assert_status(TGR_OK, try_router(&router, context, DIM, EXPERTS));
         tgr_parameters *parameters = tgr_teacher_router_parameters(router);
         assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -206,11 +204,10 @@ static void test_trains(void **unused) {
 static void test_misuse(void **unused) {
     (void)unused;
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = NULL;
     tgr_teacher_router *router = NULL;
     tgr_teacher_measures measures = {.struct_size = sizeof measures, .objective = 42};
     const float features[2] = {1, 2}, *p = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
+    tgr_config *config = test_config(context, "");
     assert_fails(TGR_ERROR_ARGUMENT, "out", tgr_teacher_router_create(NULL, context, config, 2, 2));
     assert_fails(TGR_ERROR_ARGUMENT, "context", tgr_teacher_router_create(&router, NULL, config, 2, 2));
     assert_fails(TGR_ERROR_ARGUMENT, "config", tgr_teacher_router_create(&router, context, NULL, 2, 2));

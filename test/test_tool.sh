@@ -153,4 +153,4 @@ check "nothing was written for a refused run" test ! -e no.tgr
 refuse 1 "no tensor\|stopped after step" "a rate that explodes" train --method dense --steps 60 --optimizer sgd --lr 1000 \
     --set schedule=constant --save-every 1 --save last.tgr
 check "the last good file is whole" "$tool" info last.tgr
-echo "1..$number"
+plan

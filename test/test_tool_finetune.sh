@@ -50,6 +50,10 @@ check "heads on the command line" "$tool" finetune "$timm" $quick --epochs 6 --s
 "$tool" export said.tgr said.safetensors >/dev/null
 check "the same student as of a file that says so" cmp student.safetensors said.safetensors
 
+refuse 1 "heads is 6; in --init dense.tgr it is 3" "a file that tells its heads is not contradicted" \
+    "$tool" finetune dense.tgr --data photos --method dense --steps 1 --set heads=6
+refuse 1 "heads' is 6" "nor when it is upcycled" "$tool" finetune dense.tgr --data photos --steps 1 --set heads=6
+
 # Classes have names wherever the student is.
 "$tool" import student.safetensors back.tgr >/dev/null
 "$tool" classify student.tgr photos/*/0a.png >expected
@@ -59,7 +63,7 @@ for model in student.safetensors back.tgr; do
     check "$model classifies as the student does" cmp expected answers
 done
 
-# A student goes on with other photographs, and keeps its routing.
+# A student continues with other photographs, and keeps its routing.
 mkdir more
 cp -r photos/ant more/dog
 cp -r photos/cow more/elk
@@ -81,7 +85,7 @@ check "which says so" sh -c "grep 'method vmoe' said | grep -v guided"
 check "a dense model stays dense when told so" "$tool" finetune dense.tgr $quick --method dense --epochs 1 --save plain.tgr
 check "and has no experts" sh -c "$tool info plain.tgr | grep -q '0 MoE layers'"
 
-# Larger images: positions are resampled, the teacher's too, also when a run goes on.
+# Larger images: positions are resampled, the teacher's too, also when a run is resumed.
 # shellcheck disable=SC2086
 check "other images, in part" "$tool" finetune dense.safetensors $quick --steps 5 --set total_steps=9 --set image_size=48 \
     --set experts=2 --save part.tgr
@@ -119,4 +123,4 @@ refuse 2 "data is missing" "no data" "$tool" finetune dense.tgr
 refuse 2 "'more' is not a flag" "two models" "$tool" finetune dense.tgr more --data photos
 refuse 1 "No such file" "a model that is not there" "$tool" finetune none.tgr --data photos
 check "finetune --help" "$tool" finetune --help
-echo "1..$number"
+plan

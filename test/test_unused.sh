@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Every function and table of the library is used: an inner one by another file, or, where it is in a header for the tests,
 # by its own. LIBOUT: where the library is.
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+. "$(dirname "$0")/tap_support.sh"
 library=${LIBOUT:-lib}/libtgrmoe.a
 
 # Tests walk through all rows of the table of kernels; the library takes one.
@@ -21,15 +20,11 @@ sort -u "$folder/used" "$folder/public" | comm -23 "$folder/defined" - | while r
     if echo "$exceptions" | grep -qw "$name"; then continue; fi
     mentions=$(awk -v name="$name" '$2 == name { print $1 }' "$folder/mentions")
     if ! grep -qx "$name" "$folder/tests"; then
-        echo "# $name: no other file uses it"
+        echo "$name: no other file uses it"
     elif [ "$mentions" -lt 3 ]; then
-        echo "# $name: only tests use it"
+        echo "$name: only tests use it"
     fi
 done >"$folder/unused"
-cat "$folder/unused"
-if [ -s "$folder/defined" ] && [ -s "$folder/used" ] && [ ! -s "$folder/unused" ]; then
-    echo "ok 1 - every inner function is used"
-else
-    echo "not ok 1 - every inner function is used"
-fi
-echo "1..1"
+[ -s "$folder/defined" ] && [ -s "$folder/used" ] && [ ! -s "$folder/unused" ]
+report $? "every inner function is used" "$folder/unused"
+plan

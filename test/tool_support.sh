@@ -1,39 +1,18 @@
 # SPDX-License-Identifier: MIT
-# What the tests of the tool share: a folder of their own, checks that print TAP, small made-up data. BUILD: the build
-# folder.
+# What the tests of the tool share: the tool, run in a folder of their own; small made-up data. BUILD: the build folder.
+. "$(dirname "$0")/tap_support.sh"
 # shellcheck disable=SC2034
 tool=$(cd "${BUILD:-build}/examples" && pwd)/tgrmoe
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
-number=0
-
-# check TEXT COMMAND...: the command succeeds.
-check() {
-    number=$((number + 1))
-    text=$1
-    shift
-    if "$@" >log 2>&1; then
-        echo "ok $number - $text"
-    else
-        echo "not ok $number - $text"
-        sed 's/^/# /' log
-    fi
-}
 
 # refuse CODE PATTERN TEXT COMMAND...: it ends with that exit code and says something that matches.
 refuse() {
-    number=$((number + 1))
     code=$1 pattern=$2 text=$3
     shift 3
     "$@" >log 2>&1
     status=$?
-    if [ $status -eq "$code" ] && grep -q -e "$pattern" log; then
-        echo "ok $number - $text"
-    else
-        echo "not ok $number - $text (exit $status)"
-        sed 's/^/# /' log
-    fi
+    [ $status -eq "$code" ] && grep -q -e "$pattern" log
+    report $? "$text (exit $status)" log
 }
 
 # bytes NUMBER...: as bytes.

@@ -37,11 +37,11 @@ typedef struct tgr_import_options {
 } tgr_import_options;
 
 /** Fills a model's weights and state from a file. Everything is checked first; on failure nothing has changed, and the
- *  message names a tensor that is missing, extra or of another shape, with both shapes. Shapes that differ by sizes of
- *  1 alone mean the same, and so does the patch embedding's kernel as a matrix. "module.", "model." and "_orig_mod." in
- *  front of all names are passed over, and gamma_1 and gamma_2 are LayerScale's ls1.gamma and ls2.gamma. Gradients
- *  summed so far are thrown away, a forward pass before does not count; the step stays, so that a schedule is the new
- *  run's own.
+ *  message names a tensor that is missing, extra or of another shape, with both shapes. Shapes that differ only by
+ * dimensions of size 1 match, and the patch embedding may be a kernel or a matrix. "module.", "model." and "_orig_mod."
+ * in front of all names are passed over, and gamma_1 and gamma_2 are LayerScale's ls1.gamma and ls2.gamma. Gradients
+ * summed so far are discarded, and an earlier forward pass no longer counts. The count of steps stays as it is: it
+ * belongs to the run, not to the file.
  *  @param options NULL is the same as all zero. */
 TGR_API tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options);
 

@@ -5,7 +5,7 @@
  * header knows only tensors and names; exchange.h knows what a model's tensors are called.
  *
  * A file is checked as a whole when it is opened: header length, JSON, UTF-8, element types, shapes, and that the
- * tensors cover the data without overlap or gap. Numbers stay in the file, which is mapped into memory, until read.
+ * tensors cover the data without overlap or gap. Numbers stay in the file until they are read.
  */
 #ifndef TGRMOE_SAFETENSORS_H
 #define TGRMOE_SAFETENSORS_H
@@ -50,16 +50,16 @@ typedef struct tgr_safetensors_entry {
     int32_t ndim;                       /**< 0 to TGR_SAFETENSORS_DIMS; 0 is a single number */
     int64_t dims[TGR_SAFETENSORS_DIMS]; /**< zero past ndim */
     int64_t count;                      /**< number of elements */
-    const void *data;                   /**< as in the file: little-endian, row-major, perhaps unaligned; never NULL */
-    uint64_t bytes;                     /**< of `data` */
+    const void *data;                   /**< of a file in memory, perhaps unaligned; NULL when opened by path */
+    uint64_t bytes;                     /**< in the file: little-endian, row-major */
 } tgr_safetensors_entry;
 
 /** Opens and checks a file. ERROR_FILE, ERROR_FILE_FOREIGN, ERROR_FILE_TRUNCATED or ERROR_FILE_CORRUPT with a message
  *  that names the tensor; ERROR_UNSUPPORTED for an element type that is not in TGR_ELEMENT_MAP and for more dimensions
- *  than TGR_SAFETENSORS_DIMS. The file must not be truncated by others while it is open: reading what is gone ends the
- *  process with SIGBUS. (Replacing it, as tgr_safetensors_writer_save() does, leaves the open one as it was.) */
+ *  than TGR_SAFETENSORS_DIMS. The file stays open for reading. If others truncate it meanwhile, reading what is gone
+ * gives ERROR_FILE_TRUNCATED. (Replacing it, as tgr_safetensors_writer_save() does, leaves the open one as it was.) */
 TGR_API tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, const char *path);
-/** The same from memory, which must stay until the file is closed. */
+/** The same from memory, which must stay, unchanged, until the file is closed. */
 TGR_API tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *context, const void *bytes,
                                                size_t size);
 TGR_API void tgr_safetensors_close(tgr_safetensors *file);
@@ -73,6 +73,8 @@ TGR_API int64_t tgr_safetensors_find(const tgr_safetensors *file, const char *na
 /** The numbers of tensor `index` as float32, `count` of them; F64 is rounded to the nearest. ERROR_UNSUPPORTED for
  *  integers. */
 TGR_API tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, float *to);
+/** The bytes of tensor `index`, of any type, as they are in the file: tgr_safetensors_entry's `bytes` of them. */
+TGR_API tgr_status tgr_safetensors_read_bytes(const tgr_safetensors *file, int64_t index, void *to);
 /** How many texts there are (the file's __metadata__). */
 TGR_API int64_t tgr_safetensors_text_count(const tgr_safetensors *file);
 /** Text `index` in [0, tgr_safetensors_text_count()) and its key, in file order. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights and state of a model from a file: everything is checked and all memory allocated before the first number
- * changes. */
+/* Weights and state of a model from a file: everything is checked and read before the first number changes. */
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -43,21 +44,23 @@ static void resample(const tgr_model *model, const import_positions *positions, 
     tgr_resample_positions(d->dim, prefix, grid, positions->values, d->grid, to);
 }
 
-static tgr_status fill(tgr_model *model, tgr_parameters *parameters, const tgr_source *source,
-                       const tgr_import_options *options, const import_positions *positions) {
+/* Into `values`, laid out as the parameters' are. */
+static tgr_status fill(tgr_model *model, const tgr_parameters *parameters, const tgr_source *source,
+                       const tgr_import_options *options, const import_positions *positions, float *values) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const char *name = parameters->tensors[i].name;
+        float *value = values + parameters->tensors[i].offset;
         tgr_safetensors_entry entry;
         int64_t index;
         int found;
         if (tgr_match_keeps(name, options)) continue;
         if (tgr_match_is_positions(name) && positions->count > 0) {
-            resample(model, positions, tgr_value(parameters, i));
+            resample(model, positions, value);
             continue;
         }
         TGR_TRY(tgr_source_find(source, name, &found, &index, &entry));
-        TGR_ASSERT(found); /* tgr_match_check has seen it, so that reading it cannot fail either */
-        TGR_TRY(tgr_safetensors_read(source->file, index, tgr_value(parameters, i)));
+        TGR_ASSERT(found); /* tgr_match_check has seen it */
+        TGR_TRY(tgr_safetensors_read(source->file, index, value));
     }
     return TGR_OK;
 }
@@ -68,6 +71,8 @@ tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const
     TGR_REQUIRE_ARGUMENT(file);
     tgr_import_options chosen = {.struct_size = sizeof chosen};
     tgr_parameters *parameters = tgr_model_parameters(model);
+    const size_t floats = (size_t)parameters->floats;
+    float *staged = NULL;
     import_positions positions = {0};
     tgr_source source;
     if (options != NULL) TGR_TRY(TGR_STRUCT_READ(&chosen, options, ignore_unknown));
@@ -77,9 +82,13 @@ tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const
     tgr_context *context = tgr_model_context(model);
     tgr_status status = TGR_OK;
     TGR_TRY_DONE(read_positions(&positions, context, parameters, &source));
-    TGR_TRY_DONE(fill(model, parameters, &source, &chosen, &positions));
+    TGR_TRY_DONE(tgr_allocate(context, (void **)&staged, floats, sizeof *staged));
+    memcpy(staged, parameters->values, floats * sizeof *staged);
+    TGR_TRY_DONE(fill(model, parameters, &source, &chosen, &positions, staged));
+    memcpy(parameters->values, staged, floats * sizeof *staged);
     tgr_model_forget(model);
 done:
+    tgr_release(context, staged, floats, sizeof *staged);
     tgr_release(context, positions.values, (size_t)positions.count, sizeof(float));
     return status;
 }

@@ -148,7 +148,7 @@ static tgr_status read_heads(tgr_config *config, const file_sizes *sizes) {
 static int64_t other_rows(int64_t patches, int64_t grid) {
     int64_t rows = grid - (grid * grid == patches);
     while (rows > 1 && patches % rows != 0) rows--;
-    return rows;
+    return rows > 1 ? rows : 1;
 }
 
 /* 144 patches are 12 x 12, or 8 x 18 in a model for rectangular images. */
@@ -156,12 +156,12 @@ static void check_grid(tgr_config *config, const file_sizes *sizes) {
     char why[TGR_ASK_BYTES];
     if (sizes->grid == 1 || knows_grid(sizes)) return;
     const int64_t square = sizes->grid * sizes->grid, patches = sizes->position_cls ? square : square - 1;
-    const int64_t rows = other_rows(patches, sizes->grid);
+    const int64_t rows = other_rows(patches, sizes->grid), columns = patches / rows, size = sizes->grid * sizes->patch;
     snprintf(why, sizeof why,
              "shapes do not determine whether its patches are %lld x %lld, or %s%lld x %lld in rectangular images, "
              "which are not supported; image_size=%lld means that they are square",
              (long long)sizes->grid, (long long)sizes->grid, sizes->position_cls ? "" : "with CLS ", (long long)rows,
-             (long long)(patches / rows), (long long)(sizes->grid * sizes->patch));
+             (long long)columns, (long long)size);
     tgr_config_ask(config, TGR_OPTION_IMAGE_SIZE, why);
 }
 

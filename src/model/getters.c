@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The functions that read a model. */
+#include "base/assert.h"
 #include "base/status.h"
 #include "base/struct.h"
 #include "model/state.h"
@@ -25,9 +26,11 @@ uint64_t tgr_model_passes(const tgr_model *model) {
     return model->passes;
 }
 tgr_moe_layer *tgr_model_layer(tgr_model *model, int64_t index) {
+    TGR_ASSERT(index >= 0 && index < model->moe_count);
     return model->blocks[model->moe_blocks[index]].moe;
 }
 void tgr_model_capture(tgr_model *model, int64_t block, tgr_feature feature, float *destination) {
+    TGR_ASSERT(block >= 0 && block < model->dimensions.depth);
     model->blocks[block].capture[feature] = destination;
 }
 
@@ -132,13 +135,12 @@ tgr_status tgr_model_estimate(tgr_context *context, const tgr_config *config, in
     tgr_model *model;
     TGR_TRY(tgr_config_check_asked(config));
     TGR_TRY(tgr_model_assemble(&model, context, config));
+    tgr_status status = TGR_OK;
     int64_t activations;
-    tgr_status status = tgr_plan_count(model, TGR_TRAIN, batch, &activations);
-    if (status == TGR_OK) {
-        /* Values and gradients. Each term is below 2^63. */
-        uint64_t weights = 2 * (uint64_t)model->parameters->floats * sizeof(float);
-        *bytes = weights + (uint64_t)activations;
-    }
+    TGR_TRY_DONE(tgr_plan_count(model, TGR_TRAIN, batch, &activations));
+    /* Values and gradients. Each term is below 2^63. */
+    *bytes = 2 * (uint64_t)model->parameters->floats * sizeof(float) + (uint64_t)activations;
+done:
     tgr_model_free(model);
     return status;
 }

@@ -13,15 +13,14 @@ struct tgr_session {
 };
 
 tgr_status tgr_model_twin(tgr_model **out, tgr_model *model, tgr_context *context) {
+    tgr_status status = TGR_OK;
     tgr_model *twin;
     TGR_TRY(tgr_model_assemble(&twin, context, model->config));
-    const tgr_status status = tgr_model_reserve(twin);
-    if (status == TGR_OK) {
-        tgr_parameters_borrow(twin->parameters, model->parameters);
-        *out = twin;
-    } else {
-        tgr_model_free(twin);
-    }
+    TGR_TRY_DONE(tgr_model_reserve(twin));
+    tgr_parameters_borrow(twin->parameters, model->parameters);
+    *out = twin;
+done:
+    if (status != TGR_OK) tgr_model_free(twin);
     return status;
 }
 
@@ -41,11 +40,11 @@ tgr_status tgr_session_create(tgr_session **out, tgr_model *model, tgr_context *
     session = memory;
     tgr_context_retain(context);
     session->context = context;
-    const tgr_status status = tgr_model_twin(&session->twin, model, context);
-    if (status == TGR_OK)
-        *out = session;
-    else
-        tgr_session_free(session);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_model_twin(&session->twin, model, context));
+    *out = session;
+done:
+    if (status != TGR_OK) tgr_session_free(session);
     return status;
 }
 

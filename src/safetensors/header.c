@@ -53,7 +53,7 @@ static tgr_status read_element(header_reader *reader, tgr_tensor_record *tensor)
     const char *name;
     TGR_TRY(check(reader, tgr_json_string(&reader->json, &name)));
     if (!tgr_element_parse(name, &tensor->element))
-        return fail_at(reader, TGR_ERROR_UNSUPPORTED, "this library does not know dtype ", name);
+        return fail_at(reader, TGR_ERROR_UNSUPPORTED, "this library does not know the dtype ", name);
     return TGR_OK;
 }
 

@@ -20,7 +20,7 @@ struct tgr_safetensors {
     tgr_file_bytes file;
     tgr_header header; /* its tensors in the order of their data */
     tgr_name_index tensor_names, text_keys;
-    const unsigned char *data; /* where the first tensor is */
+    size_t data; /* offset of the first tensor */
 };
 
 static const tgr_tensor_record *tensor_at(const tgr_safetensors *file, int64_t index) {
@@ -40,7 +40,10 @@ static int compare_places(const void *a, const void *b) {
 }
 
 /* Finds the *length of the header, which must lie within the file and begin as a JSON object does. */
-static tgr_status check_start(const unsigned char *bytes, size_t size, const char *source, size_t *length) {
+static tgr_status read_start(const tgr_file_bytes *file, const char *source, size_t *length) {
+    unsigned char bytes[TGR_HEADER_LENGTH_BYTES + 1] = {0};
+    const size_t size = file->size;
+    TGR_TRY(tgr_file_bytes_read(file, 0, bytes, size < sizeof bytes ? size : sizeof bytes));
     TGR_REQUIRE(size >= TGR_HEADER_LENGTH_BYTES, TGR_ERROR_FILE_TRUNCATED,
                 "'%.200s' has %zu bytes; a safetensors file begins with %d that give its header's length", source, size,
                 TGR_HEADER_LENGTH_BYTES);
@@ -90,25 +93,36 @@ static tgr_status index_names(tgr_name_index *names, const tgr_list *list, const
     return TGR_OK;
 }
 
-/* Reads what file->file holds. */
+/* Reads the header's JSON, `length` bytes. */
+static tgr_status read_header(tgr_safetensors *file, const char *source, size_t length) {
+    unsigned char *json = NULL;
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_allocate(file->context, (void **)&json, length, 1));
+    TGR_TRY_DONE(tgr_file_bytes_read(&file->file, TGR_HEADER_LENGTH_BYTES, json, length));
+    TGR_TRY_DONE(tgr_header_read(&file->header, file->context, source, json, length));
+done:
+    tgr_release(file->context, json, length, 1);
+    return status;
+}
+
+/* Reads what file->file holds before its tensors. */
 static tgr_status read_file(tgr_safetensors *file, const char *source) {
-    const unsigned char *bytes = file->file.bytes;
     tgr_list *tensors = &file->header.tensors;
     size_t length = 0;
-    TGR_TRY(check_start(bytes, file->file.size, source, &length));
-    TGR_TRY(tgr_header_read(&file->header, file->context, source, bytes + TGR_HEADER_LENGTH_BYTES, length));
-    file->data = bytes + TGR_HEADER_LENGTH_BYTES + length;
+    TGR_TRY(read_start(&file->file, source, &length));
+    TGR_TRY(read_header(file, source, length));
+    file->data = TGR_HEADER_LENGTH_BYTES + length;
     tgr_sort(tensors->items, tensors->count, tensors->size, compare_places);
     TGR_TRY(index_names(&file->tensor_names, tensors, "tensors", source));
     TGR_TRY(index_names(&file->text_keys, &file->header.texts, TGR_HEADER_TEXTS " keys", source));
-    return check_layout(file, source, (int64_t)(file->file.size - TGR_HEADER_LENGTH_BYTES - length));
+    return check_layout(file, source, (int64_t)(file->file.size - file->data));
 }
 
 static tgr_status create(tgr_safetensors **out, tgr_context *context) {
     TGR_TRY(tgr_allocate(context, (void **)out, 1, sizeof **out));
     tgr_context_retain(context);
     **out = (tgr_safetensors){.context = context,
-                              .file = {.context = context},
+                              .file = {.context = context, .descriptor = -1},
                               .header = {.context = context},
                               .tensor_names = {.context = context},
                               .text_keys = {.context = context}};
@@ -123,7 +137,7 @@ tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, con
     tgr_safetensors *file = NULL;
     TGR_TRY(create(&file, context));
     tgr_status status = TGR_OK;
-    TGR_TRY_DONE(tgr_file_bytes_open(&file->file, context, path, 1));
+    TGR_TRY_DONE(tgr_file_bytes_open(&file->file, context, path));
     TGR_TRY_DONE(read_file(file, path));
     *out = file;
 done:
@@ -140,8 +154,7 @@ tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *conte
                 PTRDIFF_MAX);
     tgr_safetensors *file = NULL;
     TGR_TRY(create(&file, context));
-    file->file.bytes = bytes;
-    file->file.size = size;
+    file->file = tgr_file_bytes_of_memory(context, bytes, size);
     tgr_status status = TGR_OK;
     TGR_TRY_DONE(read_file(file, "memory"));
     *out = file;
@@ -177,11 +190,12 @@ tgr_status tgr_safetensors_entry_at(const tgr_safetensors *file, int64_t index, 
     TGR_REQUIRE_ARGUMENT(file);
     TGR_TRY(check_index(index, file->header.tensors.count));
     const tgr_tensor_record *tensor = tensor_at(file, index);
+    const unsigned char *memory = file->file.memory;
     tgr_safetensors_entry found = {.name = tensor->name,
                                    .element = tensor->element,
                                    .ndim = tensor->ndim,
                                    .count = tensor->count,
-                                   .data = file->data + tensor->begin,
+                                   .data = memory != NULL ? memory + file->data + tensor->begin : NULL,
                                    .bytes = (uint64_t)(tensor->end - tensor->begin)};
     memcpy(found.dims, tensor->dims, sizeof found.dims);
     return TGR_STRUCT_WRITE(entry, &found, bytes);
@@ -191,6 +205,24 @@ int64_t tgr_safetensors_find(const tgr_safetensors *file, const char *name) {
     return file != NULL && name != NULL ? tgr_name_index_find(&file->tensor_names, name) : -1;
 }
 
+/* The bytes of a tensor: in the caller's memory, or read into *staged, which is to be released. */
+static tgr_status fetch(const tgr_safetensors *file, const tgr_tensor_record *tensor, const unsigned char **bytes,
+                        unsigned char **staged) {
+    const size_t begin = file->data + (size_t)tensor->begin, count = (size_t)(tensor->end - tensor->begin);
+    *staged = NULL;
+    if (file->file.memory != NULL || count == 0) {
+        *bytes = file->file.memory != NULL ? file->file.memory + begin : NULL;
+        return TGR_OK;
+    }
+    TGR_TRY(tgr_allocate(file->context, (void **)staged, count, 1));
+    *bytes = *staged;
+    return tgr_file_bytes_read(&file->file, begin, *staged, count);
+}
+
+static void release_staged(const tgr_safetensors *file, const tgr_tensor_record *tensor, unsigned char *staged) {
+    tgr_release(file->context, staged, (size_t)(tensor->end - tensor->begin), 1);
+}
+
 tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, float *to) {
     TGR_ENTER;
     char name[TGR_SHOWN_BYTES];
@@ -198,10 +230,29 @@ tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, floa
     TGR_TRY(check_index(index, file->header.tensors.count));
     const tgr_tensor_record *tensor = tensor_at(file, index);
     TGR_REQUIRE(to != NULL || tensor->count == 0, TGR_ERROR_ARGUMENT, "argument 'to' is NULL; a pointer is needed");
-    TGR_REQUIRE(tgr_element_decode(tensor->element, file->data + tensor->begin, tensor->count, to),
-                TGR_ERROR_UNSUPPORTED, "tensor '%s' has type %s; F32, F16, BF16 and F64 can be read",
-                tgr_utf8_show(tensor->name, name), tgr_element_name(tensor->element));
-    return TGR_OK;
+    TGR_REQUIRE(tgr_element_is_read(tensor->element), TGR_ERROR_UNSUPPORTED,
+                "tensor '%s' has type %s; F32, F16, BF16 and F64 can be read", tgr_utf8_show(tensor->name, name),
+                tgr_element_name(tensor->element));
+    const unsigned char *bytes;
+    unsigned char *staged;
+    const tgr_status status = fetch(file, tensor, &bytes, &staged);
+    if (status == TGR_OK) tgr_element_decode(tensor->element, bytes, tensor->count, to);
+    release_staged(file, tensor, staged);
+    return status;
+}
+
+tgr_status tgr_safetensors_read_bytes(const tgr_safetensors *file, int64_t index, void *to) {
+    TGR_ENTER;
+    TGR_REQUIRE_ARGUMENT(file);
+    TGR_TRY(check_index(index, file->header.tensors.count));
+    const tgr_tensor_record *tensor = tensor_at(file, index);
+    TGR_REQUIRE(to != NULL || tensor->count == 0, TGR_ERROR_ARGUMENT, "argument 'to' is NULL; a pointer is needed");
+    const unsigned char *bytes;
+    unsigned char *staged;
+    const tgr_status status = fetch(file, tensor, &bytes, &staged);
+    if (status == TGR_OK && tensor->end > tensor->begin) memcpy(to, bytes, (size_t)(tensor->end - tensor->begin));
+    release_staged(file, tensor, staged);
+    return status;
 }
 
 int64_t tgr_safetensors_text_count(const tgr_safetensors *file) {

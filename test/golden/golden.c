@@ -56,3 +56,9 @@ const golden_record *golden_find(const golden_file *file, const char *name) {
     }
     return NULL;
 }
+
+const golden_record *golden_need(const golden_file *file, const char *name) {
+    const golden_record *record = golden_find(file, name);
+    if (record == NULL) fail_msg("the golden file has no '%s'", name);
+    return record;
+}

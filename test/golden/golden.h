@@ -24,5 +24,7 @@ void golden_read(golden_file *file, const char *path);
 void golden_free(golden_file *file);
 /* The record of that name, or NULL. */
 const golden_record *golden_find(const golden_file *file, const char *name);
+/* That record, or the test fails. */
+const golden_record *golden_need(const golden_file *file, const char *name);
 
 #endif

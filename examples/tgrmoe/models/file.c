@@ -53,6 +53,16 @@ static void say_differences(const char *path, const fitted_sizes *file, const fi
     }
 }
 
+/* Fails where the library asks for more than is set. */
+static int check_asked(tgr_context *context, const tgr_config *config, const char *path) {
+    uint64_t bytes;
+    const tgr_status status = tgr_model_estimate(context, config, 1, &bytes);
+    if (status == TGR_OK) return 0;
+    return fail_with(
+        "%s: %s%s", path, tgr_last_error(),
+        status == TGR_ERROR_OPTION ? " (give it with --set KEY=VALUE; tgrmoe import makes a file that states it)" : "");
+}
+
 /* Reports what was looked up: a file of another model with the same sizes cannot be distinguished from one that timm
  * knows. */
 static int say_looked_up(const char *path, const tgr_safetensors *file, const tgr_config *imported,
@@ -88,7 +98,8 @@ int model_file_make(tgr_model **out, tgr_context *context, const tgr_safetensors
         LIBRARY(tgr_config_set(config, settings[i].key, settings[i].value));
     }
     TRY(read_sizes(&after, config));
-    LIBRARY_IN(path, tgr_model_create(&model, context, config));
+    TRY(check_asked(context, config, path));
+    LIBRARY(tgr_model_create(&model, context, config));
     const tgr_import_options options = {.struct_size = sizeof options,
                                         .resample = before.image_size != after.image_size,
                                         .fresh_head = before.classes != after.classes};
@@ -142,18 +153,16 @@ done:
     return result;
 }
 
-/* Fails if the library needs more than the settings give. */
 int model_file_config(tgr_config **out, tgr_context *context, const char *path, const tool_setting *settings,
                       int count) {
     int result = 0, safetensors = 0;
-    uint64_t bytes = 0;
     tgr_config *config = NULL;
     TRY(model_file_is_safetensors(path, &safetensors));
     TRY(model_file_any_config(&config, context, path));
     for (int i = 0; safetensors && i < count; i++) {
         LIBRARY(tgr_config_set(config, settings[i].key, settings[i].value));
     }
-    LIBRARY_IN(path, tgr_model_estimate(context, config, 1, &bytes));
+    TRY(check_asked(context, config, path));
     *out = config;
     config = NULL;
 done:

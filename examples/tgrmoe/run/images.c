@@ -77,23 +77,24 @@ static int same_names(const name_list *a, const name_list *b) {
 /* Whose labels count: those of the model that is evaluated or resumed, else those of the head that the run starts from.
  */
 static int load_data(dataset *data, const tool_arguments *arguments, int train, const char *trained,
-                     folder_options *how) {
+                     const folder_options *given) {
     int result = 0;
+    folder_options how = *given;
     name_list names = {0}, listed = {0};
     const char *source = trained ? trained : arguments->init;
     if (source) TRY(class_names_load(&names, source));
     if (trained && names.count > 0 && arguments->class_order) {
         TRY(fail_usage("--class-order: %s names its classes itself", trained));
     }
-    TRY(read_order(how, &listed, arguments->class_order));
-    if (trained && names.count > 0) how->classes = &names;
-    TRY(dataset_load(data, arguments->data, arguments->dataset, train, how));
+    TRY(read_order(&how, &listed, arguments->class_order));
+    if (trained && names.count > 0) how.classes = &names;
+    TRY(dataset_load(data, arguments->data, arguments->dataset, train, &how));
     if (data->kind != DATASET_FOLDER || arguments->class_order) goto done;
     if (source && names.count == 0) TRY(check_order(data, source, trained != NULL));
     if (!trained && names.unsorted && same_names(&names, &data->names)) {
         dataset_free(data);
-        how->classes = &names;
-        TRY(dataset_load(data, arguments->data, arguments->dataset, train, how));
+        how.classes = &names;
+        TRY(dataset_load(data, arguments->data, arguments->dataset, train, &how));
     }
 done:
     name_list_free(&names);

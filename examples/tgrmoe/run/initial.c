@@ -33,6 +33,23 @@ done:
     return result;
 }
 
+/* The same weights with other heads, or another epsilon, are another model, which no shape shows. */
+static int check_alike(const tgr_model *to, const tgr_model *from, const char *path) {
+    static const char *const keys[] = {"heads", "norm_epsilon"};
+    int result = 0;
+    int64_t width = 0, other_width = 0;
+    LIBRARY(tgr_config_get_i64(tgr_model_config(to), TGR_OPTION_EMBED_DIM, &width));
+    LIBRARY(tgr_config_get_i64(tgr_model_config(from), TGR_OPTION_EMBED_DIM, &other_width));
+    for (size_t i = 0; width == other_width && i < sizeof keys / sizeof *keys; i++) {
+        char own[32], other[32];
+        LIBRARY(tgr_config_get(tgr_model_config(to), keys[i], own, sizeof own));
+        LIBRARY(tgr_config_get(tgr_model_config(from), keys[i], other, sizeof other));
+        if (strcmp(own, other) != 0) TRY(fail_with("%s is %s; in --init %s it is %s", keys[i], own, path, other));
+    }
+done:
+    return result;
+}
+
 int run_take_weights(tool_run *run, const char *path) {
     int result = 0;
     tgr_model *source = NULL;
@@ -45,6 +62,7 @@ int run_take_weights(tool_run *run, const char *path) {
         goto done;
     }
     TRY(model_file_open_like(&source, run->context, path, run->model));
+    TRY(check_alike(run->model, source, path));
     for (int64_t i = 0; i < tgr_parameters_count(to); i++) {
         TRY(take_tensor(to, i, tgr_model_parameters(source), &taken));
     }

@@ -44,10 +44,13 @@ static int open_backbone(tool_run *run, const char *size) {
     int result = 0, safetensors = 0, count = 0;
     const tool_arguments *arguments = run->arguments;
     const char *path = arguments->teacher;
+    tgr_config *config = NULL;
     tool_setting settings[MODEL_FILE_SETTINGS + 1];
     if (!path) goto done;
     TRY(model_file_is_safetensors(path, &safetensors));
     if (arguments->init && strcmp(arguments->init, path) == 0) count = model_file_settings(settings, arguments);
+    if (safetensors)
+        TRY(model_file_config(&config, run->context, path, settings, count)); /* asks before it is fitted */
     if (size && run->data.train.root) settings[count++] = (tool_setting){.key = "image_size", .value = size};
     if (safetensors) {
         TRY(model_file_import(&run->backbone, run->context, path, settings, count));
@@ -55,6 +58,7 @@ static int open_backbone(tool_run *run, const char *size) {
         TRY(model_file_open(&run->backbone, run->context, path));
     }
 done:
+    tgr_config_free(config);
     return result;
 }
 

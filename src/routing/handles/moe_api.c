@@ -11,14 +11,13 @@ tgr_status tgr_moe_create(tgr_moe **out, tgr_context *context, const tgr_config 
     void *memory;
     TGR_TRY(tgr_allocate(context, &memory, 1, sizeof(tgr_moe)));
     tgr_moe *moe = memory;
-    tgr_status status = tgr_standalone_open(&moe->inside, context, config, dim, 1);
-    if (status != TGR_OK) {
-        tgr_release(context, moe, 1, sizeof *moe);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_standalone_open(&moe->inside, context, config, dim, 1));
     tgr_context_retain(context);
     *out = moe;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_release(context, moe, 1, sizeof *moe);
+    return status;
 }
 
 void tgr_moe_free(tgr_moe *moe) {

@@ -11,14 +11,13 @@ tgr_status tgr_router_create(tgr_router **out, tgr_context *context, const tgr_c
     void *memory;
     TGR_TRY(tgr_allocate(context, &memory, 1, sizeof(tgr_router)));
     tgr_router *router = memory;
-    tgr_status status = tgr_standalone_open(&router->inside, context, config, dim, 0);
-    if (status != TGR_OK) {
-        tgr_release(context, router, 1, sizeof *router);
-        return status;
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_standalone_open(&router->inside, context, config, dim, 0));
     tgr_context_retain(context);
     *out = router;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_release(context, router, 1, sizeof *router);
+    return status;
 }
 
 void tgr_router_free(tgr_router *router) {

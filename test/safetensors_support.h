@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Files in the safetensors format put together by hand: a model's tensors as another library would write them, with one
  * of them altered. */
-#ifndef TGR_TEST_SAFETENSORS_BYTES_H
-#define TGR_TEST_SAFETENSORS_BYTES_H
+#ifndef TGR_TEST_SAFETENSORS_SUPPORT_H
+#define TGR_TEST_SAFETENSORS_SUPPORT_H
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A MoE layer as its formulas say, in double, one number at a time: what the library's is compared with. */
-#ifndef TGR_TEST_MOE_REFERENCE_H
-#define TGR_TEST_MOE_REFERENCE_H
+#ifndef TGR_TEST_MOE_REFERENCE_SUPPORT_H
+#define TGR_TEST_MOE_REFERENCE_SUPPORT_H
 
 #include <math.h>
 #include <stdint.h>

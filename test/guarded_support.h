@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* For tests of kernels: arrays whose surroundings are watched, comparison with doubles, all kernels of this machine. */
-#ifndef TGR_TEST_GUARDED_H
-#define TGR_TEST_GUARDED_H
+#ifndef TGR_TEST_GUARDED_SUPPORT_H
+#define TGR_TEST_GUARDED_SUPPORT_H
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A standalone MoE layer of any method, and its backward pass, auxiliary losses included, against finite differences.
  */
-#ifndef TGR_TEST_MOE_GRADIENTS_H
-#define TGR_TEST_MOE_GRADIENTS_H
+#ifndef TGR_TEST_MOE_GRADIENTS_SUPPORT_H
+#define TGR_TEST_MOE_GRADIENTS_SUPPORT_H
 
 #include "model_support.h"
+#include "moe_support.h"
 #include "routing/routing.h"
 #include "tgrmoe/routing.h"
 
@@ -16,17 +17,6 @@ typedef struct test_layer {
     int64_t tokens, dim;
     float *x, *y, *x_gradient, *weights; /* [T, dim] each; the loss is ⟨y, weights⟩ and the auxiliary terms */
 } test_layer;
-
-static inline tgr_status test_moe_create(tgr_moe **out, tgr_context *context, const char *options, int64_t dim) {
-    tgr_config *config = NULL;
-    tgr_status status = TGR_OK;
-    TGR_TRY_DONE(tgr_config_create(&config, context));
-    TGR_TRY_DONE(test_config_set_all(config, options));
-    TGR_TRY_DONE(tgr_moe_create(out, context, config, dim));
-done:
-    tgr_config_free(config);
-    return status;
-}
 
 /* All values uniform in [-1, 1), shrunk by the square root of a row's length. */
 static inline test_layer test_layer_start(int threads, const char *options, int64_t tokens, int64_t dim) {

@@ -15,7 +15,7 @@ struct tgr_session {
 tgr_status tgr_model_twin(tgr_model **out, tgr_model *model, tgr_context *context) {
     tgr_model *twin;
     TGR_TRY(tgr_model_assemble(&twin, context, model->config));
-    const tgr_status status = tgr_model_reserve(twin);
+    const tgr_status status = tgr_model_check_attention(twin);
     if (status == TGR_OK) {
         tgr_parameters_borrow(twin->parameters, model->parameters);
         *out = twin;

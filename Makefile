@@ -59,7 +59,7 @@ MATH := -fno-math-errno -fno-trapping-math -ffp-contract=fast
 
 COMMON_FLAGS := -Iinclude $(SANITIZER) -pthread
 LIB_CFLAGS    = -std=c11 -Isrc $(BLIS_CFLAGS) $(COMMON_FLAGS) $(MATH) -fPIC -fvisibility=hidden -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
-# Images come out the same to the byte only where products are rounded before they are added.
+# Images come out the same byte for byte only where products are rounded before they are added.
 TOOL_CFLAGS   = -std=c11 -ffp-contract=off $(TOOL_INCLUDE) $(COMMON_FLAGS) -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
 TEST_CFLAGS   = -std=c11 -Isrc -Itest $(BLIS_CFLAGS) $(COMMON_FLAGS) $(TOOL_INCLUDE) -D_GNU_SOURCE $(C_WARNINGS) $(CPPFLAGS) $(CFLAGS)
 EXAMPLE_CXXFLAGS = -std=c++17 $(COMMON_FLAGS) $(WARNINGS) $(CPPFLAGS) $(CXXFLAGS)
@@ -185,7 +185,7 @@ $(BUILD)/test/test_%: $(BUILD)/obj/test/test_%.o $(BUILD)/obj/test/support.o $(B
 	$(Q)$(CC) $(SANITIZER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(CHECKED) -lcmocka $(LIBS) $(TEST_LIBS)
 
 # Parts of the tool are tested from inside.
-TOOL_TESTS := $(patsubst %,$(BUILD)/test/test_%,arguments data images images_folder images_prefetch images_corpus augment augment_random augment_recipe)
+TOOL_TESTS := $(patsubst %,$(BUILD)/test/test_%,arguments data class_order model_files crafted_run images images_folder images_prefetch images_corpus augment augment_random augment_recipe)
 $(TOOL_TESTS): $(call OBJECT,$(TOOL_PARTS))
 $(TOOL_TESTS:$(BUILD)/test/%=$(BUILD)/obj/test/%.o): TOOL_INCLUDE := -Iexamples/tgrmoe
 $(TOOL_TESTS): TEST_LIBS := $(TOOL_LIBS)

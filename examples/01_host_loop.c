@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's loop: a dense teacher learns, then guides a sparse student (TGR-MoE). */
+/* The host's loop: a dense teacher is trained, then guides a sparse student (TGR-MoE). */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 enum { BATCH = 32, TEACHER_STEPS = 60, STUDENT_STEPS = 60, TEST_IMAGES = 200 };
 
-/* On failure: keep the status and go where everything is freed. */
+/* On failure: keep the status and go to where everything is freed. */
 #define CHECK(call)                                 \
     do {                                            \
         if ((status = (call)) != TGR_OK) goto done; \
@@ -26,7 +26,7 @@ static tgr_status make_model(tgr_model **out, tgr_context *context, const char *
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         CHECK(tgr_config_set(config, settings[i][0], settings[i][1]));
     }
-    if (strcmp(method, "dense") != 0) { /* which has no use for these */
+    if (strcmp(method, "dense") != 0) { /* which does not use these */
         CHECK(tgr_config_set(config, "experts", "4"));
         CHECK(tgr_config_set(config, "moe_blocks", "1,2"));
     }
@@ -48,12 +48,7 @@ static tgr_status train(tgr_model *model, tgr_teacher *teacher, int steps) {
     for (int step = 0; step < steps; step++) {
         double total = 0, distill = 0;
         make_up_images(images, labels, BATCH, (uint32_t)step);
-        CHECK(tgr_model_forward(model, TGR_TRAIN, images, BATCH));
-        if (teacher) CHECK(tgr_teacher_forward(teacher, TGR_TRAIN, images, BATCH));
-        CHECK(tgr_loss_compute(loss, labels, &total));
-        CHECK(tgr_loss_backward(loss));
-        CHECK(tgr_optimizer_step(optimizer));
-        if (teacher) CHECK(tgr_teacher_step(teacher));
+        CHECK(tgr_loss_step(loss, optimizer, images, labels, BATCH, &total));
         CHECK(tgr_loss_term_value(loss, "distill", &distill));
         if (step % 20 == 0) printf("  step %2d  loss %.4f, of which guidance %.4f\n", step, total, distill);
     }
@@ -63,7 +58,7 @@ done:
     return status;
 }
 
-/* The share of fresh images that the model gets right. */
+/* The share of new images that the model classifies correctly. */
 static tgr_status measure(tgr_model *model, double *accuracy) {
     static float images[TEST_IMAGES * PIXELS];
     static int32_t labels[TEST_IMAGES];

@@ -57,10 +57,7 @@ double train(tgr_model *model, int steps, int batch) {
     double total = 0;
     for (int step = 0; step < steps; step++) {
         make_up_images(images.data(), labels.data(), batch, static_cast<uint32_t>(step));
-        check(tgr_model_forward(model, TGR_TRAIN, images.data(), batch));
-        check(tgr_loss_compute(loss.get(), labels.data(), &total));
-        check(tgr_loss_backward(loss.get()));
-        check(tgr_optimizer_step(optimizer.get()));
+        check(tgr_loss_step(loss.get(), optimizer.get(), images.data(), labels.data(), batch, &total));
         if (step % 20 == 0) std::printf("step %2d  loss %.4f\n", step, total);
     }
     return total;

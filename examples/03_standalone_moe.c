@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A MoE layer and a teacher router in a network that is the host's own: h = W1 x, y = w2 · (h + moe(h)), with the
- * host's SGD for W1 and w2 and the library's optimizer for experts and routers. The inputs themselves play the
- * teacher's features. */
+/* A MoE layer and a teacher router in a network of the host's own: h = W1 x, y = w2 · (h + moe(h)), with the host's SGD
+ * for W1 and w2 and the library's optimizer for experts and routers. The inputs themselves serve as the teacher's
+ * features. */
 #include <stdio.h>
 
 #include "tgrmoe/tgrmoe.h"
@@ -26,7 +26,7 @@ static float uniform(uint32_t *random) {
     return (float)(*random >> 8) / 8388608.0F - 1.0F;
 }
 
-/* Tokens of four kinds, told apart by the signs of two inputs; each kind has a function of its own. */
+/* Tokens of four kinds, distinguished by the signs of two inputs; each kind has its own function. */
 static void make_up_tokens(float *x, float *target, uint32_t seed) {
     uint32_t random = seed;
     for (int t = 0; t < TOKENS; t++) {
@@ -71,7 +71,7 @@ static tgr_status train_step(network *net, const float *x, const float *target, 
         for (int i = 0; i < INPUTS; i++) {
             float gradient = 0;
             for (int t = 0; t < TOKENS; t++) {
-                /* Through the layer and past it: h goes both ways. */
+                /* Through the layer and past it: h takes both paths. */
                 gradient += (h_gradient[t * WIDTH + d] + y_gradient[t * WIDTH + d]) * x[t * INPUTS + i];
             }
             net->w1[d * INPUTS + i] -= RATE * gradient;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Saving in the middle of training and going on in a new process: the weights end the same, to the bit. */
+/* Saving in the middle of training and resuming in a new process: the weights end up the same, bit for bit. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ static const char path[] = "04_resume.tgr";
         if ((status = (call)) != TGR_OK) goto done; \
     } while (0)
 
-/* A model with what trains it, and the host's own state: how many batches it has used. */
+/* A model with everything that trains it, and the host's own state: how many batches it has used. */
 typedef struct training_run {
     tgr_context *context;
     tgr_model *model;
@@ -64,10 +64,7 @@ static tgr_status train(training_run *run, uint32_t end, uint32_t pause) {
     tgr_status status = TGR_OK;
     while (run->batches < end) {
         make_up_images(images, labels, BATCH, run->batches++);
-        CHECK(tgr_model_forward(run->model, TGR_TRAIN, images, BATCH));
-        CHECK(tgr_loss_compute(run->loss, labels, NULL));
-        CHECK(tgr_loss_backward(run->loss));
-        CHECK(tgr_optimizer_step(run->optimizer));
+        CHECK(tgr_loss_step(run->loss, run->optimizer, images, labels, BATCH, NULL));
         if (run->batches == pause) CHECK(tgr_checkpoint_save(run->checkpoint, path));
     }
 done:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's own head and loss on the features of a sparse model without a head: which row is the bar in, as a number?
+/* The host's own head and loss on the features of a sparse model without a head: in which row is the bar, as a number?
  * The host computes the gradient of its loss with respect to the features; the library does the rest, with the routers'
  * own terms added. */
 #include <stdio.h>
@@ -33,7 +33,8 @@ done:
     return status;
 }
 
-/* Mean squared error of head · CLS against the label; its gradient by the features, and one step of the head. */
+/* Mean squared error of head · CLS and the label; its gradient with respect to the features, and one step of the head.
+ */
 static double own_loss(float *head, const float *features, const int32_t *labels, float *features_gradient) {
     float head_gradient[WIDTH] = {0};
     double loss = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One model serves several threads: each has a session, with a context of one thread of its own; all share the weights.
- * What comes out is what the model itself says. */
+/* One model serves several threads: each has a session with a single-threaded context of its own; all share the
+ * weights. The results are the model's own. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ typedef struct server {
     char message[256];
 } server;
 
-/* Answers one request after the other. */
+/* Answers requests one after the other. */
 static void *serve(void *argument) {
     server *self = argument;
     const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
@@ -46,7 +46,7 @@ done:
     return NULL;
 }
 
-/* A real program would say tgr_model_load(out, context, "student.tgr", "model"). */
+/* A real program would call tgr_model_load(out, context, "student.tgr", "model"). */
 static tgr_status make_model(tgr_model **out, tgr_context *context) {
     static const char *const settings[][2] = {
         {"method", "tgr"}, {"image_size", "16"}, {"channels", "1"}, {"patch_size", "4"}, {"classes", "4"},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Makes a folder of PNG images for each class of an IDX data set: write_photographs IMAGES LABELS FOLDER FIRST LAST N.
- * Takes the first N images of each label FIRST to LAST. examples/finetune.sh has its photographs from here when it is
+ * Takes the first N images of each label FIRST to LAST. examples/finetune.sh gets its photographs from here if it is
  * given none. */
 #include <png.h>
 #include <stdio.h>

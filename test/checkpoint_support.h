@@ -23,7 +23,7 @@ static inline tgr_parameters *test_parameters(tgr_context *context, uint64_t see
     assert_status(TGR_OK, tgr_parameters_add(parameters, &index, "last.weight", 0, 2, (const int64_t[]){40, 5}));
     assert_status(TGR_OK, tgr_parameters_seal(parameters));
     test_random random = test_random_start(seed);
-    for (int64_t i = 0; i < 3; i++) {
+    FOR(i, 3) {
         test_random_fill(&random, tgr_value(parameters, i), parameters->tensors[i].count, -1, 1);
         test_random_fill(&random, tgr_gradient(parameters, i), parameters->tensors[i].count, -1, 1);
     }

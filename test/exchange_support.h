@@ -26,7 +26,10 @@ static inline int64_t test_entry(const tgr_safetensors *file, const char *name, 
 static inline tgr_model *test_import(tgr_context *context, const tgr_safetensors *file, const char *options) {
     tgr_config *config = NULL;
     tgr_model *model = NULL;
+    int64_t image_size;
     assert_status(TGR_OK, tgr_config_import(&config, context, file));
+    assert_status(TGR_OK, tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &image_size));
+    assert_status(TGR_OK, tgr_config_set_i64(config, TGR_OPTION_IMAGE_SIZE, image_size)); /* images are square */
     assert_status(TGR_OK, test_config_set_all(config, options));
     assert_status(TGR_OK, tgr_model_create(&model, context, config));
     assert_status(TGR_OK, tgr_model_import(model, file, NULL));

@@ -19,14 +19,14 @@ typedef struct guarded {
 static inline guarded guarded_make(test_random *random, int64_t count, double low, double high) {
     float *memory = malloc((size_t)(count + 2 * GUARD_FLOATS) * sizeof(float));
     assert_non_null(memory);
-    for (int64_t i = 0; i < count + 2 * GUARD_FLOATS; i++) memory[i] = GUARD_VALUE;
+    FOR(i, count + 2 * GUARD_FLOATS) memory[i] = GUARD_VALUE;
     test_random_fill(random, memory + GUARD_FLOATS, count, low, high);
     return (guarded){memory + GUARD_FLOATS, count};
 }
 
-/* Frees the array; fails when something was written beside it. */
+/* Frees the array; fails when something was written next to it. */
 static inline void guarded_free(guarded array) {
-    for (int64_t i = 0; i < GUARD_FLOATS; i++) {
+    FOR(i, GUARD_FLOATS) {
         assert_true(array.data[i - GUARD_FLOATS] == GUARD_VALUE);
         assert_true(array.data[array.count + i] == GUARD_VALUE);
     }
@@ -42,7 +42,7 @@ static inline int same_value(double actual, double expected, double absolute, do
 
 static inline void check_values(const char *name, const char *what, const float *actual, const double *expected,
                                 int64_t count, double absolute, double relative) {
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         if (same_value(actual[i], expected[i], absolute, relative)) continue;
         fail_msg("%s %s[%lld] of %lld: %.9g, expected %.9g", name, what, (long long)i, (long long)count,
                  (double)actual[i], expected[i]);

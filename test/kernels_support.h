@@ -17,7 +17,7 @@ static inline const tgr_kernels *usable_kernels(int number) {
     return NULL;
 }
 
-#define FOR_EACH_KERNELS(kernels)                                          \
+#define FOR_KERNELS(kernels)                                               \
     for (int kernels_number = 0; kernels_number >= 0; kernels_number = -1) \
         for (const tgr_kernels *kernels; (kernels = usable_kernels(kernels_number)) != NULL; kernels_number++)
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A MoE layer of any method beside its values in double, for tests that write down what the layer is to compute: every
+/* A MoE layer of any method next to its values in double, for tests that state what the layer must compute: every
  * gradient is compared with central differences of that, which unlike differences of floats are good to eight digits.
  */
 #ifndef TGR_TEST_LAYER_SUPPORT_H
 #define TGR_TEST_LAYER_SUPPORT_H
 
 #include "model_support.h"
+#include "moe_support.h"
 #include "routing/routing.h"
 #include "tgrmoe/routing.h"
-
-#define FOR(i, count) for (int64_t i = 0; i < (count); i++)
 
 enum { LAYER_TENSORS = 16, LAYER_WIDEST = 64 };
 
@@ -23,16 +22,6 @@ typedef struct test_layer {
     double *values;                         /* x, then every tensor in the order of the table */
     int64_t start[LAYER_TENSORS + 2];       /* of each; the last is the count */
 } test_layer;
-
-static inline tgr_moe *test_moe(tgr_context *context, const char *options, int64_t dim) {
-    tgr_config *config;
-    tgr_moe *moe;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, options));
-    assert_status(TGR_OK, tgr_moe_create(&moe, context, config, dim));
-    tgr_config_free(config);
-    return moe;
-}
 
 /* The values in double become those of the layer. */
 static inline void test_layer_copy_values(test_layer *layer) {
@@ -60,8 +49,7 @@ static inline test_layer test_layer_start(const char *options, int64_t tokens, i
     layer.hidden = layer.parameters->tensors[bias].dims[1];
     layer.start[1] = tokens * dim;
     assert_true(layer.parameters->tensor_count <= LAYER_TENSORS && layer.hidden <= LAYER_WIDEST);
-    FOR(t, layer.parameters->tensor_count)
-    layer.start[t + 2] = layer.start[t + 1] + layer.parameters->tensors[t].count;
+    FOR(t, layer.parameters->tensor_count) layer.start[t + 2] = layer.start[t + 1] + layer.parameters->tensors[t].count;
     const int64_t count = layer.start[layer.parameters->tensor_count + 1];
     layer.values = calloc((size_t)count, sizeof *layer.values);
     FOR(i, count) layer.values[i] = (float)test_random_uniform(&random, -1, 1);

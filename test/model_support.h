@@ -10,29 +10,13 @@
 #include "model/model.h"
 #include "support.h"
 
-/* Sets "key=value key=value …". */
-static inline tgr_status test_config_set_all(tgr_config *config, const char *options) {
-    while (*options != '\0') {
-        char text[256], *equals;
-        size_t length = strcspn(options, " ");
-        assert_true(length < sizeof text);
-        memcpy(text, options, length);
-        text[length] = '\0';
-        equals = strchr(text, '=');
-        assert_non_null(equals);
-        *equals = '\0';
-        tgr_status status = tgr_config_set(config, text, equals + 1);
-        if (status != TGR_OK) return status;
-        options += length + strspn(options + length, " ");
-    }
-    return TGR_OK;
-}
-
 static inline tgr_status test_model_create(tgr_model **out, tgr_context *context, const char *options) {
     tgr_config *config = NULL;
-    tgr_status status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = test_config_set_all(config, options);
-    if (status == TGR_OK) status = tgr_model_create(out, context, config);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(test_config_set_all(config, options));
+    TGR_TRY_DONE(tgr_model_create(out, context, config));
+done:
     tgr_config_free(config);
     return status;
 }
@@ -46,15 +30,14 @@ static inline tgr_parameters *test_model_parameters(tgr_model *model) {
 static inline void test_model_enliven(tgr_model *model, uint64_t seed) {
     tgr_parameters *parameters = test_model_parameters(model);
     test_random random = test_random_start(seed);
-    for (int64_t t = 0; t < parameters->tensor_count; t++) {
+    FOR(t, parameters->tensor_count) {
         const tgr_tensor *tensor = &parameters->tensors[t];
         if (tensor->flags & TGR_TENSOR_STATE) continue;
         float *value = tgr_value(parameters, t);
         int64_t inputs = tensor->dims[tensor->ndim - 1];
         if (tensor->ndim == 4) inputs *= tensor->dims[1] * tensor->dims[2];
         double width = tensor->ndim == 1 ? 0.3 : 1.5 / sqrt((double)inputs);
-        for (int64_t i = 0; i < tensor->count; i++)
-            value[i] = (float)((double)value[i] + test_random_uniform(&random, -width, width));
+        FOR(i, tensor->count) value[i] = (float)((double)value[i] + test_random_uniform(&random, -width, width));
     }
 }
 

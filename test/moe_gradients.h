@@ -5,6 +5,7 @@
 #define TGR_TEST_MOE_GRADIENTS_H
 
 #include "model_support.h"
+#include "moe_support.h"
 #include "routing/routing.h"
 #include "tgrmoe/routing.h"
 
@@ -17,15 +18,6 @@ typedef struct test_layer {
     float *x, *y, *x_gradient, *weights; /* [T, dim] each; the loss is ⟨y, weights⟩ and the auxiliary terms */
 } test_layer;
 
-static inline tgr_status test_moe_create(tgr_moe **out, tgr_context *context, const char *options, int64_t dim) {
-    tgr_config *config = NULL;
-    tgr_status status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = test_config_set_all(config, options);
-    if (status == TGR_OK) status = tgr_moe_create(out, context, config, dim);
-    tgr_config_free(config);
-    return status;
-}
-
 /* All values uniform in [-1, 1), shrunk by the square root of a row's length. */
 static inline test_layer test_layer_start(int threads, const char *options, int64_t tokens, int64_t dim) {
     test_layer layer = {.context = test_context(threads, 7), .tokens = tokens, .dim = dim};
@@ -33,7 +25,7 @@ static inline test_layer test_layer_start(int threads, const char *options, int6
     assert_status(TGR_OK, test_moe_create(&layer.moe, layer.context, options, dim));
     layer.parameters = tgr_moe_parameters(layer.moe);
     layer.routing = tgr_moe_routing(layer.moe);
-    for (int64_t t = 0; t < layer.parameters->tensor_count; t++) {
+    FOR(t, layer.parameters->tensor_count) {
         const tgr_tensor *tensor = &layer.parameters->tensors[t];
         double width = 2 / sqrt((double)tensor->dims[tensor->ndim - 1]);
         test_random_fill(&random, tgr_value(layer.parameters, t), tensor->count, -width, width);
@@ -54,18 +46,17 @@ static inline void test_layer_end(test_layer *layer) {
 static inline double test_layer_loss(test_layer *layer) {
     double loss = 0;
     assert_status(TGR_OK, tgr_moe_forward(layer->moe, TGR_TRAIN, layer->x, layer->tokens, layer->y));
-    for (int64_t i = 0; i < layer->tokens * layer->dim; i++) loss += (double)layer->y[i] * (double)layer->weights[i];
-    for (int64_t i = 0; i < layer->routing->losses.term_count; i++) loss += layer->routing->losses.terms[i].value;
+    FOR(i, layer->tokens * layer->dim) loss += (double)layer->y[i] * (double)layer->weights[i];
+    FOR(i, layer->routing->losses.term_count) loss += layer->routing->losses.terms[i].value;
     return loss;
 }
 
 /* Who computes what: the loss jumps where this changes. */
 static inline uint64_t test_layer_hash(const test_layer *layer) {
     uint64_t hash = 14695981039346656037u;
-    for (int64_t s = 0; s < layer->routing->slots.count; s++)
+    FOR(s, layer->routing->slots.count)
         hash = (hash ^ (uint64_t)layer->routing->slots.token_of_slot[s]) * 1099511628211u;
-    for (int64_t e = 0; e < layer->routing->experts; e++)
-        hash = (hash ^ (uint64_t)layer->routing->slots.load[e]) * 1099511628211u;
+    FOR(e, layer->routing->experts) hash = (hash ^ (uint64_t)layer->routing->slots.load[e]) * 1099511628211u;
     return hash;
 }
 
@@ -80,7 +71,7 @@ static inline double test_layer_slope(test_layer *layer, float *value, const flo
     memcpy(start, value, (size_t)count * sizeof(float));
     for (int i = 0; i < 4; i++) {
         const double distance = step * (const double[]){1, -1, 2, -2}[i];
-        for (int64_t j = 0; j < count; j++) value[j] = (float)((double)start[j] + distance * (double)direction[j]);
+        FOR(j, count) value[j] = (float)((double)start[j] + distance * (double)direction[j]);
         loss[i] = test_layer_loss(layer);
         jumped |= test_layer_hash(layer) != hash;
     }
@@ -92,19 +83,19 @@ static inline double test_layer_slope(test_layer *layer, float *value, const flo
 static inline void test_layer_check_tensor(test_layer *layer, const char *name, float *value, const float *gradient,
                                            int64_t count) {
     double length = 0, measured = NAN;
-    for (int64_t i = 0; i < count; i++) length += (double)gradient[i] * (double)gradient[i];
+    FOR(i, count) length += (double)gradient[i] * (double)gradient[i];
     length = sqrt(length);
     if (!(length > 1e-4)) fail_msg("%s has a gradient of length %g", name, length);
     float *direction = malloc((size_t)count * sizeof(float));
     test_random random = test_random_start((uint64_t)count);
     for (int round = 0; round < 2; round++) { /* along the gradient, then a little off */
         double along = 0, square = 0;
-        for (int64_t i = 0; i < count; i++) {
+        FOR(i, count) {
             direction[i] = (float)((double)gradient[i] / length);
             if (round == 1) direction[i] += (float)(test_random_uniform(&random, -1, 1) / sqrt((double)count));
             square += (double)direction[i] * (double)direction[i];
         }
-        for (int64_t i = 0; i < count; i++) {
+        FOR(i, count) {
             direction[i] = (float)((double)direction[i] / sqrt(square));
             along += (double)direction[i] * (double)gradient[i];
         }
@@ -124,7 +115,7 @@ static inline void test_layer_check_gradients(test_layer *layer) {
     test_layer_loss(layer);
     assert_status(TGR_OK, tgr_moe_backward(layer->moe, layer->weights, layer->x_gradient));
     parameters->micro = 0; /* what is drawn for a micro-batch stays the same */
-    for (int64_t t = 0; t < parameters->tensor_count; t++)
+    FOR(t, parameters->tensor_count)
         test_layer_check_tensor(layer, parameters->tensors[t].name, tgr_value(parameters, t),
                                 tgr_gradient(parameters, t), parameters->tensors[t].count);
     test_layer_check_tensor(layer, "x", layer->x, layer->x_gradient, layer->tokens * layer->dim);

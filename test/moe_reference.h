@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "support.h"
 
 enum { REFERENCE_TOKENS = 64, REFERENCE_EXPERTS = 8, REFERENCE_DIM = 16, REFERENCE_HIDDEN = 32 };
 
@@ -36,8 +37,6 @@ typedef struct reference {
     int frozen;
     double frozen_gates[REFERENCE_TOKENS][REFERENCE_EXPERTS];
 } reference;
-
-#define FOR(i, count) for (int64_t i = 0; i < (count); i++)
 
 /* Sets start[] from the sizes; returns how many values there are. */
 static inline int64_t reference_layout(reference *r) {
@@ -107,16 +106,19 @@ static void route(reference *r, double *selected) {
 static void keep(reference *r) {
     double capacity = ceil((double)(r->tokens * r->top_k) * r->capacity_factor / (double)r->experts);
     if (r->capacity_factor == 0) capacity = (double)r->tokens;
-    FOR(t, r->tokens) FOR(k, r->top_k) {
-        int64_t before = 0;
-        FOR(s, r->tokens) FOR(j, r->top_k) {
-            if (r->choices[s][j] != r->choices[t][k]) continue;
-            int earlier = s < t;
-            if (r->batch_prioritized && r->gates[s][0] != r->gates[t][0]) earlier = r->gates[s][0] > r->gates[t][0];
-            before += j < k || (j == k && earlier);
+    FOR(t, r->tokens)
+        FOR(k, r->top_k) {
+            int64_t before = 0;
+            FOR(s, r->tokens)
+                FOR(j, r->top_k) {
+                    if (r->choices[s][j] != r->choices[t][k]) continue;
+                    int earlier = s < t;
+                    if (r->batch_prioritized && r->gates[s][0] != r->gates[t][0])
+                        earlier = r->gates[s][0] > r->gates[t][0];
+                    before += j < k || (j == k && earlier);
+                }
+            r->kept[t][k] = (double)before < capacity;
         }
-        r->kept[t][k] = (double)before < capacity;
-    }
 }
 
 /* y += gate · expert(x) */

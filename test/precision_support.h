@@ -22,16 +22,16 @@ static inline int multiplies_bfloat16(const tgr_kernels *kernels) {
 /* The best kernels with such products. The test is skipped on a machine that has none: to be called before it holds
  * any memory. */
 static inline const tgr_kernels *bfloat16_kernels(void) {
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         if (multiplies_bfloat16(kernels)) return kernels;
     }
     skip();
     return NULL;
 }
 
-#define FOR_EACH_BFLOAT16(kernels) \
-    FOR_EACH_KERNELS(kernels)      \
-    if (multiplies_bfloat16(kernels))
+#define FOR_BFLOAT16_KERNELS(kernels) \
+    FOR_KERNELS(kernels)              \
+        if (multiplies_bfloat16(kernels))
 
 static inline tgr_context *bfloat16_context(int threads) {
     return test_context_with(bfloat16_kernels(), threads, 7);

@@ -19,7 +19,10 @@ typedef struct test_edit {
     int64_t dims[4];
     const char *its_element; /* or this element type, where not NULL */
     const char *extra;       /* a tensor [2, 3] of this name is there too */
-    const char *element;     /* "F32" where NULL, else "F16" or "BF16", of all */
+    const char *element;     /* "F32" where NULL, else "F16", "BF16" or "F64", of all */
+    const char *prefix;      /* in front of all names, or NULL */
+    const char *unprefixed;  /* but of this one, or NULL */
+    int gamma;               /* LayerScale has the names that DeiT-III's own files give it */
     const char *texts;       /* such as "\"mean\":\"0.5\"", or NULL */
 } test_edit;
 
@@ -37,7 +40,7 @@ static inline uint16_t test_float16(float value) {
 }
 
 static inline size_t test_element_bytes(const char *element) {
-    return strcmp(element, "F32") == 0 || strcmp(element, "I32") == 0 ? 4 : strcmp(element, "F64") == 0 ? 8 : 2;
+    return strstr(element, "32") != NULL ? 4 : strstr(element, "64") != NULL ? 8 : 2;
 }
 
 typedef struct test_builder {
@@ -68,9 +71,23 @@ static inline void test_build_tensor(test_builder *builder, const char *name, co
         memcpy(&word, &values[i], sizeof word);
         const uint16_t half = strcmp(element, "F16") == 0 ? test_float16(values[i])
                                                           : (uint16_t)((word + 0x7fffu + (word >> 16 & 1)) >> 16);
-        memcpy(to + (size_t)i * size, size == 2 ? (const void *)&half : (const void *)&word, size < 4 ? size : 4);
+        const double wide = (double)values[i];
+        const void *number = size == 2 ? (const void *)&half : size == 8 ? (const void *)&wide : &word;
+        memcpy(to + (size_t)i * size, number, size);
     }
     builder->data_size += bytes;
+}
+
+/* The name that the file has for the model's tensor. */
+static inline const char *test_name_in_file(char memory[256], const char *name, const test_edit *edit) {
+    const char *prefix = edit->prefix != NULL ? edit->prefix : "";
+    const char *scale = edit->gamma ? strstr(name, ".ls") : NULL;
+    if (edit->unprefixed != NULL && strcmp(name, edit->unprefixed) == 0) prefix = "";
+    if (scale != NULL)
+        snprintf(memory, 256, "%s%.*s.gamma_%c", prefix, (int)(scale - name), name, scale[3]);
+    else
+        snprintf(memory, 256, "%s%s", prefix, name);
+    return memory;
 }
 
 /* Free the bytes with free(). */
@@ -80,12 +97,14 @@ static inline test_bytes test_build(const tgr_parameters *parameters, const test
     assert_non_null(builder.header);
     assert_non_null(builder.data);
     builder.header_size = (size_t)sprintf(builder.header, "{\"__metadata__\":{%s}", edit->texts ? edit->texts : "");
-    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+    FOR(i, parameters->tensor_count) {
         const tgr_tensor *tensor = &parameters->tensors[i];
         const int meant = edit->name != NULL && strcmp(edit->name, tensor->name) == 0;
         if (meant && edit->drop) continue;
         const int reshaped = meant && edit->ndim > 0;
-        test_build_tensor(&builder, tensor->name, meant && edit->its_element ? edit->its_element : element,
+        char name[256];
+        test_build_tensor(&builder, test_name_in_file(name, tensor->name, edit),
+                          meant && edit->its_element ? edit->its_element : element,
                           reshaped ? edit->ndim : tensor->ndim, reshaped ? edit->dims : tensor->dims,
                           tgr_value(parameters, i), tensor->count);
     }

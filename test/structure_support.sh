@@ -84,7 +84,7 @@ check_own_first() {
     done
 }
 
-# declared HEADER: the names of the functions and variables that it declares, but for those defined in it.
+# declared HEADER: the names of the functions and variables that it declares, except those defined in it.
 declared() {
     awk '
         { while (match($0, /\/\*([^*]|\*+[^*\/])*\*+\//)) $0 = substr($0, 1, RSTART - 1) substr($0, RSTART + RLENGTH) }

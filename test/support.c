@@ -80,7 +80,7 @@ void test_check_all_close(const float *actual, const float *expected, int64_t co
                           const char *what, const char *file, int line) {
     int64_t wrong = 0, worst = -1;
     double worst_excess = 0;
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         double difference = fabs((double)actual[i] - expected[i]);
         double excess = difference - (absolute + relative * fabs((double)expected[i]));
         if (excess <= 0) continue;
@@ -128,7 +128,7 @@ double test_random_uniform(test_random *random, double low, double high) {
 }
 
 void test_random_fill(test_random *random, float *values, int64_t count, double low, double high) {
-    for (int64_t i = 0; i < count; i++) values[i] = (float)test_random_uniform(random, low, high);
+    FOR(i, count) values[i] = (float)test_random_uniform(random, low, high);
 }
 
 float *test_random_floats(test_random *random, int64_t count) {
@@ -149,6 +149,34 @@ tgr_routing_view test_routing_view(const tgr_routing *routing) {
     tgr_routing_view view = {.struct_size = sizeof view};
     assert_status(TGR_OK, tgr_routing_read(routing, &view));
     return view;
+}
+
+tgr_status test_context_create(tgr_context **out, const tgr_allocator *allocator) {
+    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
+    return tgr_context_create(out, &options);
+}
+
+tgr_status test_config_set_all(tgr_config *config, const char *options) {
+    while (*options != '\0') {
+        char text[256], *equals;
+        size_t length = strcspn(options, " \n");
+        assert_true(length < sizeof text);
+        memcpy(text, options, length);
+        text[length] = '\0';
+        equals = strchr(text, '=');
+        assert_non_null(equals);
+        *equals = '\0';
+        TGR_TRY(tgr_config_set(config, text, equals + 1));
+        options += length + strspn(options + length, " \n");
+    }
+    return TGR_OK;
+}
+
+tgr_config *test_config(tgr_context *context, const char *options) {
+    tgr_config *config = NULL;
+    assert_status(TGR_OK, tgr_config_create(&config, context));
+    assert_status(TGR_OK, test_config_set_all(config, options));
+    return config;
 }
 
 /* Before every piece: its size and a mark; after it: the mark again. */
@@ -227,11 +255,17 @@ int64_t test_each_allocation_failing(tgr_status (*scenario)(const tgr_allocator 
     }
 }
 
-char *test_file_create(void) {
+/* For mkstemp or mkdtemp. */
+static char *temporary_pattern(void) {
     const char *directory = getenv("TMPDIR");
     char *path = malloc(4096);
     assert_non_null(path);
     snprintf(path, 4096, "%s/tgrmoe-test-XXXXXX", directory != NULL && directory[0] != '\0' ? directory : "/tmp");
+    return path;
+}
+
+char *test_file_create(void) {
+    char *path = temporary_pattern();
     int file = mkstemp(path);
     assert_true(file >= 0);
     close(file);
@@ -241,5 +275,19 @@ char *test_file_create(void) {
 void test_file_remove(char *path) {
     if (path == NULL) return;
     remove(path);
+    free(path);
+}
+
+char *test_folder_create(void) {
+    char *path = temporary_pattern();
+    assert_non_null(mkdtemp(path));
+    return path;
+}
+
+void test_folder_remove(char *path) {
+    char command[2 * 4096 + 64];
+    if (path == NULL) return;
+    snprintf(command, sizeof command, "chmod -R u+rwx '%s' && rm -r '%s'", path, path);
+    assert_int_equal(system(command), 0);
     free(path);
 }

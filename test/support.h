@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include "base/status.h"
 #include "tgrmoe/context.h"
+#include "tgrmoe/options.h"
 #include "tgrmoe/routing.h"
 
 /* Checks. Each may be used on the test's main thread only, and ends the test when it does not hold.
@@ -55,10 +57,18 @@ void test_random_fill(test_random *random, float *values, int64_t count, double 
 /* `count` new floats, uniform in [-1, 1), to be freed with free(). */
 float *test_random_floats(test_random *random, int64_t count);
 
-/* A scenario at 1 and at 2 threads: TEST_FOR_THREADS(threads) { tgr_context *context = test_context(threads, 7); … } */
-#define TEST_FOR_THREADS(threads) for (int threads = 1; threads <= 2; threads++)
+/* Loops: i from 0 to count - 1, and a scenario at 1 and at 2 threads. */
+#define FOR(i, count)        for (int64_t i = 0; i < (count); i++)
+#define FOR_THREADS(threads) for (int threads = 1; threads <= 2; threads++)
 /* A new context, or the test fails. */
 tgr_context *test_context(int threads, uint64_t seed);
+/* A context of one thread with memory of this allocator. */
+tgr_status test_context_create(tgr_context **out, const tgr_allocator *allocator);
+
+/* Sets "key=value key=value …", with spaces or line ends between. */
+tgr_status test_config_set_all(tgr_config *config, const char *options);
+/* A new config with these options, or the test fails. */
+tgr_config *test_config(tgr_context *context, const char *options);
 
 /* What was decided, or the test fails. */
 tgr_routing_view test_routing_view(const tgr_routing *routing);
@@ -92,5 +102,8 @@ int64_t test_each_allocation_failing(tgr_status (*scenario)(const tgr_allocator 
 /* The path of a new empty file in $TMPDIR or /tmp; test_file_remove deletes the file and frees the path. */
 char *test_file_create(void);
 void test_file_remove(char *path);
+/* The same with a folder, which is deleted with everything in it. */
+char *test_folder_create(void);
+void test_folder_remove(char *path);
 
 #endif

@@ -34,7 +34,7 @@ static inline tgr_model *test_model_with(tgr_context *context, const char *optio
 static inline void test_teacher_enliven(tgr_teacher *teacher) {
     tgr_parameters *parameters = tgr_teacher_router_weights(teacher);
     test_random random = test_random_start(21);
-    for (int64_t i = 0; i < parameters->tensor_count; i++)
+    FOR(i, parameters->tensor_count)
         test_random_fill(&random, tgr_value(parameters, i), parameters->tensors[i].count, -0.6, 0.6);
 }
 

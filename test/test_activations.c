@@ -7,7 +7,7 @@
 static const int64_t some_columns[] = {1, 2, 3, 8, 15, 16, 17, 31, 33, 50, 64, 197, 384, 1001};
 static const int64_t some_rows[] = {1, 2, 5, 9};
 
-#define FOR_EACH_SHAPE(rows, columns)                                                                        \
+#define FOR_SHAPES(rows, columns)                                                                            \
     for (int64_t rows##_i = 0, rows; rows##_i < 4 && (rows = some_rows[rows##_i], 1); rows##_i++)            \
         for (int64_t columns##_i = 0, columns; columns##_i < 14 && (columns = some_columns[columns##_i], 1); \
              columns##_i++)
@@ -30,13 +30,13 @@ static double gelu_slope(double x) {
 
 /* The bounds of kernels.h. */
 static void check_gelu(const char *name, const float *x, const float *y, int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         double expected = gelu(x[i]);
         check_values(name, "gelu", y + i, &expected, 1, 2.5e-7 * fmax(1, fabs(isinf(x[i]) ? 1 : x[i])), 0);
     }
 }
 static void check_gelu_slope(const char *name, const float *x, const float *dy, const float *dx, int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         double expected = dy[i] * gelu_slope(x[i]);
         check_values(name, "gelu_backward", dx + i, &expected, 1, 4.5e-7 * fabs((double)dy[i]), 1e-7);
     }
@@ -51,7 +51,7 @@ static double *doubles(int64_t count) {
 static void test_gelu(void **state) {
     (void)state;
     test_random random = test_random_start(1);
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         for (size_t n = 0; n < sizeof some_columns / sizeof *some_columns; n++) {
             int64_t count = some_columns[n];
             guarded x = guarded_make(&random, count, -14, 14), y = guarded_make(&random, count, 0, 0);
@@ -79,7 +79,7 @@ static void test_gelu_sweep(void **state) {
     static float x[COUNT], y[COUNT], dx[COUNT], ones[COUNT];
     (void)state;
     for (int i = 0; i < COUNT; i++) ones[i] = 1.0f;
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         for (double start = -8; start < 8; start += COUNT * 2e-5) {
             for (int i = 0; i < COUNT; i++) x[i] = (float)(start + 2e-5 * i);
             kernels->gelu_backward(COUNT, x, ones, y, dx);
@@ -96,7 +96,7 @@ static void test_gelu_sweep(void **state) {
 /* The slope that the backward uses is the slope of the forward: central differences in double. */
 static void test_gelu_slope(void **state) {
     (void)state;
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         for (float x = -6.0f; x < 6.0f; x += 0.0173f) {
             const float one = 1.0f;
             float y, dx;
@@ -110,7 +110,7 @@ static void test_gelu_slope(void **state) {
 static void test_gelu_special(void **state) {
     (void)state;
     test_random random = test_random_start(2);
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         for (int s = 0; s < SPECIAL_COUNT; s++) {
             for (int64_t place = 5; place <= 35; place += 30) {
                 guarded x = guarded_make(&random, 36, -1, 1), y = guarded_make(&random, 36, 0, 0);
@@ -131,7 +131,7 @@ static void test_gelu_special(void **state) {
 static void test_gelu_place(void **state) {
     (void)state;
     test_random random = test_random_start(6);
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         float x[77], y[77], dx[77], dy[77];
         test_random_fill(&random, x, 77, -6, 6);
         test_random_fill(&random, dy, 77, -1, 1);
@@ -149,35 +149,35 @@ static void test_gelu_place(void **state) {
 
 static void softmax_reference(int64_t columns, double scale, const float *x, double *y, double *lse) {
     double largest = -INFINITY, sum = 0;
-    for (int64_t c = 0; c < columns; c++) largest = fmax(largest, scale * x[c]);
-    for (int64_t c = 0; c < columns; c++) sum += y[c] = exp(scale * x[c] - largest);
-    for (int64_t c = 0; c < columns; c++) y[c] /= sum;
+    FOR(c, columns) largest = fmax(largest, scale * x[c]);
+    FOR(c, columns) sum += y[c] = exp(scale * x[c] - largest);
+    FOR(c, columns) y[c] /= sum;
     *lse = largest + log(sum);
 }
 
 static void softmax_backward_reference(int64_t columns, double scale, const float *y, const float *dy, double *dx) {
     double average = 0;
-    for (int64_t c = 0; c < columns; c++) average += (double)y[c] * dy[c];
-    for (int64_t c = 0; c < columns; c++) dx[c] = scale * y[c] * (dy[c] - average);
+    FOR(c, columns) average += (double)y[c] * dy[c];
+    FOR(c, columns) dx[c] = scale * y[c] * (dy[c] - average);
 }
 
 static void test_softmax(void **state) {
     static const float scales[] = {1.0f, 0.2f, -0.7f, 25.0f, 0.0f};
     (void)state;
     test_random random = test_random_start(3);
-    FOR_EACH_KERNELS(kernels) {
-        FOR_EACH_SHAPE(rows, columns) {
+    FOR_KERNELS(kernels) {
+        FOR_SHAPES(rows, columns) {
             int64_t count = rows * columns;
             float scale = scales[test_random_integer(&random, 0, 4)];
             guarded x = guarded_make(&random, count, -6, 6), y = guarded_make(&random, count, 0, 0);
             guarded lse = guarded_make(&random, rows, 0, 0), dy = guarded_make(&random, count, -1, 1);
             double *expected = doubles(count), *expected_lse = doubles(rows), *slope = doubles(count);
-            for (int64_t r = 0; r < rows; r++)
+            FOR(r, rows)
                 softmax_reference(columns, scale, x.data + r * columns, expected + r * columns, expected_lse + r);
             kernels->softmax(rows, columns, scale, x.data, y.data, lse.data);
             check_values(kernels->name, "softmax", y.data, expected, count, 1e-12, 3e-5);
             check_values(kernels->name, "lse", lse.data, expected_lse, rows, 1e-6, 2e-7);
-            for (int64_t r = 0; r < rows; r++)
+            FOR(r, rows)
                 softmax_backward_reference(columns, scale, y.data + r * columns, dy.data + r * columns,
                                            slope + r * columns);
             kernels->softmax_backward(rows, columns, scale, y.data, dy.data, dy.data);
@@ -204,8 +204,8 @@ static void test_softmax_special(void **state) {
     enum { ROWS = sizeof rows / sizeof *rows };
     (void)state;
     test_random random = test_random_start(4);
-    FOR_EACH_KERNELS(kernels) {
-        for (int64_t i = 0; i < 3 * (ROWS + 3); i++) {
+    FOR_KERNELS(kernels) {
+        FOR(i, 3 * (ROWS + 3)) {
             static const float scales[] = {1.0f, 0.3f, -1.0f}; /* a product that rounds, and some that do not */
             int64_t n = i / 3;
             float scale = scales[i % 3], infinity = copysignf(INFINITY, scale);
@@ -213,13 +213,12 @@ static void test_softmax_special(void **state) {
                 guarded x = guarded_make(&random, 3 * columns, -1, 1);
                 float *row = x.data + columns;
                 double expected[3 * 37], lse;
-                for (int64_t c = 0; c < columns; c++) row[c] = n < ROWS ? rows[n][c % 4] : (float)c;
+                FOR(c, columns) row[c] = n < ROWS ? rows[n][c % 4] : (float)c;
                 if (n < ROWS && columns == 1) row[0] = rows[n][1] > -INFINITY ? rows[n][1] : rows[n][0];
                 if (n == ROWS) row[columns - 1] = NAN;
                 if (n == ROWS + 1) row[columns / 2] = infinity;
                 for (int64_t c = 0; n == ROWS + 2 && c < columns; c++) row[c] = -infinity;
-                for (int64_t r = 0; r < 3; r++)
-                    softmax_reference(columns, scale, x.data + r * columns, expected + r * columns, &lse);
+                FOR(r, 3) softmax_reference(columns, scale, x.data + r * columns, expected + r * columns, &lse);
                 for (int64_t c = 0; n >= ROWS && c < columns; c++) expected[columns + c] = NAN;
                 kernels->softmax(3, columns, scale, x.data, x.data, NULL);
                 check_values(kernels->name, "softmax", x.data, expected, 3 * columns, 3e-45, 3e-5);
@@ -233,7 +232,7 @@ static void test_softmax_special(void **state) {
 static void test_logarithms(void **state) {
     static float zeros[3000], y[3000];
     (void)state;
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         for (int64_t columns = 1; columns <= 3000; columns++) {
             float lse;
             kernels->softmax(1, columns, 1.0f, zeros, y, &lse);
@@ -245,7 +244,7 @@ static void test_logarithms(void **state) {
 /* exp, by way of a softmax whose log-sum-exp is zero: every size of result, into the denormals and to zero. */
 static void test_exponentials(void **state) {
     (void)state;
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         for (double start = -110; start < 40; start += 0.37) {
             float x[37], zero = 0.0f, y[37];
             double expected[37];
@@ -269,7 +268,7 @@ static void test_exponentials(void **state) {
 static void test_exponential_of_nan(void **state) {
     (void)state;
     test_random random = test_random_start(5);
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         for (int n = 0; n < 1000; n++) {
             uint32_t bits = 0x7f800001u | (uint32_t)test_random_word(&random);
             float x[17], zero = 0.0f;

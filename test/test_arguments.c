@@ -34,7 +34,7 @@ static void assert_written(const tool_arguments *arguments, const char *expected
 }
 
 /* Every flag that takes a number has its member among these. */
-static void what_is_not_given_is_unset(void **state) {
+static void test_what_is_not_given_is_unset(void **state) {
     tool_arguments given;
     (void)state;
     memset(&given, 0x55, sizeof given);
@@ -48,7 +48,7 @@ static void what_is_not_given_is_unset(void **state) {
     assert_written(&given, "");
 }
 
-static void flags_are_parsed(void **state) {
+static void test_flags_are_parsed(void **state) {
     tool_arguments given;
     (void)state;
     assert_int_equal(
@@ -67,7 +67,7 @@ static void flags_are_parsed(void **state) {
 }
 
 /* Finished runs of a comparison are known by this line, so it must not change. */
-static void what_decides_the_outcome_is_written_in_its_order(void **state) {
+static void test_what_decides_the_outcome_is_written_in_its_order(void **state) {
     tool_arguments given;
     (void)state;
     assert_int_equal(parse(&given, COMMAND_TRAIN,
@@ -84,7 +84,7 @@ static void what_decides_the_outcome_is_written_in_its_order(void **state) {
         "--set depth=2");
 }
 
-static void another_command_takes_the_flags_that_it_has(void **state) {
+static void test_another_command_takes_the_flags_that_it_has(void **state) {
     tool_arguments given, taken;
     (void)state;
     assert_int_equal(parse(&given, COMMAND_COMPARE,
@@ -98,7 +98,7 @@ static void another_command_takes_the_flags_that_it_has(void **state) {
     assert_string_equal(arguments_setting(&taken, "lr"), "1");
 }
 
-static void help_lists_the_flags_of_a_command(void **state) {
+static void test_help_lists_the_flags_of_a_command(void **state) {
     static const tool_command all[] = {COMMAND_TRAIN, COMMAND_INFO, COMMAND_REPORT, COMMAND_OPTIONS};
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -117,11 +117,11 @@ static void help_lists_the_flags_of_a_command(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_not_given_is_unset),
-        cmocka_unit_test(flags_are_parsed),
-        cmocka_unit_test(what_decides_the_outcome_is_written_in_its_order),
-        cmocka_unit_test(another_command_takes_the_flags_that_it_has),
-        cmocka_unit_test(help_lists_the_flags_of_a_command),
+        cmocka_unit_test(test_what_is_not_given_is_unset),
+        cmocka_unit_test(test_flags_are_parsed),
+        cmocka_unit_test(test_what_decides_the_outcome_is_written_in_its_order),
+        cmocka_unit_test(test_another_command_takes_the_flags_that_it_has),
+        cmocka_unit_test(test_help_lists_the_flags_of_a_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,47 +29,47 @@ static int64_t at(const shape *s, int64_t image, int64_t t, int64_t part, int64_
 
 static double product(int64_t count, const double *a, const double *b) {
     double sum = 0;
-    for (int64_t i = 0; i < count; i++) sum += a[i] * b[i];
+    FOR(i, count) sum += a[i] * b[i];
     return sum;
 }
 
 /* One query row: its probabilities [tokens]; returns the log-sum-exp of its scores. */
 static double probabilities(const shape *s, const double *qkv, int64_t image, int64_t head, int64_t t, double *p) {
     double largest = -INFINITY, sum = 0, scale = 1 / sqrt((double)s->head_dim);
-    for (int64_t u = 0; u < s->tokens; u++) {
+    FOR(u, s->tokens) {
         p[u] = scale * product(s->head_dim, qkv + at(s, image, t, 0, head), qkv + at(s, image, u, 1, head));
         largest = fmax(largest, p[u]);
     }
-    for (int64_t u = 0; u < s->tokens; u++) sum += p[u] = exp(p[u] - largest);
-    for (int64_t u = 0; u < s->tokens; u++) p[u] /= sum;
+    FOR(u, s->tokens) sum += p[u] = exp(p[u] - largest);
+    FOR(u, s->tokens) p[u] /= sum;
     return largest + log(sum);
 }
 
 static void forward_reference(const shape *s, const double *qkv, double *out, double *lse) {
     double *p = doubles(s->tokens);
-    for (int64_t row = 0; row < s->batch * s->heads * s->tokens; row++) {
+    FOR(row, s->batch * s->heads * s->tokens) {
         int64_t t = row % s->tokens, head = row / s->tokens % s->heads, image = row / s->tokens / s->heads;
         double *result = out + ((image * s->tokens + t) * s->heads + head) * s->head_dim;
         lse[row] = probabilities(s, qkv, image, head, t, p);
-        for (int64_t d = 0; d < s->head_dim; d++) result[d] = 0;
-        for (int64_t u = 0; u < s->tokens; u++)
-            for (int64_t d = 0; d < s->head_dim; d++) result[d] += p[u] * qkv[at(s, image, u, 2, head) + d];
+        FOR(d, s->head_dim) result[d] = 0;
+        FOR(u, s->tokens)
+            FOR(d, s->head_dim) result[d] += p[u] * qkv[at(s, image, u, 2, head) + d];
     }
     free(p);
 }
 
 static void backward_reference(const shape *s, const double *qkv, const double *dout, double *dqkv) {
     double *p = doubles(s->tokens), *dp = doubles(s->tokens), scale = 1 / sqrt((double)s->head_dim);
-    for (int64_t i = 0; i < at(s, s->batch, 0, 0, 0); i++) dqkv[i] = 0;
-    for (int64_t row = 0; row < s->batch * s->heads * s->tokens; row++) {
+    FOR(i, at(s, s->batch, 0, 0, 0)) dqkv[i] = 0;
+    FOR(row, s->batch * s->heads * s->tokens) {
         int64_t t = row % s->tokens, head = row / s->tokens % s->heads, image = row / s->tokens / s->heads;
         const double *d_row = dout + ((image * s->tokens + t) * s->heads + head) * s->head_dim;
         probabilities(s, qkv, image, head, t, p);
-        for (int64_t u = 0; u < s->tokens; u++) dp[u] = product(s->head_dim, d_row, qkv + at(s, image, u, 2, head));
+        FOR(u, s->tokens) dp[u] = product(s->head_dim, d_row, qkv + at(s, image, u, 2, head));
         double average = product(s->tokens, p, dp);
-        for (int64_t u = 0; u < s->tokens; u++) {
+        FOR(u, s->tokens) {
             double ds = scale * p[u] * (dp[u] - average);
-            for (int64_t d = 0; d < s->head_dim; d++) {
+            FOR(d, s->head_dim) {
                 dqkv[at(s, image, t, 0, head) + d] += ds * qkv[at(s, image, u, 1, head) + d];
                 dqkv[at(s, image, u, 1, head) + d] += ds * qkv[at(s, image, t, 0, head) + d];
                 dqkv[at(s, image, u, 2, head) + d] += p[u] * d_row[d];
@@ -88,11 +88,11 @@ static void test_reference_slope(void **state) {
         int64_t outs = s->batch * s->tokens * s->heads * s->head_dim, ins = 3 * outs;
         double *qkv = doubles(ins), *direction = doubles(ins), *dqkv = doubles(ins), *moved = doubles(ins);
         double *out = doubles(outs), *dout = doubles(outs), *lse = doubles(outs), difference = 0;
-        for (int64_t i = 0; i < ins; i++) qkv[i] = test_random_uniform(&random, -s->size, s->size);
-        for (int64_t i = 0; i < ins; i++) direction[i] = test_random_uniform(&random, -1, 1);
-        for (int64_t i = 0; i < outs; i++) dout[i] = test_random_uniform(&random, -1, 1);
+        FOR(i, ins) qkv[i] = test_random_uniform(&random, -s->size, s->size);
+        FOR(i, ins) direction[i] = test_random_uniform(&random, -1, 1);
+        FOR(i, outs) dout[i] = test_random_uniform(&random, -1, 1);
         for (int sign = -1; sign <= 1; sign += 2) {
-            for (int64_t i = 0; i < ins; i++) moved[i] = qkv[i] + sign * 1e-5 * direction[i];
+            FOR(i, ins) moved[i] = qkv[i] + sign * 1e-5 * direction[i];
             forward_reference(s, moved, out, lse);
             difference += sign * product(outs, dout, out) / 2e-5;
         }
@@ -118,8 +118,8 @@ static example example_make(const shape *s, test_random *random) {
     e.lse = guarded_make(random, e.rows, -1, 1);
     e.dqkv = guarded_make(random, e.ins, -1, 1);
     double *qkv = doubles(e.ins), *dout = doubles(e.outs);
-    for (int64_t i = 0; i < e.ins; i++) qkv[i] = e.qkv.data[i];
-    for (int64_t i = 0; i < e.outs; i++) dout[i] = e.dout.data[i];
+    FOR(i, e.ins) qkv[i] = e.qkv.data[i];
+    FOR(i, e.outs) dout[i] = e.dout.data[i];
     e.expected_out = doubles(e.outs);
     e.expected_lse = doubles(e.rows);
     e.expected_dqkv = doubles(e.ins);
@@ -155,7 +155,7 @@ static void reserve(tgr_context *context, const shape *s) {
 static void test_against_reference(void **state) {
     (void)state;
     test_random random = test_random_start(2);
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         tgr_context *context = test_context_with(kernels, 2, 1);
         for (int n = 0; n < SHAPES; n++) {
             const shape *s = &shapes[n];
@@ -185,8 +185,8 @@ static void test_threads(void **state) {
         reserve(context, &s);
         example_run(&s, &e, context);
         if (threads == 1) {
-            for (int64_t i = 0; i < e.ins; i++) first[i] = e.dqkv.data[i];
-            for (int64_t i = 0; i < e.outs; i++) first[e.ins + i] = e.out.data[i];
+            FOR(i, e.ins) first[i] = e.dqkv.data[i];
+            FOR(i, e.outs) first[e.ins + i] = e.out.data[i];
         }
         assert_same_bytes(e.dqkv.data, first, (size_t)e.ins * sizeof(float));
         assert_same_bytes(e.out.data, first + e.ins, (size_t)e.outs * sizeof(float));
@@ -206,7 +206,7 @@ static void test_nan_stays(void **state) {
     reserve(context, &s);
     e.qkv.data[at(&s, 1, 20, 1, 0)] = NAN;
     example_run(&s, &e, context);
-    for (int64_t i = 0; i < e.outs; i++) {
+    FOR(i, e.outs) {
         int64_t head = i / s.head_dim % s.heads, image = i / s.head_dim / s.heads / s.tokens;
         assert_true(!!isnan(e.out.data[i]) == (image == 1 && head == 0));
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Augmentation, to the byte against Pillow, torchvision and timm where they leave nothing to chance
+/* Augmentation, compared byte for byte with Pillow, torchvision and timm where they leave nothing to chance
  * (test/golden/make_augment.py). */
 #include "support.h"
 
@@ -89,7 +89,7 @@ static image apply_case(const image *in, const golden_case *wanted) {
     return io;
 }
 
-static void tiny_images_as_pillow(void **state) {
+static void test_tiny_images_as_pillow(void **state) {
     const char *lines = found("cases", NULL);
     int64_t left = 0, count = 0;
     const uint8_t *expected = found("results", &left);
@@ -114,14 +114,14 @@ static void tiny_images_as_pillow(void **state) {
     assert_true(count > 400);
 }
 
-static void a_large_image_as_pillow(void **state) {
+static void test_a_large_image_as_pillow(void **state) {
     const char *lines = found("large", NULL);
     int64_t sums = 0;
     const int32_t *sum = found("large.sums", &sums);
     golden_case wanted;
     image in = large_image();
     (void)state;
-    for (int64_t i = 0; i < sums; i++) {
+    FOR(i, sums) {
         assert_true(next_case(&lines, &wanted));
         image out = apply_case(&in, &wanted);
         if (crc32_z(0, out.pixels, bytes_of(&out)) != (uint32_t)sum[i]) {
@@ -133,7 +133,7 @@ static void a_large_image_as_pillow(void **state) {
     image_free(&in);
 }
 
-static void arguments_as_timm(void **state) {
+static void test_arguments_as_timm(void **state) {
     const char *text = found("arguments", NULL);
     int operation, increasing, negate, length, count = 0;
     double magnitude, argument;
@@ -150,7 +150,7 @@ static void arguments_as_timm(void **state) {
     assert_int_equal(count, 15 * 2 * 9 * 2);
 }
 
-static void mixes_as_timm(void **state) {
+static void test_mixes_as_timm(void **state) {
     enum { COUNT = 4, CHANNELS = 3, HEIGHT = 7, WIDTH = 6, CLASSES = 3 };
     int64_t numbers = 0, plans = 0;
     const float *images = found("mix.images", &numbers);
@@ -172,7 +172,7 @@ static void mixes_as_timm(void **state) {
     }
 }
 
-static void a_batch_of_odd_size_is_mixed(void **state) {
+static void test_a_batch_of_odd_size_is_mixed(void **state) {
     float images[3] = {1, 2, 3}, targets[3 * 2];
     const int32_t labels[3] = {0, 1, 1};
     const float expected_images[3] = {1.5F, 2, 2.5F}, expected[6] = {0.75F, 0.25F, 0, 1, 0.25F, 0.75F};
@@ -184,7 +184,7 @@ static void a_batch_of_odd_size_is_mixed(void **state) {
     assert_all_close(targets, expected, 6, 0, 0);
 }
 
-static void flip_turns_rows_around(void **state) {
+static void test_flip_turns_rows_around(void **state) {
     const uint8_t pixels[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19};
     const uint8_t expected[] = {7, 8, 9, 4, 5, 6, 1, 2, 3, 17, 18, 19, 14, 15, 16, 11, 12, 13};
     image io = copy_of(3, 2, pixels);
@@ -194,7 +194,7 @@ static void flip_turns_rows_around(void **state) {
     image_free(&io);
 }
 
-static void no_bits_are_a_black_image(void **state) {
+static void test_no_bits_are_a_black_image(void **state) {
     image io = large_image();
     (void)state;
     augment_operation_apply(operation_called("Posterize"), &io, NULL, &mean_fill, 0);
@@ -202,7 +202,7 @@ static void no_bits_are_a_black_image(void **state) {
     image_free(&io);
 }
 
-static void grey_stays_grey(void **state) {
+static void test_grey_stays_grey(void **state) {
     image in = large_image(), scratch = {0};
     const affine_style style = {.how = INTERPOLATION_BICUBIC, .fill = {73, 73, 73}};
     (void)state;
@@ -218,7 +218,7 @@ static void grey_stays_grey(void **state) {
     image_free(&in);
 }
 
-static void policies_are_read(void **state) {
+static void test_policies_are_read(void **state) {
     augment_recipe recipe = {0};
     static const char *const wrong[] = {"",     "m",        "m9-",     "9",       "m9-mstd", "m9--inc1", "m31",
                                         "n0.5", "n0",       "inc2",    "p1.5",    "x3",      "m9 ",      "m0x",
@@ -254,15 +254,15 @@ static int close_golden(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tiny_images_as_pillow),
-        cmocka_unit_test(a_large_image_as_pillow),
-        cmocka_unit_test(arguments_as_timm),
-        cmocka_unit_test(mixes_as_timm),
-        cmocka_unit_test(a_batch_of_odd_size_is_mixed),
-        cmocka_unit_test(flip_turns_rows_around),
-        cmocka_unit_test(no_bits_are_a_black_image),
-        cmocka_unit_test(grey_stays_grey),
-        cmocka_unit_test(policies_are_read),
+        cmocka_unit_test(test_tiny_images_as_pillow),
+        cmocka_unit_test(test_a_large_image_as_pillow),
+        cmocka_unit_test(test_arguments_as_timm),
+        cmocka_unit_test(test_mixes_as_timm),
+        cmocka_unit_test(test_a_batch_of_odd_size_is_mixed),
+        cmocka_unit_test(test_flip_turns_rows_around),
+        cmocka_unit_test(test_no_bits_are_a_black_image),
+        cmocka_unit_test(test_grey_stays_grey),
+        cmocka_unit_test(test_policies_are_read),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);
 }

@@ -71,7 +71,7 @@ static double beta_cumulative(double value, double a) {
 }
 
 /* The same words as the library's generator, which is checked against published ones. */
-static void words_are_philox(void **state) {
+static void test_words_are_philox(void **state) {
     const augment_key key = {.seed = 0x123456789ABCDEFU, .epoch = 3, .index = 77};
     augment_random random = augment_random_start(key, AUGMENT_ERASE);
     (void)state;
@@ -82,7 +82,7 @@ static void words_are_philox(void **state) {
     }
 }
 
-static void uniforms_are_uniform(void **state) {
+static void test_uniforms_are_uniform(void **state) {
     static double values[DRAWS];
     augment_random random = stream(0);
     (void)state;
@@ -99,7 +99,7 @@ static void uniforms_are_uniform(void **state) {
     assert_true(distance(values, DRAWS, uniform_cumulative, 7) < distance_limit(DRAWS));
 }
 
-static void normals_are_normal(void **state) {
+static void test_normals_are_normal(void **state) {
     static double values[DRAWS];
     augment_random random = stream(1);
     (void)state;
@@ -107,7 +107,7 @@ static void normals_are_normal(void **state) {
     assert_true(distance(values, DRAWS, normal_cumulative, 0) < distance_limit(DRAWS));
 }
 
-static void integers_are_even(void **state) {
+static void test_integers_are_even(void **state) {
     enum { SIDES = 7 };
     int counts[SIDES] = {0};
     double chi = 0;
@@ -119,7 +119,7 @@ static void integers_are_even(void **state) {
     assert_int_equal(augment_integer(&random, 5, 5), 5);
 }
 
-static void betas_are_beta(void **state) {
+static void test_betas_are_beta(void **state) {
     static const double alphas[] = {0.5, 0.8, 1, 1.0001, 2, 8};
     static double values[DRAWS];
     (void)state;
@@ -141,7 +141,7 @@ static void betas_are_beta(void **state) {
 }
 
 /* So small an alpha that powers of a uniform are 0. */
-static void a_tiny_alpha_gives_all_or_nothing(void **state) {
+static void test_a_tiny_alpha_gives_all_or_nothing(void **state) {
     augment_random random = stream(4);
     int ones = 0;
     (void)state;
@@ -153,7 +153,7 @@ static void a_tiny_alpha_gives_all_or_nothing(void **state) {
     assert_true(ones > 430 && ones < 570);
 }
 
-static void gammas_have_their_moments(void **state) {
+static void test_gammas_have_their_moments(void **state) {
     static const double shapes[] = {0.3, 1, 4.5};
     (void)state;
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
@@ -228,18 +228,18 @@ static void compare_regions(const char *name, region_draw draw, double slack) {
     golden_free(&golden);
 }
 
-static void crops_as_torchvision(void **state) {
+static void test_crops_as_torchvision(void **state) {
     (void)state;
     compare_regions("crop", augment_crop_draw, 0.005);
 }
 
-static void erased_parts_as_timm(void **state) {
+static void test_erased_parts_as_timm(void **state) {
     (void)state;
     compare_regions("erase", draw_erased, 0.015);
 }
 
 /* Never all of the width or of the height. */
-static void erasing_leaves_something(void **state) {
+static void test_erasing_leaves_something(void **state) {
     int found = 0;
     (void)state;
     for (int i = 0; i < 1000; i++) {
@@ -253,7 +253,7 @@ static void erasing_leaves_something(void **state) {
 }
 
 /* Where no allowed part is likely to fit, it is the middle with the nearest aspect. */
-static void narrow_images_give_their_middle(void **state) {
+static void test_narrow_images_give_their_middle(void **state) {
     (void)state;
     for (int i = 0; i < 100; i++) {
         augment_random random = stream(i);
@@ -270,7 +270,7 @@ static augment_recipe policy_of(const char *text) {
 }
 
 /* Each operation equally often, half of the time, in both directions and with both interpolations. */
-static void operations_are_even(void **state) {
+static void test_operations_are_even(void **state) {
     const augment_recipe recipe = policy_of("m9-mstd0.5-inc1");
     int counts[AUGMENT_OPERATIONS] = {0}, applied = 0, turned_left = 0, bicubic = 0;
     double chi = 0;
@@ -306,7 +306,7 @@ static void collect_magnitudes(const char *policy, double *values, int count) {
     }
 }
 
-static void magnitudes_are_drawn(void **state) {
+static void test_magnitudes_are_drawn(void **state) {
     enum { COUNT = 2000 };
     double values[COUNT];
     int cut = 0;
@@ -324,7 +324,7 @@ static void magnitudes_are_drawn(void **state) {
 }
 
 /* Both mixes half of the time; the shares of Mixup as they are drawn, the areas of CutMix within what they may be. */
-static void mixes_are_drawn(void **state) {
+static void test_mixes_are_drawn(void **state) {
     static double values[DRAWS];
     const augment_recipe both = {.mixup = 0.8, .cutmix = 1}, cut = {.cutmix = 1};
     int mixed = 0;
@@ -349,7 +349,7 @@ static void mixes_are_drawn(void **state) {
 }
 
 /* A quarter of the images, with noise that is standard normal. */
-static void erasing_fills_with_noise(void **state) {
+static void test_erasing_fills_with_noise(void **state) {
     enum { SIDE = 40, NUMBERS = 3 * SIDE * SIDE, IMAGES = 4000 };
     static double noise[DRAWS];
     float pixels[NUMBERS];
@@ -375,21 +375,21 @@ static void erasing_fills_with_noise(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_are_philox),
-        cmocka_unit_test(uniforms_are_uniform),
-        cmocka_unit_test(normals_are_normal),
-        cmocka_unit_test(integers_are_even),
-        cmocka_unit_test(betas_are_beta),
-        cmocka_unit_test(a_tiny_alpha_gives_all_or_nothing),
-        cmocka_unit_test(gammas_have_their_moments),
-        cmocka_unit_test(crops_as_torchvision),
-        cmocka_unit_test(erased_parts_as_timm),
-        cmocka_unit_test(erasing_leaves_something),
-        cmocka_unit_test(narrow_images_give_their_middle),
-        cmocka_unit_test(operations_are_even),
-        cmocka_unit_test(magnitudes_are_drawn),
-        cmocka_unit_test(mixes_are_drawn),
-        cmocka_unit_test(erasing_fills_with_noise),
+        cmocka_unit_test(test_words_are_philox),
+        cmocka_unit_test(test_uniforms_are_uniform),
+        cmocka_unit_test(test_normals_are_normal),
+        cmocka_unit_test(test_integers_are_even),
+        cmocka_unit_test(test_betas_are_beta),
+        cmocka_unit_test(test_a_tiny_alpha_gives_all_or_nothing),
+        cmocka_unit_test(test_gammas_have_their_moments),
+        cmocka_unit_test(test_crops_as_torchvision),
+        cmocka_unit_test(test_erased_parts_as_timm),
+        cmocka_unit_test(test_erasing_leaves_something),
+        cmocka_unit_test(test_narrow_images_give_their_middle),
+        cmocka_unit_test(test_operations_are_even),
+        cmocka_unit_test(test_magnitudes_are_drawn),
+        cmocka_unit_test(test_mixes_are_drawn),
+        cmocka_unit_test(test_erasing_fills_with_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

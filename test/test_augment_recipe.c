@@ -76,7 +76,7 @@ static void *work(void *data) {
 }
 
 /* Three threads take the images in turn, each with memory that has seen others before. */
-static void threads_change_nothing(void **state) {
+static void test_threads_change_nothing(void **state) {
     static result_table alone, together;
     image in = large_image();
     const augment_recipe recipe = strong_recipe(AUGMENT_CROP_RESIZED);
@@ -99,7 +99,7 @@ static void threads_change_nothing(void **state) {
     image_free(&in);
 }
 
-static void a_recipe_of_nothing_changes_nothing(void **state) {
+static void test_a_recipe_of_nothing_changes_nothing(void **state) {
     image in = large_image(), square = copy_of(SIZE, SIZE, in.pixels), out = {0};
     augment_scratch scratch = {0};
     const augment_recipe none = {0};
@@ -120,7 +120,7 @@ static void a_recipe_of_nothing_changes_nothing(void **state) {
 }
 
 /* Shifted by at most 4 each way, every way happens, and what comes in is black. */
-static void small_images_are_shifted(void **state) {
+static void test_small_images_are_shifted(void **state) {
     enum { EDGE = 9, WAYS = 81 };
     uint8_t pixels[EDGE * EDGE * IMAGE_CHANNELS];
     int seen[WAYS] = {0};
@@ -149,7 +149,7 @@ static void small_images_are_shifted(void **state) {
 }
 
 /* Half of the images, and each of them wholly. */
-static void images_are_mirrored(void **state) {
+static void test_images_are_mirrored(void **state) {
     const uint8_t pixels[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
                   mirrored[] = {4, 5, 6, 1, 2, 3, 10, 11, 12, 7, 8, 9};
     image in = copy_of(2, 2, pixels), out = {0};
@@ -170,7 +170,7 @@ static void images_are_mirrored(void **state) {
 }
 
 /* A grey of 100 changes by the brightness alone, from 60 to 140; colours move apart and together. */
-static void jitter_reaches_its_ends(void **state) {
+static void test_jitter_reaches_its_ends(void **state) {
     const uint8_t pixels[] = {100, 100, 100}, coloured[] = {110, 100, 90};
     image grey = copy_of(1, 1, pixels), color = copy_of(1, 1, coloured), out = {0};
     augment_scratch scratch = {0};
@@ -200,7 +200,7 @@ static void jitter_reaches_its_ends(void **state) {
 }
 
 /* Images of one pixel, one row, one column, through everything. */
-static void thin_images_go_through(void **state) {
+static void test_thin_images_go_through(void **state) {
     static const int sizes[][2] = {{1, 1}, {1, 7}, {9, 1}, {2, 2}, {300, 2}, {3, 200}};
     image large = large_image(), out = {0};
     augment_scratch scratch = {0};
@@ -235,7 +235,7 @@ static image_set made_up_set(int64_t channels) {
     set.pixels = malloc((size_t)numbers);
     set.labels = malloc(COUNT * sizeof *set.labels);
     assert_true(set.pixels && set.labels);
-    for (int64_t i = 0; i < numbers; i++) set.pixels[i] = (uint8_t)test_random_integer(&random, 0, 255);
+    FOR(i, numbers) set.pixels[i] = (uint8_t)test_random_integer(&random, 0, 255);
     for (int i = 0; i < COUNT; i++) set.labels[i] = i * 3 % CLASSES;
     return set;
 }
@@ -267,7 +267,7 @@ static uint32_t sum_of_batches(const image_set *set, augmenter *with, int thread
     return (uint32_t)sum;
 }
 
-static void batches_are_the_same_on_any_threads(void **state) {
+static void test_batches_are_the_same_on_any_threads(void **state) {
     augment_recipe recipe = strong_recipe(AUGMENT_CROP_PADDED);
     recipe.mixup = 0.8;
     recipe.cutmix = 1;
@@ -286,7 +286,7 @@ static void batches_are_the_same_on_any_threads(void **state) {
     }
 }
 
-static void a_batch_that_nothing_changes_is_as_ever(void **state) {
+static void test_a_batch_that_nothing_changes_is_as_ever(void **state) {
     (void)state;
     for (int64_t channels = 1; channels <= 3; channels += 2) {
         const augment_recipe none = {0};
@@ -313,8 +313,8 @@ static void a_batch_that_nothing_changes_is_as_ever(void **state) {
     }
 }
 
-/* Another epoch, another image and another batch draw anew. */
-static void every_batch_draws_anew(void **state) {
+/* Another epoch, another image and another batch draw again. */
+static void test_every_batch_draws_anew(void **state) {
     enum { NUMBERS = 3 * SIDE * SIDE };
     augment_recipe recipe = strong_recipe(AUGMENT_CROP_PADDED);
     image_set set = made_up_set(3);
@@ -329,7 +329,7 @@ static void every_batch_draws_anew(void **state) {
     assert_int_equal(augmenter_create(&with, &recipe, 1, 3, SIDE, CLASSES, 1), 0);
     batch.count = 2;
     batch.labels[1] = 1;
-    for (int64_t epoch = 0; epoch < 3; epoch++) {
+    FOR(epoch, 3) {
         assert_int_equal(augmenter_make_from(&with, 0, &set, epoch, &batch, 0), 0);
         memcpy(images[epoch], batch.images, sizeof images[epoch]);
     }
@@ -345,7 +345,7 @@ static void every_batch_draws_anew(void **state) {
     image_set_free(&set);
 }
 
-static void recipes_come_from_flags(void **state) {
+static void test_recipes_come_from_flags(void **state) {
     const double mean[3] = {0.485, 0.456, 0.406};
     tool_arguments arguments = {.augment = "deit"};
     augment_recipe recipe, same;
@@ -372,7 +372,7 @@ static void recipes_come_from_flags(void **state) {
 }
 
 /* Recipes as a damaged file may hold them. */
-static void other_recipes_are_not_valid(void **state) {
+static void test_other_recipes_are_not_valid(void **state) {
     const double wrong[] = {-1, 1e9, NAN};
     augment_recipe recipe = strong_recipe(AUGMENT_CROP_RESIZED);
     (void)state;
@@ -405,17 +405,17 @@ static void other_recipes_are_not_valid(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_change_nothing),
-        cmocka_unit_test(a_recipe_of_nothing_changes_nothing),
-        cmocka_unit_test(small_images_are_shifted),
-        cmocka_unit_test(images_are_mirrored),
-        cmocka_unit_test(jitter_reaches_its_ends),
-        cmocka_unit_test(thin_images_go_through),
-        cmocka_unit_test(batches_are_the_same_on_any_threads),
-        cmocka_unit_test(a_batch_that_nothing_changes_is_as_ever),
-        cmocka_unit_test(every_batch_draws_anew),
-        cmocka_unit_test(recipes_come_from_flags),
-        cmocka_unit_test(other_recipes_are_not_valid),
+        cmocka_unit_test(test_threads_change_nothing),
+        cmocka_unit_test(test_a_recipe_of_nothing_changes_nothing),
+        cmocka_unit_test(test_small_images_are_shifted),
+        cmocka_unit_test(test_images_are_mirrored),
+        cmocka_unit_test(test_jitter_reaches_its_ends),
+        cmocka_unit_test(test_thin_images_go_through),
+        cmocka_unit_test(test_batches_are_the_same_on_any_threads),
+        cmocka_unit_test(test_a_batch_that_nothing_changes_is_as_ever),
+        cmocka_unit_test(test_every_batch_draws_anew),
+        cmocka_unit_test(test_recipes_come_from_flags),
+        cmocka_unit_test(test_other_recipes_are_not_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

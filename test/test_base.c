@@ -379,7 +379,7 @@ static void *use_scratch(void *argument) {
 
 static void test_scratch_grows_between_jobs(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         tgr_context *context = test_context(threads, 0);
         atomic_int stop = 0;
         scratch_job job = {.compute = &context->compute, .stop = &stop};

@@ -38,10 +38,10 @@ enum { NOISE, TIES, SKEWED, LOW_RANK, EQUAL, EQUAL_ROWS, GROUPS, KINDS };
 static void fill(problem *p, int kind, uint64_t seed) {
     test_random random = test_random_start(seed);
     double direction[64];
-    for (int64_t e = 0; e < p->experts; e++) direction[e] = test_random_uniform(&random, -1, 1);
-    for (int64_t t = 0; t < p->tokens; t++) {
+    FOR(e, p->experts) direction[e] = test_random_uniform(&random, -1, 1);
+    FOR(t, p->tokens) {
         double along = test_random_uniform(&random, -1, 3);
-        for (int64_t e = 0; e < p->experts; e++) {
+        FOR(e, p->experts) {
             double noise = test_random_uniform(&random, -1, 1);
             const double values[KINDS] = {[NOISE] = noise,
                                           [TIES] = (double)test_random_integer(&random, -1, 1),
@@ -61,30 +61,30 @@ static void assign(problem *p) {
     int64_t *load = calloc((size_t)p->experts, sizeof *load);
     memset(p->expert, 0x5a, (size_t)p->tokens * sizeof *p->expert);
     tgr_assign_balanced(&p->assignment, p->tokens, p->scores, p->expert);
-    for (int64_t t = 0; t < p->tokens; t++) {
+    FOR(t, p->tokens) {
         assert_true(p->expert[t] >= 0 && p->expert[t] < p->experts);
         load[p->expert[t]]++;
     }
-    for (int64_t e = 0; e < p->experts; e++) assert_true(load[e] >= least && load[e] <= most);
+    FOR(e, p->experts) assert_true(load[e] >= least && load[e] <= most);
     free(load);
 }
 
 static double sum_of_scores(const problem *p) {
     double sum = 0;
-    for (int64_t t = 0; t < p->tokens; t++) sum += (double)p->scores[t * p->experts + p->expert[t]];
+    FOR(t, p->tokens) sum += (double)p->scores[t * p->experts + p->expert[t]];
     return sum;
 }
 
-/* The best sum when tokens from `token` on are still to go to experts with so many places. */
+/* The best sum when tokens from `token` on still have to go to experts with that many places. */
 static double best_by_trying(const problem *p, int64_t token, int64_t *load) {
     int64_t least = p->tokens / p->experts, most = (p->tokens + p->experts - 1) / p->experts;
     double best = -INFINITY;
     if (token == p->tokens) {
-        for (int64_t e = 0; e < p->experts; e++)
+        FOR(e, p->experts)
             if (load[e] < least) return -INFINITY;
         return 0;
     }
-    for (int64_t e = 0; e < p->experts; e++) {
+    FOR(e, p->experts) {
         if (load[e] == most) continue;
         load[e]++;
         best = fmax(best, (double)p->scores[token * p->experts + e] + best_by_trying(p, token + 1, load));
@@ -93,7 +93,7 @@ static double best_by_trying(const problem *p, int64_t token, int64_t *load) {
     return best;
 }
 
-static void tiny_ones_are_the_best_of_all(void **state) {
+static void test_tiny_ones_are_the_best_of_all(void **state) {
     (void)state;
     test_random random = test_random_start(1);
     for (int round = 0; round < 400; round++) {
@@ -152,7 +152,7 @@ static double best_by_hungarian(const problem *p) {
     return sum;
 }
 
-static void moderate_ones_equal_the_hungarian_method(void **state) {
+static void test_moderate_ones_equal_the_hungarian_method(void **state) {
     (void)state;
     test_random random = test_random_start(2);
     for (int round = 0; round < 350; round++) {
@@ -169,19 +169,19 @@ static void moderate_ones_equal_the_hungarian_method(void **state) {
 static void check_prices(const problem *p) {
     int64_t *load = calloc((size_t)p->experts, sizeof *load), most = (p->tokens + p->experts - 1) / p->experts;
     const double *price = p->assignment.price;
-    for (int64_t t = 0; t < p->tokens; t++) {
+    FOR(t, p->tokens) {
         const float *scores = p->scores + t * p->experts;
         double own = (double)scores[p->expert[t]] - price[p->expert[t]];
-        for (int64_t e = 0; e < p->experts; e++) assert_true((double)scores[e] - price[e] <= own + 1e-9);
+        FOR(e, p->experts) assert_true((double)scores[e] - price[e] <= own + 1e-9);
         load[p->expert[t]]++;
     }
-    for (int64_t e = 0; e < p->experts; e++)
-        for (int64_t other = 0; other < p->experts; other++)
+    FOR(e, p->experts)
+        FOR(other, p->experts)
             if (load[e] < most && load[other] == most) assert_true(price[e] <= price[other] + 1e-9);
     free(load);
 }
 
-static void large_ones_are_proved_by_prices(void **state) {
+static void test_large_ones_are_proved_by_prices(void **state) {
     (void)state;
     const int64_t sizes[][2] = {{6400, 8}, {3001, 32}, {1023, 7}, {257, 64}, {513, 2}, {256, 3}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
@@ -194,13 +194,13 @@ static void large_ones_are_proved_by_prices(void **state) {
         }
 }
 
-static void awkward_scores_are_safe(void **state) {
+static void test_awkward_scores_are_safe(void **state) {
     (void)state;
     const float awkward[] = {NAN, INFINITY, -INFINITY, FLT_MAX, -FLT_MAX, 0, -0.0f, 1, FLT_MIN};
     test_random random = test_random_start(3);
     for (int round = 0; round < 200; round++) {
         problem p = problem_start(test_random_integer(&random, 1, 700), test_random_integer(&random, 1, 12));
-        for (int64_t i = 0; i < p.tokens * p.experts; i++)
+        FOR(i, p.tokens * p.experts)
             p.scores[i] = round == 0 ? NAN : awkward[test_random_integer(&random, 0, round % 9)];
         assign(&p);
         problem_end(&p);
@@ -208,7 +208,7 @@ static void awkward_scores_are_safe(void **state) {
 }
 
 /* Buffers for many tokens serve few, and what was assigned before does not matter. */
-static void buffers_may_be_larger(void **state) {
+static void test_buffers_may_be_larger(void **state) {
     (void)state;
     problem large = problem_start(900, 5);
     for (int64_t tokens = 900; tokens > 0; tokens -= 123) {
@@ -222,7 +222,7 @@ static void buffers_may_be_larger(void **state) {
     problem_end(&large);
 }
 
-static void equal_tokens_go_in_order(void **state) {
+static void test_equal_tokens_go_in_order(void **state) {
     (void)state;
     problem p = problem_start(3, 5); /* fewer tokens than experts: one each */
     fill(&p, EQUAL, 0);
@@ -231,10 +231,10 @@ static void equal_tokens_go_in_order(void **state) {
     p = problem_start(5, 2);
     fill(&p, EQUAL, 0);
     assign(&p);
-    for (int64_t t = 0; t < 5; t++) assert_int_equal(p.expert[t], t % 2);
+    FOR(t, 5) assert_int_equal(p.expert[t], t % 2);
     problem_end(&p);
     p = problem_start(4, 2);
-    for (int64_t t = 0; t < 4; t++) p.scores[t * 2] = 1; /* all would rather go to expert 0: the first ones leave */
+    FOR(t, 4) p.scores[t * 2] = 1; /* all would rather go to expert 0: the first ones leave */
     assign(&p);
     assert_true(p.expert[0] == 1 && p.expert[1] == 1 && p.expert[2] == 0 && p.expert[3] == 0);
     problem_end(&p);
@@ -242,15 +242,15 @@ static void equal_tokens_go_in_order(void **state) {
 
 #define LAYER "method=base experts=5 mlp_ratio=2 "
 
-static void training_balances_and_evaluation_does_not(void **state) {
+static void test_training_balances_and_evaluation_does_not(void **state) {
     (void)state;
     test_layer layer = test_layer_start(2, LAYER, 43, 8);
     const tgr_routing *r = layer.routing;
-    for (int64_t t = 0; t < 43; t++) layer.x[t * 8] += 2; /* in the direction that some experts like */
+    FOR(t, 43) layer.x[t * 8] += 2; /* in the direction that some experts like */
     for (tgr_mode mode = TGR_EVAL; mode <= TGR_TRAIN; mode++) {
         int64_t best_ones = 0, balanced = 1;
         assert_status(TGR_OK, tgr_moe_forward(layer.moe, mode, layer.x, 43, layer.y));
-        for (int64_t t = 0; t < 43; t++) {
+        FOR(t, 43) {
             const float *scores = r->scores.logits + t * 5;
             int64_t best = 0;
             for (int64_t e = 1; e < 5; e++) best = scores[e] > scores[best] ? e : best;
@@ -258,7 +258,7 @@ static void training_balances_and_evaluation_does_not(void **state) {
             assert_true(r->slots.kept[t]);
             assert_close(r->choices.gates[t], 1 / (1 + exp(-(double)scores[r->choices.experts[t]])), 1e-7);
         }
-        for (int64_t e = 0; e < 5; e++) balanced &= r->slots.load[e] == 8 || r->slots.load[e] == 9;
+        FOR(e, 5) balanced &= r->slots.load[e] == 8 || r->slots.load[e] == 9;
         assert_int_equal(balanced, mode == TGR_TRAIN);
         assert_int_equal(best_ones == 43, mode == TGR_EVAL);
         assert_int_equal(r->losses.term_count, 0);
@@ -266,7 +266,7 @@ static void training_balances_and_evaluation_does_not(void **state) {
     test_layer_end(&layer);
 }
 
-static void gradients_equal_differences(void **state) {
+static void test_gradients_equal_differences(void **state) {
     (void)state;
     test_layer layer = test_layer_start(2, LAYER, 13, 8);
     test_layer_check_gradients(&layer);
@@ -279,12 +279,12 @@ static void gradients_equal_differences(void **state) {
     test_layer_end(&layer);
 }
 
-static void threads_do_not_matter(void **state) {
+static void test_threads_do_not_matter(void **state) {
     (void)state;
     test_layer_check_threads(LAYER, 1003, 12);
 }
 
-static void centroids_start_orthogonal(void **state) {
+static void test_centroids_start_orthogonal(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_moe *moe;
@@ -292,17 +292,17 @@ static void centroids_start_orthogonal(void **state) {
     tgr_parameters *parameters = tgr_moe_parameters(moe);
     const float *centroids = tgr_value(parameters, 0);
     assert_string_equal(parameters->tensors[0].name, "router.weight");
-    for (int64_t a = 0; a < 5; a++)
-        for (int64_t b = 0; b < 5; b++) {
+    FOR(a, 5)
+        FOR(b, 5) {
             double product = 0;
-            for (int64_t i = 0; i < 8; i++) product += (double)centroids[a * 8 + i] * (double)centroids[b * 8 + i];
+            FOR(i, 8) product += (double)centroids[a * 8 + i] * (double)centroids[b * 8 + i];
             assert_close(product, a == b ? 0.01 : 0, 1e-7);
         }
     tgr_moe_free(moe);
     tgr_context_free(context);
 }
 
-static void misfits_are_refused(void **state) {
+static void test_misfits_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_moe *moe = NULL;
@@ -316,17 +316,17 @@ static void misfits_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tiny_ones_are_the_best_of_all),
-        cmocka_unit_test(moderate_ones_equal_the_hungarian_method),
-        cmocka_unit_test(large_ones_are_proved_by_prices),
-        cmocka_unit_test(awkward_scores_are_safe),
-        cmocka_unit_test(buffers_may_be_larger),
-        cmocka_unit_test(equal_tokens_go_in_order),
-        cmocka_unit_test(training_balances_and_evaluation_does_not),
-        cmocka_unit_test(gradients_equal_differences),
-        cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(centroids_start_orthogonal),
-        cmocka_unit_test(misfits_are_refused),
+        cmocka_unit_test(test_tiny_ones_are_the_best_of_all),
+        cmocka_unit_test(test_moderate_ones_equal_the_hungarian_method),
+        cmocka_unit_test(test_large_ones_are_proved_by_prices),
+        cmocka_unit_test(test_awkward_scores_are_safe),
+        cmocka_unit_test(test_buffers_may_be_larger),
+        cmocka_unit_test(test_equal_tokens_go_in_order),
+        cmocka_unit_test(test_training_balances_and_evaluation_does_not),
+        cmocka_unit_test(test_gradients_equal_differences),
+        cmocka_unit_test(test_threads_do_not_matter),
+        cmocka_unit_test(test_centroids_start_orthogonal),
+        cmocka_unit_test(test_misfits_are_refused),
     };
     return cmocka_run_group_tests_name("base layer", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Saving and loading: every bit comes back, training goes on as if nothing had been, misfits are refused. */
+/* Saving and loading: every bit comes back, training continues as if nothing had happened, misfits are refused. */
 #include "base/status.h"
 #include "checkpoint_support.h"
 #include "model_support.h"
@@ -104,7 +104,7 @@ static void test_misfits_are_refused(void **state) {
     assert_close(*tgr_value(other, 0), 0, 0);
     tgr_parameters_release(other);
 
-    tgr_checkpoint *checkpoint = make(context); /* what nobody registered is skipped */
+    tgr_checkpoint *checkpoint = make(context); /* what is not registered is skipped */
     assert_status(TGR_OK, tgr_checkpoint_load(checkpoint, path));
     tgr_checkpoint_free(checkpoint);
     test_file_remove(path);
@@ -238,8 +238,8 @@ static void check_resume(const char *options, int threads, int64_t saved_at) {
 
 static void test_resume_to_the_bit(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
-        for (int64_t saved_at = 0; saved_at <= 10; saved_at += 3) /* in the midst of a step, too */
+    FOR_THREADS(threads) {
+        for (int64_t saved_at = 0; saved_at <= 10; saved_at += 3) /* in the middle of a step, too */
             check_resume("method=tgr router_noise=1", threads, saved_at);
         check_resume("method=tgr optimizer=sgd teacher_router=frozen", threads, 5);
     }
@@ -267,7 +267,7 @@ static void test_other_trainings_are_refused(void **state) {
         test_snapshot_free(&snapshot);
         training_end(&other);
     }
-    training_start(&other, 1, 8, "method=tgr lr=0.5 drop_path=0"); /* no shape hangs on these */
+    training_start(&other, 1, 8, "method=tgr lr=0.5 drop_path=0"); /* no shape depends on these */
     assert_status(TGR_OK, tgr_checkpoint_load(other.checkpoint, path));
     training_end(&other);
     training_end(&saved);
@@ -469,8 +469,7 @@ static int ignore(void *user, const tgr_section *section) {
 
 static tgr_status make_scarce(const tgr_allocator *allocator, const training *t, tgr_context **context,
                               tgr_checkpoint **checkpoint) {
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    TGR_TRY(tgr_context_create(context, &options));
+    TGR_TRY(test_context_create(context, allocator));
     TGR_TRY(tgr_checkpoint_create(checkpoint, *context));
     TGR_TRY(tgr_checkpoint_add_model(*checkpoint, "model", t->student));
     TGR_TRY(tgr_checkpoint_add_teacher(*checkpoint, "teacher", t->teacher));
@@ -482,8 +481,10 @@ static tgr_status save_scarce(const tgr_allocator *allocator, void *user) {
     const scarce *s = user;
     tgr_context *context = NULL;
     tgr_checkpoint *checkpoint = NULL;
-    tgr_status status = make_scarce(allocator, s->training, &context, &checkpoint);
-    if (status == TGR_OK) status = tgr_checkpoint_save(checkpoint, s->path);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(make_scarce(allocator, s->training, &context, &checkpoint));
+    TGR_TRY_DONE(tgr_checkpoint_save(checkpoint, s->path));
+done:
     tgr_checkpoint_free(checkpoint);
     tgr_context_free(context);
     return status;

@@ -109,7 +109,7 @@ static void place_remove(const place *where) {
 
 #define NUMBERS 60000 /* some 200 KB, so that saving takes a while */
 
-/* Saves an array that is all `value`, but for noise that depends on it and keeps it from shrinking to nothing. */
+/* Saves an array that is all `value`, except for noise that depends on it and keeps it from shrinking to nothing. */
 static tgr_status save(tgr_context *context, const char *path, uint64_t value, uint32_t *numbers) {
     tgr_checkpoint *checkpoint = NULL;
     test_random random = test_random_start(value);
@@ -191,7 +191,7 @@ static void test_killed_while_saving(void **state) {
         value = now;
     }
     assert_true(kept > 0 && replaced > 0);
-    assert_true(place_empty(&where) > 1); /* some were killed in the midst, and left their file beside */
+    assert_true(place_empty(&where) > 1); /* some were killed in the middle, and left their file next to it */
     free(numbers);
     tgr_context_free(context);
     place_remove(&where);

@@ -69,7 +69,7 @@ static void test_every_option_comes_back(void **state) {
     for (int count = 0; count <= TGR_OPTION_ROWS; count++) { /* the first `count` set, then one more each time */
         tgr_config *config = NULL, *loaded = NULL;
         size_t length;
-        assert_status(TGR_OK, tgr_config_create(&config, context));
+        config = test_config(context, "");
         for (int i = 0; i < count; i++) set_unusual(config, &tgr_option_rows[i]);
         assert_status(TGR_OK, tgr_options_write(config, text, &length));
         assert_status(TGR_OK, load_text(context, text, length, &loaded));

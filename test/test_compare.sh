@@ -22,7 +22,7 @@ check "a teacher for each seed, and four students" test "$(cat whole/runs/*.json
 check "a row for each method, seed and epoch" test "$(wc -l <whole/report.csv)" -eq 9
 check "a row for each method in Markdown, mean and deviation" test "$(grep -cE '^[|] (vmoe|tgr) [|] [0-9.]+( ± [0-9.]+)? [|] [0-9.]+ ± ' whole/report.md)" -eq 2
 check "accuracies are numbers" sh -c "cut -d, -f7 whole/report.csv | tail -n +2 | grep -c '^[0-9.]*\$' | grep -qx 8"
-check "models that nobody needs are gone" test ! -e whole/runs/tgr-s1.tgr
+check "models that are no longer needed are gone" test ! -e whole/runs/tgr-s1.tgr
 check "teachers are kept" test -e whole/runs/dense-s2.tgr
 for field in section row method seed experts epoch epoch_top1 epoch_adjacent_consistency epoch_final_consistency \
              epoch_fluctuating run_top1 run_adjacent run_final run_load_cv run_dropped run_images_per_second \
@@ -63,7 +63,7 @@ mkdir -p half/runs
 "$tool" train $sizes --method vmoe --seed 1 --set total_steps=20 --steps 10 --save half/runs/vmoe-s1.tgr \
     --json half/runs/vmoe-s1.json >log 2>&1
 sed -i '$d' half/runs/vmoe-s1.json
-check "a run that stopped goes on" sh -c "$tool compare $sizes --epochs 2 --methods vmoe --seeds 1 --out half >half.log"
+check "a run that stopped is resumed" sh -c "$tool compare $sizes --epochs 2 --methods vmoe --seeds 1 --out half >half.log"
 check "from its second epoch" test "$(grep '^epoch' half.log | cut -c1-8)" = "epoch 2 "
 check "to the same numbers" sh -c "grep '^.methods.,.vmoe.,vmoe,1,' whole.numbers >one &&
     cut -d, -f1-13 half/report.csv | tail -n +2 | cmp - one"
@@ -88,7 +88,7 @@ done
 check "guidance that never was has no distillation" sh -c "grep -q '\"loss_distill\":0,' all/runs/tgr-guidance_end=0-s7.json"
 check "fine-tuning knows what it started from" grep -q init_consistency all/runs/tgr-labels2-3-finetuned-s7.json
 check "fine-tuning sees the other labels" grep -q -e '--labels 2-3' all/runs/tgr-labels2-3-finetuned-s7.command
-check "and its guidance goes on from where it was" grep -q -e '--init all/runs/tgr-labels0-1-s7.tgr' \
+check "and its guidance continues where it was" grep -q -e '--init all/runs/tgr-labels0-1-s7.tgr' \
     all/runs/tgr-labels2-3-finetuned-s7.command
 check "the oracle is an evaluation" test "$(wc -l <all/runs/tgr-oracle-s7.json)" -eq 1
 check "fine-tuning on other data" compare --epochs 1 --methods vmoe --seeds 1 --ablation finetune --finetune-data data --out other

@@ -29,8 +29,7 @@ static int stop(void **state) {
 }
 
 static tgr_config *make(void) {
-    tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
+    tgr_config *config = test_config(context, "");
     return config;
 }
 
@@ -47,7 +46,7 @@ static int is_integer(const tgr_option_row *row) {
 /* How many methods have a trait, by name or in their row. */
 static int64_t count_users(const char *trait) {
     int64_t users = 0;
-    for (int64_t i = 0; i < tgr_method_count(); i++) {
+    FOR(i, tgr_method_count()) {
         tgr_method_description method = {.struct_size = sizeof method};
         assert_status(TGR_OK, tgr_method_describe(i, &method));
         users += strcmp(method.name, trait) == 0 || tgr_names_find(method.traits, trait) >= 0;
@@ -61,7 +60,7 @@ static void check_row(int64_t index, const tgr_option_description *row) {
     assert_true(row->least < row->most && strlen(row->help) > 5);
     assert_int_equal(row->choices != NULL, row->type == TGR_TYPE_CHOICE);
     if (index > 0) assert_true(tgr_option_rows[index].number > tgr_option_rows[index - 1].number);
-    for (int64_t i = 0; i < tgr_method_count(); i++) users += tgr_method_uses_option(i, tgr_option_at(index));
+    FOR(i, tgr_method_count()) users += tgr_method_uses_option(i, tgr_option_at(index));
     assert_int_equal(users, *row->trait ? count_users(row->trait) : tgr_method_count());
     assert_true(users > 0);
     if (row->choices != NULL) { /* as many names as the range has numbers */
@@ -75,7 +74,7 @@ static void test_table_is_sound(void **state) {
     (void)state;
     int64_t count = tgr_option_count();
     assert_int_equal(count, TGR_OPTION_ROWS);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         tgr_option_description row = {.struct_size = sizeof row};
         assert_status(TGR_OK, tgr_option_describe(tgr_option_at(i), &row));
         check_row(i, &row);
@@ -91,7 +90,7 @@ static void test_table_is_sound(void **state) {
 /* Every trait of a method is that of an option, so none is misspelt. */
 static void test_traits(void **state) {
     (void)state;
-    for (int64_t i = 0; i < tgr_method_count(); i++) {
+    FOR(i, tgr_method_count()) {
         tgr_method_description method = {.struct_size = sizeof method};
         assert_status(TGR_OK, tgr_method_describe(i, &method));
         char *copy = strdup(method.traits), *rest;
@@ -146,7 +145,7 @@ static void check_used(const char *method, const char *defaults) {
 
 static void test_methods_and_presets(void **state) {
     (void)state;
-    for (int64_t i = 0; i < tgr_method_count(); i++) {
+    FOR(i, tgr_method_count()) {
         tgr_method_description method = {.struct_size = sizeof method};
         assert_status(TGR_OK, tgr_method_describe(i, &method));
         check_defaults("method", method.name, method.defaults);
@@ -408,10 +407,11 @@ static tgr_status make_and_copy(const tgr_allocator *allocator, void *user) {
     (void)user;
     tgr_context *scarce = NULL;
     tgr_config *config = NULL, *copy = NULL;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&scarce, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, scarce);
-    if (status == TGR_OK) status = tgr_config_copy(&copy, config);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&scarce, allocator));
+    TGR_TRY_DONE(tgr_config_create(&config, scarce));
+    TGR_TRY_DONE(tgr_config_copy(&copy, config));
+done:
     tgr_context_free(scarce);
     tgr_config_free(config);
     tgr_config_free(copy);
@@ -467,8 +467,7 @@ static int set_locale(const char *source, const char *directory) {
 }
 
 static void check_locale(const char *source) {
-    char directory[] = "/tmp/tgrmoe-locale-XXXXXX", command[128];
-    assert_non_null(mkdtemp(directory));
+    char *directory = test_folder_create();
     const int there = set_locale(source, directory);
     if (there) {
         char local[32];
@@ -487,8 +486,7 @@ static void check_locale(const char *source) {
     }
     setlocale(LC_ALL, "C");
     unsetenv("LOCPATH");
-    snprintf(command, sizeof command, "rm -r %s", directory);
-    assert_int_equal(system(command), 0);
+    test_folder_remove(directory);
     if (!there) skip();
 }
 

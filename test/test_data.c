@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The tool's data files: good and damaged ones of every kind, normalisation, the order of an epoch. */
-#include "support.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,28 +12,14 @@
 #include "data/load.h"
 #include "data/shuffle.h"
 #include "failure.h"
+#include "folder_support.h"
 
-enum { PATH_SIZE = 512, SIZE = 5, CIFAR_PIXELS = 3072 };
-static char folder[PATH_SIZE];
-
+enum { SIZE = 5, CIFAR_PIXELS = 3072 };
 static const char *const idx_names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
                                         "t10k-labels-idx1-ubyte"};
 
-static char *path_of(const char *name) {
-    static char path[2 * PATH_SIZE];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static void write_file(const char *name, const uint8_t *bytes, size_t size) {
-    FILE *file = fopen(path_of(name), "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void write_packed(const char *name, const uint8_t *bytes, size_t size) {
-    gzFile file = gzopen(path_of(name), "wb");
+    gzFile file = gzopen(test_path(name), "wb");
     assert_non_null(file);
     assert_int_equal(gzwrite(file, bytes, (unsigned)size), (int)size);
     assert_int_equal(gzclose(file), Z_OK);
@@ -65,16 +49,16 @@ static size_t idx_labels(uint8_t *to, uint32_t count) {
 /* A sound set of 20 training and 12 test images. */
 static void write_idx(void) {
     uint8_t bytes[2048];
-    write_file(idx_names[0], bytes, idx_images(bytes, 20));
-    write_file(idx_names[1], bytes, idx_labels(bytes, 20));
-    write_file(idx_names[2], bytes, idx_images(bytes, 12));
-    write_file(idx_names[3], bytes, idx_labels(bytes, 12));
+    test_file_write(test_path(idx_names[0]), bytes, idx_images(bytes, 20));
+    test_file_write(test_path(idx_names[1]), bytes, idx_labels(bytes, 20));
+    test_file_write(test_path(idx_names[2]), bytes, idx_images(bytes, 12));
+    test_file_write(test_path(idx_names[3]), bytes, idx_labels(bytes, 12));
 }
 
 static void fails_with(int line, const char *name, const char *a, const char *b, const char *c) {
     dataset data;
     memset(&data, 0x5A, sizeof data);
-    if (dataset_load(&data, folder, name, 1, NULL) == 0) {
+    if (dataset_load(&data, test_folder, name, 1, NULL) == 0) {
         dataset_free(&data);
         fail_msg("line %d: it loaded", line);
     }
@@ -88,25 +72,12 @@ static void fails_with(int line, const char *name, const char *a, const char *b,
 }
 #define assert_load_fails(name, a, b, c) fails_with(__LINE__, name, a, b, c)
 
-static int make_folder(void **state) {
-    (void)state;
-    snprintf(folder, sizeof folder, "%s/tgrmoe-data-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    char command[PATH_SIZE + 16];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command) == 0 ? 0 : -1;
-}
-
-static void idx_plain_and_packed(void **state) {
+static void test_idx_plain_and_packed(void **state) {
     (void)state;
     write_idx();
     for (int packed = 0; packed < 2; packed++) {
         dataset data;
-        assert_int_equal(dataset_load(&data, folder, packed ? "idx" : NULL, 1, NULL), 0);
+        assert_int_equal(dataset_load(&data, test_folder, packed ? "idx" : NULL, 1, NULL), 0);
         assert_int_equal(data.kind, DATASET_IDX);
         assert_int_equal(data.classes, 10);
         assert_int_equal(data.train.count, 20);
@@ -118,11 +89,11 @@ static void idx_plain_and_packed(void **state) {
         dataset_free(&data);
         for (int i = 0; i < 4 && !packed; i++) {
             uint8_t bytes[2048];
-            FILE *file = fopen(path_of(idx_names[i]), "rb");
+            FILE *file = fopen(test_path(idx_names[i]), "rb");
             assert_non_null(file);
             const size_t size = fread(bytes, 1, sizeof bytes, file);
             fclose(file);
-            remove(path_of(idx_names[i]));
+            remove(test_path(idx_names[i]));
             char name[64];
             snprintf(name, sizeof name, "%s.gz", idx_names[i]);
             write_packed(name, bytes, size);
@@ -130,19 +101,75 @@ static void idx_plain_and_packed(void **state) {
     }
 }
 
-static void idx_missing(void **state) {
+/* As programs unpack MNIST, and as EMNIST is named. */
+static void test_idx_by_other_names(void **state) {
     (void)state;
-    assert_load_fails(NULL, folder, "neither", "train-images-idx3-ubyte");
+    static const char *const others[][4] = {
+        {"train-images.idx3-ubyte", "train-labels.idx1-ubyte", "t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte"},
+        {"emnist-letters-train-images-idx3-ubyte", "emnist-letters-train-labels-idx1-ubyte",
+         "emnist-letters-test-images-idx3-ubyte", "emnist-letters-test-labels-idx1-ubyte"}};
+    for (int i = 0; i < 2; i++) {
+        dataset data;
+        char old[4096];
+        write_idx();
+        for (int k = 0; k < 4; k++) {
+            snprintf(old, sizeof old, "%s", test_path(idx_names[k]));
+            assert_int_equal(rename(old, test_path(others[i][k])), 0);
+        }
+        assert_int_equal(dataset_load(&data, test_folder, NULL, 1, NULL), 0);
+        assert_int_equal(data.train.count, 20);
+        assert_int_equal(data.test.count, 12);
+        dataset_free(&data);
+        for (int k = 0; k < 4; k++) remove(test_path(others[i][k]));
+    }
+}
+
+/* EMNIST's letters are 1 to 26; any other gap is damage. */
+static void test_idx_labels_from_one(void **state) {
+    (void)state;
+    uint8_t bytes[2048];
+    dataset data;
+    write_idx();
+    const size_t train = idx_labels(bytes, 20);
+    for (int i = 0; i < 20; i++) bytes[8 + i] = (uint8_t)(1 + i % 13);
+    test_file_write(test_path(idx_names[1]), bytes, train);
+    const size_t test = idx_labels(bytes, 12);
+    for (int i = 0; i < 12; i++) bytes[8 + i] = (uint8_t)(1 + i);
+    test_file_write(test_path(idx_names[3]), bytes, test);
+    assert_int_equal(dataset_load(&data, test_folder, NULL, 1, NULL), 0);
+    assert_int_equal(data.classes, 14);
+    dataset_free(&data);
+    idx_labels(bytes, 20);
+    for (int i = 0; i < 20; i++) bytes[8 + i] = (uint8_t)(2 + i % 13);
+    test_file_write(test_path(idx_names[1]), bytes, train);
+    assert_load_fails(NULL, "label 14 of training image 12", "no image has label 1", "");
+}
+
+static void test_cifar_of_other_versions(void **state) {
+    (void)state;
+    test_file_write(test_path("data_batch_1"), (const uint8_t *)"x", 1);
+    assert_load_fails(NULL, "data_batch_1: is of the Python version of CIFAR", "binary version", "");
+    assert_load_fails("cifar10", "Python version of CIFAR", "", "");
+    remove(test_path("data_batch_1"));
+    test_make_folder("cifar-100-python");
+    assert_load_fails(NULL, "cifar-100-python: is of the Python version", "", "");
+    remove(test_path("cifar-100-python"));
+    test_file_write(test_path("data_batch_1.mat"), (const uint8_t *)"x", 1);
+    assert_load_fails("cifar10", "Matlab version of CIFAR", "", "");
+}
+
+static void test_idx_missing(void **state) {
+    (void)state;
+    assert_load_fails(NULL, test_folder, "neither", "train-images-idx3-ubyte");
     assert_load_fails("idx", "t10k-images-idx3-ubyte", "No such file", "");
     assert_load_fails("mnist", "--dataset is 'mnist'", "idx, cifar10, cifar100", "");
     write_idx();
-    remove(path_of(idx_names[1]));
+    remove(test_path(idx_names[1]));
     assert_load_fails(NULL, idx_names[1], "No such file", "");
-    char kept[PATH_SIZE];
-    memcpy(kept, folder, sizeof kept);
-    snprintf(folder + strlen(folder), 16, "/nowhere");
+    char *here = test_folder;
+    test_folder = test_path("nowhere");
     assert_load_fails(NULL, "/nowhere", "no such folder", "");
-    memcpy(folder, kept, sizeof kept);
+    test_folder = here;
 }
 
 /* One file of a sound set with `count` bytes at `offset` replaced, cut at `size` (0: not) or with a byte more (-1). */
@@ -156,10 +183,10 @@ static void damage(int file, size_t offset, const void *bytes, size_t count, lon
     memcpy(whole + offset, bytes, count);
     if (size > 0) length = (size_t)size;
     if (size < 0) whole[length++] = 0;
-    write_file(idx_names[file], whole, length);
+    test_file_write(test_path(idx_names[file]), whole, length);
 }
 
-static void idx_damaged(void **state) {
+static void test_idx_damaged(void **state) {
     (void)state;
     for (int file = 0; file < 4; file++) {
         const int images = file % 2 == 0;
@@ -189,7 +216,7 @@ static void idx_damaged(void **state) {
     assert_load_fails(NULL, idx_names[1], "expected 20 labels", "found 19");
 }
 
-static void idx_labels_out_of_range(void **state) {
+static void test_idx_labels_out_of_range(void **state) {
     (void)state;
     damage(1, 8 + 7, "\xC8", 1, 0);
     assert_load_fails(NULL, "label 200 of training image 7", "byte 15", "no image has label 10");
@@ -197,21 +224,21 @@ static void idx_labels_out_of_range(void **state) {
     assert_load_fails(NULL, "label 10 of test image 3", "0 to 9", "");
 }
 
-static void idx_damaged_packing(void **state) {
+static void test_idx_damaged_packing(void **state) {
     (void)state;
     uint8_t bytes[2048], packed[2048];
     write_idx();
     const size_t length = idx_images(bytes, 20);
-    remove(path_of(idx_names[0]));
+    remove(test_path(idx_names[0]));
     write_packed("train-images-idx3-ubyte.gz", bytes, length);
-    FILE *file = fopen(path_of("train-images-idx3-ubyte.gz"), "rb");
+    FILE *file = fopen(test_path("train-images-idx3-ubyte.gz"), "rb");
     assert_non_null(file);
     const size_t size = fread(packed, 1, sizeof packed, file);
     fclose(file);
-    write_file("train-images-idx3-ubyte.gz", packed, size / 2);
+    test_file_write(test_path("train-images-idx3-ubyte.gz"), packed, size / 2);
     assert_load_fails(NULL, "train-images-idx3-ubyte.gz", "damaged after byte", "unexpected end of file");
     packed[size - 6] ^= 1;
-    write_file("train-images-idx3-ubyte.gz", packed, size);
+    test_file_write(test_path("train-images-idx3-ubyte.gz"), packed, size);
     assert_load_fails(NULL, "train-images-idx3-ubyte.gz", "damaged after byte", "");
 }
 
@@ -228,7 +255,7 @@ static void write_cifar(const char *name, int records, int label_bytes, int clas
         for (int k = 0; k < CIFAR_PIXELS; k++) at[k] = (uint8_t)(10 * (k / 1024) + i);
     }
     if (offset >= 0) bytes[offset] = value;
-    write_file(name, bytes, cut > 0 ? (size_t)cut : size);
+    test_file_write(test_path(name), bytes, cut > 0 ? (size_t)cut : size);
     free(bytes);
 }
 
@@ -242,12 +269,12 @@ static void write_cifar10(const char *prefix) {
     write_cifar(name, 4, 1, 10, 0, -1, 0);
 }
 
-static void cifar_good(void **state) {
+static void test_cifar_good(void **state) {
     (void)state;
     dataset data;
-    assert_int_equal(mkdir(path_of("cifar-10-batches-bin"), 0700), 0);
+    test_make_folder("cifar-10-batches-bin");
     write_cifar10("cifar-10-batches-bin/");
-    assert_int_equal(dataset_load(&data, folder, NULL, 1, NULL), 0);
+    assert_int_equal(dataset_load(&data, test_folder, NULL, 1, NULL), 0);
     assert_int_equal(data.kind, DATASET_CIFAR10);
     assert_int_equal(data.classes, 10);
     assert_int_equal(data.train.count, 3 + 4 + 5 + 6 + 7);
@@ -259,26 +286,26 @@ static void cifar_good(void **state) {
     write_cifar("train.bin", 30, 2, 100, 0, -1, 0);
     write_cifar("test.bin", 8, 2, 100, 0, -1, 0);
     assert_load_fails(NULL, "cifar10", "cifar100", "--dataset");
-    assert_int_equal(dataset_load(&data, folder, "cifar100", 1, NULL), 0);
+    assert_int_equal(dataset_load(&data, test_folder, "cifar100", 1, NULL), 0);
     assert_int_equal(data.classes, 100);
     assert_int_equal(data.train.labels[25], 25);
     assert_int_equal(data.train.pixels[CIFAR_PIXELS - 1], 20);
     dataset_free(&data);
 }
 
-static void cifar_damaged(void **state) {
+static void test_cifar_damaged(void **state) {
     (void)state;
     write_cifar10("");
-    remove(path_of("data_batch_3.bin"));
+    remove(test_path("data_batch_3.bin"));
     assert_load_fails(NULL, "data_batch_3.bin", "No such file", "");
     write_cifar10("");
     write_cifar("data_batch_4.bin", 6, 1, 10, 2 * 3073 + 5, -1, 0);
     assert_load_fails(NULL, "data_batch_4.bin", "ends at byte 6151", "record 3");
     write_cifar("data_batch_4.bin", 6, 1, 10, 0, 3 * 3073, 10);
     assert_load_fails(NULL, "data_batch_4.bin", "byte 9219", "found 10");
-    write_file("data_batch_4.bin", (const uint8_t *)"", 0);
+    test_file_write(test_path("data_batch_4.bin"), (const uint8_t *)"", 0);
     assert_load_fails(NULL, "data_batch_4.bin", "byte 0", "empty");
-    remove(path_of("data_batch_1.bin"));
+    remove(test_path("data_batch_1.bin"));
     write_cifar("train.bin", 4, 2, 100, 0, 3074, 20);
     write_cifar("test.bin", 4, 2, 100, 0, -1, 0);
     assert_load_fails("cifar100", "train.bin", "byte 3074", "0 to 19");
@@ -286,7 +313,7 @@ static void cifar_damaged(void **state) {
     assert_load_fails("cifar100", "train.bin", "byte 3075", "0 to 99");
 }
 
-static void batch_normalises(void **state) {
+static void test_batch_normalises(void **state) {
     (void)state;
     uint8_t pixels[2 * 3 * 4];
     int32_t labels[2] = {7, 3};
@@ -306,7 +333,7 @@ static void batch_normalises(void **state) {
     batch_free(&batch);
 }
 
-static void shuffle_is_a_permutation(void **state) {
+static void test_shuffle_is_a_permutation(void **state) {
     (void)state;
     enum { COUNT = 1000 };
     int64_t order[COUNT], again[COUNT], other[COUNT];
@@ -341,15 +368,18 @@ static void shuffle_is_a_permutation(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(idx_plain_and_packed, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_missing, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_damaged, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_labels_out_of_range, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(idx_damaged_packing, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(cifar_good, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(cifar_damaged, make_folder, remove_folder),
-        cmocka_unit_test(batch_normalises),
-        cmocka_unit_test(shuffle_is_a_permutation),
+        cmocka_unit_test_setup_teardown(test_idx_plain_and_packed, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_idx_by_other_names, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_idx_labels_from_one, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_cifar_of_other_versions, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_idx_missing, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_idx_damaged, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_idx_labels_out_of_range, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_idx_damaged_packing, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_cifar_good, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_cifar_damaged, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test(test_batch_normalises),
+        cmocka_unit_test(test_shuffle_is_a_permutation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

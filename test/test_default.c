@@ -10,8 +10,6 @@
 #include "routing/routing.h"
 #include "tgrmoe/optimizer.h"
 
-#define FOR(i, count) for (int64_t i = 0; i < (count); i++)
-
 enum { MOST_TOKENS = 150, MOST_EXPERTS = 9, MOST_DIM = 70, MOST_HIDDEN = 70 };
 
 /* The layer as its formulas say, one number at a time. The weights [of each tensor, in the order of the parameters] are
@@ -79,12 +77,13 @@ static void update(void) {
     static double sum[MOST_EXPERTS][MOST_DIM], weights[MOST_EXPERTS];
     memset(sum, 0, sizeof sum);
     memset(weights, 0, sizeof weights);
-    FOR(t, r.tokens) FOR(e, r.experts) {
-        if (!r.chosen[t][e]) continue;
-        double weight = r.weighted ? r.p[t][e] : 1;
-        FOR(i, r.dim) sum[e][i] += weight * r.given[t][e][i];
-        weights[e] += weight;
-    }
+    FOR(t, r.tokens)
+        FOR(e, r.experts) {
+            if (!r.chosen[t][e]) continue;
+            double weight = r.weighted ? r.p[t][e] : 1;
+            FOR(i, r.dim) sum[e][i] += weight * r.given[t][e][i];
+            weights[e] += weight;
+        }
     memcpy(r.used, r.value, sizeof r.used);
     blend(r.used, sum, weights);
     FOR(e, r.experts) {
@@ -104,15 +103,17 @@ static double run(int train, const float *y_gradient) {
     double task = 0;
     FOR(t, r.tokens) {
         route_token(t);
-        FOR(e, r.experts) if (r.chosen[t][e]) run_expert(e, r.x + t * r.dim, r.given[t][e]);
+        FOR(e, r.experts)
+            if (r.chosen[t][e]) run_expert(e, r.x + t * r.dim, r.given[t][e]);
     }
     if (!train) memcpy(r.used, r.value, sizeof r.used);
     if (train && !r.frozen) update();
-    FOR(t, r.tokens) FOR(i, r.dim) {
-        r.y[t][i] = 0;
-        FOR(e, r.experts) r.y[t][i] += r.p[t][e] * (r.chosen[t][e] ? r.given[t][e][i] : r.used[e][i]);
-        if (y_gradient != NULL) task += r.y[t][i] * y_gradient[t * r.dim + i];
-    }
+    FOR(t, r.tokens)
+        FOR(i, r.dim) {
+            r.y[t][i] = 0;
+            FOR(e, r.experts) r.y[t][i] += r.p[t][e] * (r.chosen[t][e] ? r.given[t][e][i] : r.used[e][i]);
+            if (y_gradient != NULL) task += r.y[t][i] * y_gradient[t * r.dim + i];
+        }
     return task;
 }
 
@@ -143,13 +144,6 @@ static double *take(double **at, const float *from, int64_t count) {
     return numbers;
 }
 
-static tgr_config *make_config(tgr_context *context, const char *options) {
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, options));
-    return config;
-}
-
 /* Reference and layer with the same lively weights, and an Ê that is not zero. r.dim, hidden, experts, top_k, beta and
  * weighted are set. */
 static fixture start(int threads, uint64_t seed) {
@@ -159,7 +153,7 @@ static fixture start(int threads, uint64_t seed) {
              "method=default experts=%d top_k=%d mlp_ratio=%.17g default_beta=%.17g default_weighted=%d "
              "switch_weight=0 lr=0",
              (int)r.experts, (int)r.top_k, (double)r.hidden / (double)r.dim, r.beta, r.weighted);
-    tgr_config *config = make_config(f.context, options);
+    tgr_config *config = test_config(f.context, options);
     assert_status(TGR_OK, tgr_moe_create(&f.moe, f.context, config, r.dim));
     f.parameters = tgr_moe_parameters(f.moe);
     assert_status(TGR_OK, tgr_optimizer_create(&f.optimizer, config, f.parameters));
@@ -180,7 +174,8 @@ static fixture start(int threads, uint64_t seed) {
     r.bias2 = take(&at, tensor(&f, "experts.fc2.bias"), r.experts * r.dim);
     r.x = at;
     const float *value = tensor(&f, "router.default");
-    FOR(e, r.experts) FOR(i, r.dim) r.value[e][i] = value[e * r.dim + i];
+    FOR(e, r.experts)
+        FOR(i, r.dim) r.value[e][i] = value[e * r.dim + i];
     r.frozen = 0;
     return f;
 }
@@ -202,11 +197,13 @@ static float *new_input(fixture *f, int64_t tokens) {
 
 static void check_value(const fixture *f, double tolerance) {
     const float *value = tensor(f, "router.default");
-    FOR(e, r.experts) FOR(i, r.dim) assert_close(value[e * r.dim + i], r.value[e][i], tolerance);
+    FOR(e, r.experts)
+        FOR(i, r.dim) assert_close(value[e * r.dim + i], r.value[e][i], tolerance);
 }
 
 static void check_output(const float *y) {
-    FOR(t, r.tokens) FOR(i, r.dim) assert_close(y[t * r.dim + i], r.y[t][i], 2e-5);
+    FOR(t, r.tokens)
+        FOR(i, r.dim) assert_close(y[t * r.dim + i], r.y[t][i], 2e-5);
 }
 
 /* One pass through both. In training, backward with y_gradient. */
@@ -238,7 +235,7 @@ static void any_shape(fixture *f, test_random *random, int round) {
 }
 
 /* Steps of one to three micro-batches of any size, with evaluation between. */
-static void passes_follow_the_formulas(void **state) {
+static void test_passes_follow_the_formulas(void **state) {
     (void)state;
     test_random random = test_random_start(1);
     FOR(round, 30) {
@@ -273,7 +270,7 @@ static void check_slopes(const float *actual, double *numbers, int64_t count, co
     }
 }
 
-static void gradients_are_the_slopes(void **state) {
+static void test_gradients_are_the_slopes(void **state) {
     (void)state;
     for (int top_k = 1; top_k <= 4; top_k++) {
         r = (reference){.dim = 5, .hidden = 7, .experts = 4, .top_k = top_k, .beta = 0.6, .weighted = top_k != 2};
@@ -299,7 +296,7 @@ static void gradients_are_the_slopes(void **state) {
 
 /* Logits of experts that were not selected have the gradient that Ê gives them. What stands where a gradient of Ê would
  * are the sums that a step moves it by. */
-static void unselected_logits_have_a_gradient(void **state) {
+static void test_unselected_logits_have_a_gradient(void **state) {
     (void)state;
     enum { TOKENS = 40, EXPERTS = 6, DIM = 8 };
     r = (reference){.dim = DIM, .hidden = 8, .experts = EXPERTS, .top_k = 1, .beta = 0.5};
@@ -331,10 +328,10 @@ static void unselected_logits_have_a_gradient(void **state) {
 }
 
 /* Ê starts at zero, so that the first step makes it (1 - β) · mean. */
-static void first_step_moves_from_zero(void **state) {
+static void test_first_step_moves_from_zero(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 2);
-    tgr_config *config = make_config(context,
+    tgr_config *config = test_config(context,
                                      "method=default experts=2 init_std=0.5 router_init_std=1 mlp_ratio=1 "
                                      "default_weighted=0 default_beta=0.75 lr=0");
     tgr_moe *moe;
@@ -368,7 +365,7 @@ static void first_step_moves_from_zero(void **state) {
 }
 
 /* Experts that nobody chose keep Ê to the bit, evaluation all of it. */
-static void what_is_not_updated_is_kept(void **state) {
+static void test_what_is_not_updated_is_kept(void **state) {
     (void)state;
     r = (reference){.dim = 6, .hidden = 6, .experts = 9, .top_k = 2, .beta = 0.9, .weighted = 1};
     fixture f = start(2, 6);
@@ -417,7 +414,7 @@ static void train_in_cuts(int64_t cuts, int weighted, float *value) {
     finish(&f);
 }
 
-static void cuts_do_not_matter_to_the_update(void **state) {
+static void test_cuts_do_not_matter_to_the_update(void **state) {
     (void)state;
     for (int weighted = 0; weighted < 2; weighted++) {
         float whole[30], cut[30];
@@ -430,7 +427,7 @@ static void cuts_do_not_matter_to_the_update(void **state) {
 }
 
 /* Gradients thrown away take their batches with them. */
-static void thrown_away_gradients_move_nothing(void **state) {
+static void test_thrown_away_gradients_move_nothing(void **state) {
     (void)state;
     r = (reference){.dim = 4, .hidden = 4, .experts = 2, .top_k = 1, .beta = 0.5};
     fixture f = start(1, 9);
@@ -445,7 +442,7 @@ static void thrown_away_gradients_move_nothing(void **state) {
 }
 
 /* The gradients of two layers, averaged by a host, move both as one batch of all tokens would. */
-static void averaged_gradients_move_as_one_batch(void **state) {
+static void test_averaged_gradients_move_as_one_batch(void **state) {
     (void)state;
     enum { TOKENS = 40, DIM = 6 };
     float values[2][5 * DIM], whole[5 * DIM], y[2 * TOKENS * DIM];
@@ -476,7 +473,7 @@ static void averaged_gradients_move_as_one_batch(void **state) {
     }
 }
 
-static void beta_at_its_ends(void **state) {
+static void test_beta_at_its_ends(void **state) {
     (void)state;
     for (int beta = 0; beta < 2; beta++) {
         r = (reference){.dim = 4, .hidden = 4, .experts = 3, .top_k = 3, .beta = beta};
@@ -496,7 +493,7 @@ static void beta_at_its_ends(void **state) {
 
 /* An input that overflows spoils the means of the experts that got it; their Ê stays, the others' moves. (As a rule the
  * step is refused; here a host mends the gradients.) */
-static void overflow_is_not_remembered(void **state) {
+static void test_overflow_is_not_remembered(void **state) {
     (void)state;
     r = (reference){.dim = 4, .hidden = 4, .experts = 4, .top_k = 1, .beta = 0.5};
     const float awkward[] = {INFINITY, NAN, -INFINITY};
@@ -509,8 +506,8 @@ static void overflow_is_not_remembered(void **state) {
         assert_status(TGR_OK, tgr_moe_forward(f.moe, TGR_TRAIN, x, 40, y));
         assert_status(TGR_OK, tgr_moe_backward(f.moe, y, NULL));
         FOR(i, f.parameters->tensor_count)
-        if ((f.parameters->tensors[i].flags & TGR_TENSOR_STATE) == 0)
-            memset(tgr_gradient(f.parameters, i), 0, (size_t)f.parameters->tensors[i].count * sizeof(float));
+            if ((f.parameters->tensors[i].flags & TGR_TENSOR_STATE) == 0)
+                memset(tgr_gradient(f.parameters, i), 0, (size_t)f.parameters->tensors[i].count * sizeof(float));
         assert_status(TGR_OK, tgr_optimizer_step(f.optimizer));
         FOR(e, 4) {
             size_t row = 4 * sizeof(float);
@@ -526,7 +523,7 @@ static void overflow_is_not_remembered(void **state) {
 }
 
 /* State is not trained: it does not count, has no moments, and is in the way of no option. */
-static void defaults_are_state(void **state) {
+static void test_defaults_are_state(void **state) {
     (void)state;
     r = (reference){.dim = 8, .hidden = 8, .experts = 3, .top_k = 1, .beta = 0.9, .weighted = 1};
     fixture f = start(1, 13);
@@ -541,7 +538,7 @@ static void defaults_are_state(void **state) {
 }
 
 /* Without experts there are no defaults: the gradient is that of the chosen gates, batch after batch. */
-static void router_alone_learns_from_its_gates(void **state) {
+static void test_router_alone_learns_from_its_gates(void **state) {
     (void)state;
     enum { TOKENS = 50, DIM = 6, EXPERTS = 4 };
     tgr_context *context = test_context(1, 2);
@@ -551,7 +548,7 @@ static void router_alone_learns_from_its_gates(void **state) {
     test_random random = test_random_start(14);
     tgr_router *routers[2];
     FOR(i, 2) {
-        tgr_config *config = make_config(context, options[i]);
+        tgr_config *config = test_config(context, options[i]);
         assert_status(TGR_OK, tgr_router_create(&routers[i], context, config, DIM));
         tgr_config_free(config);
     }
@@ -570,7 +567,7 @@ static void router_alone_learns_from_its_gates(void **state) {
 }
 
 /* A teacher guides it as any softmax router, on top of the dense gradient. */
-static void a_teacher_may_guide(void **state) {
+static void test_a_teacher_may_guide(void **state) {
     (void)state;
     enum { TOKENS = 20, EXPERTS = 3, DIM = 4 };
     r = (reference){.dim = DIM, .hidden = 4, .experts = EXPERTS, .top_k = 1, .beta = 0.9, .weighted = 1};
@@ -582,26 +579,26 @@ static void a_teacher_may_guide(void **state) {
     assert_status(TGR_OK, tgr_moe_guide(f.moe, teacher, 2, NULL));
     assert_status(TGR_OK, tgr_moe_backward(f.moe, zero, NULL));
     FOR(i, TOKENS * EXPERTS)
-    assert_close(routing->losses.dlogits[i], 2 * (routing->scores.probabilities[i] - teacher[i]) / TOKENS, 1e-7);
+        assert_close(routing->losses.dlogits[i], 2 * (routing->scores.probabilities[i] - teacher[i]) / TOKENS, 1e-7);
     free(x);
     finish(&f);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(passes_follow_the_formulas),
-        cmocka_unit_test(gradients_are_the_slopes),
-        cmocka_unit_test(unselected_logits_have_a_gradient),
-        cmocka_unit_test(first_step_moves_from_zero),
-        cmocka_unit_test(what_is_not_updated_is_kept),
-        cmocka_unit_test(cuts_do_not_matter_to_the_update),
-        cmocka_unit_test(thrown_away_gradients_move_nothing),
-        cmocka_unit_test(averaged_gradients_move_as_one_batch),
-        cmocka_unit_test(beta_at_its_ends),
-        cmocka_unit_test(overflow_is_not_remembered),
-        cmocka_unit_test(defaults_are_state),
-        cmocka_unit_test(router_alone_learns_from_its_gates),
-        cmocka_unit_test(a_teacher_may_guide),
+        cmocka_unit_test(test_passes_follow_the_formulas),
+        cmocka_unit_test(test_gradients_are_the_slopes),
+        cmocka_unit_test(test_unselected_logits_have_a_gradient),
+        cmocka_unit_test(test_first_step_moves_from_zero),
+        cmocka_unit_test(test_what_is_not_updated_is_kept),
+        cmocka_unit_test(test_cuts_do_not_matter_to_the_update),
+        cmocka_unit_test(test_thrown_away_gradients_move_nothing),
+        cmocka_unit_test(test_averaged_gradients_move_as_one_batch),
+        cmocka_unit_test(test_beta_at_its_ends),
+        cmocka_unit_test(test_overflow_is_not_remembered),
+        cmocka_unit_test(test_defaults_are_state),
+        cmocka_unit_test(test_router_alone_learns_from_its_gates),
+        cmocka_unit_test(test_a_teacher_may_guide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,27 +14,26 @@ static void check_pass(const test_layer *layer, double temperature, double thres
     int64_t slot = 0, count = layer->tokens * EXPERTS;
     int8_t *taken = calloc((size_t)count, 1);
     double *q = calloc((size_t)count, sizeof *q);
-    for (int64_t t = 0; t < layer->tokens; t++) {
+    FOR(t, layer->tokens) {
         double sum = 0;
-        for (int64_t e = 0; e < EXPERTS; e++) sum += exp((double)r->scores.logits[t * EXPERTS + e] / temperature);
-        for (int64_t e = 0; e < EXPERTS; e++) {
+        FOR(e, EXPERTS) sum += exp((double)r->scores.logits[t * EXPERTS + e] / temperature);
+        FOR(e, EXPERTS) {
             int64_t better = 0;
             q[t * EXPERTS + e] = exp((double)r->scores.logits[t * EXPERTS + e] / temperature) / sum;
-            for (int64_t j = 0; j < EXPERTS; j++)
-                better += r->scores.logits[t * EXPERTS + j] > r->scores.logits[t * EXPERTS + e];
+            FOR(j, EXPERTS) better += r->scores.logits[t * EXPERTS + j] > r->scores.logits[t * EXPERTS + e];
             if (better < 2) assert_int_equal(r->choices.experts[t * 2 + better], e);
             taken[t * EXPERTS + e] = better < 2 || q[t * EXPERTS + e] > threshold;
         }
     }
-    for (int64_t e = 0; e < EXPERTS; e++) {
+    FOR(e, EXPERTS) {
         assert_int_equal(r->slots.first_slot[e], slot);
-        for (int64_t t = 0; t < layer->tokens; t++) {
+        FOR(t, layer->tokens) {
             double total = 0;
             if (!taken[t * EXPERTS + e]) continue;
-            for (int64_t j = 0; j < EXPERTS; j++) total += taken[t * EXPERTS + j] ? q[t * EXPERTS + j] : 0;
+            FOR(j, EXPERTS) total += taken[t * EXPERTS + j] ? q[t * EXPERTS + j] : 0;
             assert_int_equal(r->slots.token_of_slot[slot], t);
             assert_close(r->slots.gate_of_slot[slot], q[t * EXPERTS + e] / (renormalize ? total : 1), 1e-6);
-            for (int64_t k = 0; k < 2; k++)
+            FOR(k, 2)
                 if (r->choices.experts[t * 2 + k] == e)
                     assert_true(r->choices.gates[t * 2 + k] == r->slots.gate_of_slot[slot]);
             slot++;
@@ -42,7 +41,7 @@ static void check_pass(const test_layer *layer, double temperature, double thres
         assert_int_equal(r->slots.load[e], slot - r->slots.first_slot[e]);
     }
     assert_int_equal(r->slots.count, slot);
-    for (int64_t i = 0; i < layer->tokens * 2; i++) assert_int_equal(r->slots.kept[i], 1);
+    FOR(i, layer->tokens * 2) assert_int_equal(r->slots.kept[i], 1);
     free(taken);
     free(q);
 }
@@ -51,7 +50,7 @@ static void forward(test_layer *layer, tgr_mode mode) {
     assert_status(TGR_OK, tgr_moe_forward(layer->moe, mode, layer->x, layer->tokens, layer->y));
 }
 
-static void dense_training_is_sparse_in_evaluation(void **state) {
+static void test_dense_training_is_sparse_in_evaluation(void **state) {
     (void)state;
     for (int renormalize = 0; renormalize < 2; renormalize++) {
         test_layer layer = test_layer_start(2, renormalize ? DENSE_TRAIN "renormalize=1" : DENSE_TRAIN, TOKENS, DIM);
@@ -66,7 +65,7 @@ static void dense_training_is_sparse_in_evaluation(void **state) {
 }
 
 /* In evaluation the layer is V-MoE's; with K = E training and evaluation agree. */
-static void evaluation_equals_token_choice(void **state) {
+static void test_evaluation_equals_token_choice(void **state) {
     (void)state;
     test_layer dense = test_layer_start(1, DENSE_TRAIN, TOKENS, DIM);
     test_layer vmoe = test_layer_start(1, "method=vmoe experts=5 mlp_ratio=2 top_k=2", TOKENS, DIM);
@@ -85,8 +84,8 @@ static void evaluation_equals_token_choice(void **state) {
     test_layer_end(&dense);
 }
 
-/* -H(mean p) + mean H(p): 0 when all tokens are alike, -ln E when each is certain and all experts have as many. */
-static void mutual_information_at_its_ends(void **state) {
+/* -H(mean p) + mean H(p): 0 when all tokens are the same, -ln E when each is certain and all experts have as many. */
+static void test_mutual_information_at_its_ends(void **state) {
     (void)state;
     test_layer layer = test_layer_start(1, "method=dense-train experts=5 mi_weight=2", 20, EXPERTS);
     float *router = tgr_value(layer.parameters, 0);
@@ -97,21 +96,21 @@ static void mutual_information_at_its_ends(void **state) {
     } cases[] = {
         {0, 1, 0}, {1, 1, 0}, {200, 1, 0}, {200, 5, -2 * log(5)}, {200, 2, -2 * log(2)}, {1e30f, 5, -2 * log(5)}};
     memset(router, 0, EXPERTS * EXPERTS * sizeof *router);
-    for (int64_t e = 0; e < EXPERTS; e++) router[e * EXPERTS + e] = 1;
+    FOR(e, EXPERTS) router[e * EXPERTS + e] = 1;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         memset(layer.x, 0, 20 * EXPERTS * sizeof *layer.x);
-        for (int64_t t = 0; t < 20; t++) layer.x[t * EXPERTS + t % cases[i].apart] = cases[i].certainty;
+        FOR(t, 20) layer.x[t * EXPERTS + t % cases[i].apart] = cases[i].certainty;
         forward(&layer, TGR_TRAIN);
         assert_int_equal(layer.routing->slots.count, 20 * EXPERTS); /* all of them, even for a p of 0 */
         assert_int_equal(layer.routing->losses.term_count, 1);
         assert_string_equal(layer.routing->losses.terms[0].name, "mi");
         assert_close(layer.routing->losses.terms[0].value, cases[i].expected, 1e-5);
-        for (int64_t j = 0; j < 20 * EXPERTS; j++) assert_true(isfinite(layer.routing->losses.dlogits[j]));
+        FOR(j, 20 * EXPERTS) assert_true(isfinite(layer.routing->losses.dlogits[j]));
     }
     test_layer_end(&layer);
 }
 
-static void the_temperature_falls_with_the_step(void **state) {
+static void test_the_temperature_falls_with_the_step(void **state) {
     (void)state;
     /* Of 10 steps the first ceil(0.45 · 10) = 5 are dense: τ = 3, 2.5, 2, 1.5, 1, then 0.5. */
     test_layer layer = test_layer_start(
@@ -136,7 +135,7 @@ static void the_temperature_falls_with_the_step(void **state) {
     test_layer_end(&layer);
 }
 
-static void losses_read_the_plain_softmax(void **state) {
+static void test_losses_read_the_plain_softmax(void **state) {
     (void)state;
     test_layer evomoe = test_layer_start(1, EVOMOE "z_weight=0.3 importance_weight=0.2", TOKENS, DIM);
     test_layer dense = test_layer_start(1, DENSE_TRAIN "z_weight=0.3 importance_weight=0.2 mi_weight=0", TOKENS, DIM);
@@ -158,7 +157,7 @@ static void check_gradients(const char *options, uint64_t step) {
     test_layer_end(&layer);
 }
 
-static void gradients_equal_differences(void **state) {
+static void test_gradients_equal_differences(void **state) {
     (void)state;
     check_gradients(DENSE_TRAIN, 0);
     check_gradients(DENSE_TRAIN "renormalize=1 mi_weight=3", 0);
@@ -171,32 +170,32 @@ static void gradients_equal_differences(void **state) {
 }
 
 /* Without the task's gradient the router learns from losses alone: here, from none. */
-static void the_task_can_be_kept_from_the_router(void **state) {
+static void test_the_task_can_be_kept_from_the_router(void **state) {
     (void)state;
     const char *const options[] = {DENSE_TRAIN "router_task_gradient=0 mi_weight=0", EVOMOE "router_task_gradient=0"};
     for (int i = 0; i < 2; i++) {
         test_layer layer = test_layer_start(1, options[i], TOKENS, DIM);
         test_layer_loss(&layer);
         assert_status(TGR_OK, tgr_moe_backward(layer.moe, layer.weights, layer.x_gradient));
-        for (int64_t j = 0; j < EXPERTS * DIM; j++) assert_true(tgr_gradient(layer.parameters, 0)[j] == 0);
+        FOR(j, EXPERTS * DIM) assert_true(tgr_gradient(layer.parameters, 0)[j] == 0);
         test_layer_end(&layer);
     }
 }
 
-static void threads_do_not_matter(void **state) {
+static void test_threads_do_not_matter(void **state) {
     (void)state;
     test_layer_check_threads(DENSE_TRAIN "mi_weight=1", 301, 12);
     test_layer_check_threads(EVOMOE "evo_threshold=0.2 renormalize=1", 301, 12);
 }
 
 /* Logits that are no numbers must not lead out of the buffers. */
-static void senseless_logits_are_safe(void **state) {
+static void test_senseless_logits_are_safe(void **state) {
     (void)state;
     const float awkward[] = {NAN, INFINITY, -INFINITY, 1e38f, 0};
     const char *const options[] = {DENSE_TRAIN "renormalize=1 mi_weight=1", EVOMOE "renormalize=1"};
     for (int i = 0; i < 2; i++) {
         test_layer layer = test_layer_start(1, options[i], TOKENS, DIM);
-        for (int64_t j = 0; j < TOKENS * DIM; j++) layer.x[j] = awkward[j * 7 / 3 % 5];
+        FOR(j, TOKENS * DIM) layer.x[j] = awkward[j * 7 / 3 % 5];
         assert_status(TGR_OK, tgr_moe_forward(layer.moe, TGR_TRAIN, layer.x, TOKENS, layer.y));
         assert_status(TGR_OK, tgr_moe_backward(layer.moe, layer.weights, layer.x_gradient));
         assert_true(layer.routing->slots.count >= TOKENS * 2 && layer.routing->slots.count <= TOKENS * EXPERTS);
@@ -204,7 +203,7 @@ static void senseless_logits_are_safe(void **state) {
     }
 }
 
-static void misfits_are_refused(void **state) {
+static void test_misfits_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_moe *moe = NULL;
@@ -220,7 +219,7 @@ static void misfits_are_refused(void **state) {
     assert_null(moe);
     const char *const methods[] = {"dense-train", "evomoe"};
     for (int i = 0; i < 2; i++) {
-        assert_status(TGR_OK, tgr_config_create(&config, context));
+        config = test_config(context, "");
         assert_status(TGR_OK, tgr_config_set(config, "method", methods[i]));
         assert_fails(TGR_ERROR_UNSUPPORTED, methods[i], tgr_router_create(&router, context, config, 8));
         tgr_config_free(config);
@@ -230,16 +229,16 @@ static void misfits_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dense_training_is_sparse_in_evaluation),
-        cmocka_unit_test(evaluation_equals_token_choice),
-        cmocka_unit_test(mutual_information_at_its_ends),
-        cmocka_unit_test(the_temperature_falls_with_the_step),
-        cmocka_unit_test(losses_read_the_plain_softmax),
-        cmocka_unit_test(gradients_equal_differences),
-        cmocka_unit_test(the_task_can_be_kept_from_the_router),
-        cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(senseless_logits_are_safe),
-        cmocka_unit_test(misfits_are_refused),
+        cmocka_unit_test(test_dense_training_is_sparse_in_evaluation),
+        cmocka_unit_test(test_evaluation_equals_token_choice),
+        cmocka_unit_test(test_mutual_information_at_its_ends),
+        cmocka_unit_test(test_the_temperature_falls_with_the_step),
+        cmocka_unit_test(test_losses_read_the_plain_softmax),
+        cmocka_unit_test(test_gradients_equal_differences),
+        cmocka_unit_test(test_the_task_can_be_kept_from_the_router),
+        cmocka_unit_test(test_threads_do_not_matter),
+        cmocka_unit_test(test_senseless_logits_are_safe),
+        cmocka_unit_test(test_misfits_are_refused),
     };
     return cmocka_run_group_tests_name("dense gate", tests, NULL, NULL);
 }

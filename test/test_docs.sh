@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The documents are true: the README's host program compiles and trains, pages made from tables are up to date, links
-# lead somewhere, every method is described.
+# The documents are true: the README's host program compiles and trains, the guide's code compiles, pages made from
+# tables are up to date, links lead somewhere, every method is described.
 number=0
 check() {
     number=$((number + 1))
@@ -19,6 +19,35 @@ first=$("$folder/host" | awk '/step 0 / { print $4 }')
 last=$("$folder/host" | awk '/step 19 / { print $4 }')
 awk -v first="$first" -v last="$last" 'BEGIN { exit !(last + 0 > 0 && last + 0 < first + 0) }'
 check $? "the README's host program learns (loss $first to $last)"
+
+# Each block of code is a function, whose variables are these unless it has its own.
+{
+    cat <<'END'
+#include <stdio.h>
+#include "tgrmoe/tgrmoe.h"
+tgr_context *context, *own;
+tgr_config *config;
+tgr_model *model, *student, *dense;
+tgr_teacher *teacher;
+tgr_loss *loss;
+tgr_optimizer *optimizer;
+tgr_session *session;
+tgr_checkpoint *file;
+const tgr_routing *routing;
+const float *images, *probe_images, *logits;
+const int32_t *labels;
+int64_t steps, batch, correct, layer, epoch;
+double total, kept;
+END
+    for page in docs/guide.md docs/inference.md; do
+        awk -v page="$page" -v name="$(basename "$page" .md)" '
+            /^```c$/ { printf "void %s_%d(void) {\n#line %d \"%s\"\n", name, ++count, NR + 1, page; inside = 1; next }
+            /^```$/ && inside { print "}"; inside = 0 }
+            inside' "$page"
+    done
+} >"$folder/blocks.c"
+${CC:-cc} -std=c11 -Wall -Werror -Wno-unused-but-set-variable -Iinclude -fsyntax-only "$folder/blocks.c"
+check $? "the guide's code compiles"
 
 "$BUILD/examples/tgrmoe" options --markdown | cmp -s - docs/options.md
 check $? "docs/options.md is what the option table says"
@@ -42,6 +71,12 @@ grep -oh '`[A-Za-z0-9_/.*]*[A-Za-z0-9_*]\.\(c\|h\|cpp\|sh\|py\|mk\)`' README.md 
 cat "$folder/nowhere"
 [ ! -s "$folder/nowhere" ]
 check $? "files that the documents name are there"
+
+grep -rohE '\btgr_[a-z0-9_]+' include src | sort -u >"$folder/declared"
+grep -ohE '\btgr_[a-z0-9_]+' README.md CONTRIBUTING.md CHANGELOG.md docs/*.md | sort -u | grep -vxF -f "$folder/declared" >"$folder/undeclared"
+sed 's/^/# /' "$folder/undeclared"
+[ ! -s "$folder/undeclared" ]
+check $? "functions that the documents name are there"
 
 make -s help >"$folder/targets"
 grep -oh '`make [a-z][a-z_.-]*' README.md CONTRIBUTING.md docs/*.md | tr -d '`' | sort -u | while read -r command; do

@@ -70,7 +70,7 @@ static double compare(const timm_case *timm, const char *name, const float *actu
     const golden_record *expected = need(timm, name);
     double worst = 0;
     assert_int_equal(expected->count, count);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         const double difference = fabs(record_number(expected, i) - (double)actual[i]);
         if (!(difference <= TOLERANCE))
             fail_msg("%s: %s[%lld] is %g instead of %g", timm->name, name, (long long)i, (double)actual[i],
@@ -90,10 +90,9 @@ static void test_logits_and_features(void **state) {
         double blocks = 0, logits = 0;
         float *outputs = calloc((size_t)(numbers * d->depth), sizeof *outputs);
         assert_non_null(outputs);
-        for (int64_t i = 0; i < d->depth; i++)
-            tgr_model_capture(timm.model, i, TGR_FEATURE_BLOCK_OUTPUT, outputs + i * numbers);
+        FOR(i, d->depth) tgr_model_capture(timm.model, i, TGR_FEATURE_BLOCK_OUTPUT, outputs + i * numbers);
         assert_status(TGR_OK, tgr_model_forward(timm.model, TGR_EVAL, timm.images, timm.batch));
-        for (int64_t i = 0; i < d->depth; i++) {
+        FOR(i, d->depth) {
             char name[32];
             snprintf(name, sizeof name, "block.%lld", (long long)i);
             blocks = fmax(blocks, compare(&timm, name, outputs + i * numbers, numbers));
@@ -112,7 +111,7 @@ static void test_logits_and_features(void **state) {
 /* The change of a tensor against timm's, as norms: |ours - timm's| / |timm's|. */
 static double change_error(const float *before, const float *after, const golden_record *change) {
     double error = 0, norm = 0;
-    for (int64_t i = 0; i < change->count; i++) {
+    FOR(i, change->count) {
         const double expected = record_number(change, i), actual = (double)after[i] - (double)before[i];
         error += (actual - expected) * (actual - expected);
         norm += expected * expected;
@@ -148,7 +147,7 @@ static void test_training_step(void **state) {
         memcpy(before, parameters->values, bytes);
         if (tgr_model_dimensions(timm.model)->classes > 0) {
             run_step(&timm);
-            for (int64_t i = 0; i < parameters->tensor_count; i++) {
+            FOR(i, parameters->tensor_count) {
                 const tgr_tensor *tensor = &parameters->tensors[i];
                 char name[128];
                 snprintf(name, sizeof name, "change.%s", tensor->name);
@@ -178,7 +177,7 @@ static void test_export(void **state) {
         count = tgr_safetensors_count(timm.file);
         exported = tgr_safetensors_count(file);
         assert_int_equal(count, exported);
-        for (int64_t i = 0; i < count; i++) {
+        FOR(i, count) {
             tgr_safetensors_entry old = {.struct_size = sizeof old}, new;
             assert_status(TGR_OK, tgr_safetensors_entry_at(timm.file, i, &old));
             const int64_t index = test_entry(file, old.name, &new);

@@ -57,7 +57,7 @@ static int64_t capacity_of(int64_t tokens, double factor, int64_t experts) {
 
 /* Random layers; every fourth token is a copy of another, so that there are ties, and so are some experts; some tokens
  * have NaN. */
-static void experts_take_their_best(void **state) {
+static void test_experts_take_their_best(void **state) {
     (void)state;
     test_random random = test_random_start(1);
     for (int round = 0; round < 60; round++) {
@@ -83,8 +83,8 @@ static void experts_take_their_best(void **state) {
     }
 }
 
-/* All tokens alike: the first C go to all experts, the others to none, and their outputs and gradients are zero. */
-static void ties_go_to_the_first(void **state) {
+/* All tokens equal: the first C go to all experts, the others to none, and their outputs and gradients are zero. */
+static void test_ties_go_to_the_first(void **state) {
     (void)state;
     const char *options = "method=expert-choice experts=6 mlp_ratio=1 capacity_factor=2";
     test_layer layer = test_layer_start(options, 30, 0, 4, 2, 2);
@@ -165,7 +165,7 @@ static void check_numbers(double factor, int threads, uint64_t seed) {
     test_layer_end(&layer);
 }
 
-static void numbers_are_the_formulas(void **state) {
+static void test_numbers_are_the_formulas(void **state) {
     (void)state;
     const double factors[] = {0.3, 1, 2.3, 100};
     for (int i = 0; i < 4; i++) {
@@ -178,7 +178,7 @@ static void numbers_are_the_formulas(void **state) {
     }
 }
 
-static void runs_agree(void **state) {
+static void test_runs_agree(void **state) {
     (void)state;
     test_moe_runs("method=expert-choice experts=6 mlp_ratio=2 capacity_factor=1.3 z_weight=0.1 router_init_std=0.5",
                   500, 24, 5);
@@ -188,10 +188,8 @@ static void runs_agree(void **state) {
 /* Options on top of method=expert-choice fail with that text. */
 static void check_refused(tgr_status status, const char *text, const char *options) {
     tgr_context *context = test_context(1, 1);
-    tgr_config *config;
     tgr_moe *moe = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "expert-choice"));
+    tgr_config *config = test_config(context, "method=expert-choice");
     assert_status(TGR_OK, test_config_set_all(config, options));
     assert_fails(status, text, tgr_moe_create(&moe, context, config, 8));
     assert_null(moe);
@@ -199,7 +197,7 @@ static void check_refused(tgr_status status, const char *text, const char *optio
     tgr_context_free(context);
 }
 
-static void bad_options_are_refused(void **state) {
+static void test_bad_options_are_refused(void **state) {
     (void)state;
     check_refused(TGR_ERROR_RANGE, "'capacity_factor' is 0", "capacity_factor=0");
     check_refused(TGR_ERROR_RANGE, "'eval_capacity_factor' is 0", "eval_capacity_factor=0");
@@ -208,10 +206,8 @@ static void bad_options_are_refused(void **state) {
     check_refused(TGR_ERROR_OPTION, "switch_weight", "switch_weight=0.1");
     check_refused(TGR_ERROR_OPTION, "renormalize", "renormalize=1");
     tgr_context *context = test_context(1, 1);
-    tgr_config *config;
     tgr_router *router = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "expert-choice"));
+    tgr_config *config = test_config(context, "method=expert-choice");
     assert_fails(TGR_ERROR_UNSUPPORTED, "without experts", tgr_router_create(&router, context, config, 8));
     tgr_moe *moe = test_moe(context, "method=expert-choice", 8);
     float x[8] = {0}, y[8];
@@ -226,9 +222,9 @@ static void bad_options_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(experts_take_their_best),  cmocka_unit_test(ties_go_to_the_first),
-        cmocka_unit_test(numbers_are_the_formulas), cmocka_unit_test(runs_agree),
-        cmocka_unit_test(bad_options_are_refused),
+        cmocka_unit_test(test_experts_take_their_best),  cmocka_unit_test(test_ties_go_to_the_first),
+        cmocka_unit_test(test_numbers_are_the_formulas), cmocka_unit_test(test_runs_agree),
+        cmocka_unit_test(test_bad_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,7 +116,7 @@ static void restore_c(problem *p) {
 }
 
 static void fill_c(problem *p, float value) {
-    for (int64_t i = 0; i < p->c_floats; i++) p->c_before[i] = value;
+    FOR(i, p->c_floats) p->c_before[i] = value;
     restore_c(p);
 }
 
@@ -141,7 +141,7 @@ static double expected_at(const problem *p, const variant *v, int64_t i, int64_t
         sum += before;
         *size += fabs(before);
     }
-    for (int64_t l = 0; l < g->k; l++) {
+    FOR(l, g->k) {
         double a = g->a[i * g->a_row + l * g->a_col], b = g->b[l * g->b_row + j * g->b_col];
         if (v->precision == TGR_PRECISION_BFLOAT16) a = bfloat16_of(a), b = bfloat16_of(b);
         sum += a * b;
@@ -167,8 +167,8 @@ static int agrees(double actual, double expected, double tolerance) {
 
 static void check_result(const problem *p, const variant *v) {
     const tgr_gemm *g = &p->product;
-    for (int64_t i = 0; i < g->m; i++) {
-        for (int64_t j = 0; j < g->n; j++) {
+    FOR(i, g->m) {
+        FOR(j, g->n) {
             double size, operands, expected = expected_at(p, v, i, j, &size, &operands);
             double actual = g->c[i * g->c_row + j];
             double tolerance = tolerance_of(v, g->k, size, operands);
@@ -184,7 +184,7 @@ static void check_result(const problem *p, const variant *v) {
 /* What lies between and around the rows of C is as before. */
 static void check_surroundings(const problem *p) {
     const tgr_gemm *g = &p->product;
-    for (int64_t x = 0; x < p->c_floats; x++) {
+    FOR(x, p->c_floats) {
         int64_t from_c = x - (g->c - p->c_memory);
         int inside = from_c >= 0 && g->c_row > 0 && from_c % g->c_row < g->n;
         if (!inside) assert_same_bytes(&p->c_memory[x], &p->c_before[x], sizeof(float));
@@ -273,7 +273,7 @@ static void test_special_values(void **state) {
         }
         p.product.k = repeat % 40 + 1;
         if (!p.product.accumulate) fill_c(&p, NAN); /* must not be read */
-        for (int64_t i = 0; i < 51; i++) p.bias[i] = p.bias[i] < 0.95f ? p.bias[i] : -INFINITY;
+        FOR(i, 51) p.bias[i] = p.bias[i] < 0.95f ? p.bias[i] : -INFINITY;
         check_problem(&p);
         free_problem(&p);
     }
@@ -293,9 +293,8 @@ static void test_extreme_values(void **state) {
             float sign = test_random_integer(&random, 0, 1) ? 1.0f : -1.0f;
             p.a.memory[p.a.at - p.a.memory + row * p.a.row + l * p.a.col] = sign * PICK(&random, a_values);
         }
-        for (int64_t l = 0; l < 70; l++)
-            for (int64_t column = 0; column < 40; column++)
-                p.b.memory[p.b.at - p.b.memory + l * p.b.row + column * p.b.col] = PICK(&random, b_values);
+        FOR(l, 70)
+            FOR(column, 40) p.b.memory[p.b.at - p.b.memory + l * p.b.row + column * p.b.col] = PICK(&random, b_values);
         check_problem(&p);
         free_problem(&p);
     }
@@ -313,7 +312,7 @@ static void check_part(problem *p, const variant *v, const float *whole, test_ra
     if (part.bias) part.bias += column;
     restore_c(p);
     v->gemm(&part, scratch);
-    for (int64_t i = 0; i < part.m; i++) {
+    FOR(i, part.m) {
         int64_t at = part.c + i * part.c_row - p->c_memory;
         assert_same_bytes(p->c_memory + at, whole + at, (size_t)part.n * sizeof(float));
     }
@@ -348,12 +347,12 @@ static void check_list(problem *problems, int64_t count, const variant *v, int t
     compute.kernels = &kernels;
     tgr_gemm products[8];
     assert_true(count <= 8);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         products[i] = problems[i].product;
         restore_c(&problems[i]);
     }
     tgr_gemm_run(&compute, products, count);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         size_t bytes = (size_t)problems[i].c_floats * sizeof(float);
         float *parallel = malloc(bytes + 1);
         assert_non_null(parallel);
@@ -371,7 +370,7 @@ static void check_list_everywhere(problem *problems, int64_t count) {
     FOR_VARIANTS(v) {
         for (int i = 0; i < 4; i++) check_list(problems, count, v, threads[i]);
     }
-    for (int64_t i = 0; i < count; i++) free_problem(&problems[i]);
+    FOR(i, count) free_problem(&problems[i]);
 }
 
 static void test_lists(void **state) {
@@ -380,7 +379,7 @@ static void test_lists(void **state) {
     for (int repeat = 0; repeat < 12; repeat++) {
         problem problems[8];
         int64_t count = test_random_integer(&random, 0, 8);
-        for (int64_t i = 0; i < count; i++) problems[i] = random_problem(&random);
+        FOR(i, count) problems[i] = random_problem(&random);
         check_list_everywhere(problems, count);
     }
 }
@@ -405,8 +404,8 @@ static double rms_error(problem *p, const variant *v) {
     double sum = 0;
     restore_c(p);
     v->gemm(g, scratch);
-    for (int64_t i = 0; i < g->m; i++) {
-        for (int64_t j = 0; j < g->n; j++) {
+    FOR(i, g->m) {
+        FOR(j, g->n) {
             double size, operands, expected = expected_at(p, v, i, j, &size, &operands);
             double error = (g->c[i * g->c_row + j] - expected) / size;
             sum += error * error;
@@ -436,7 +435,7 @@ static void test_parts_are_exact(void **state) {
 static float *ones(int64_t count) {
     float *x = malloc((size_t)count * sizeof(float) + 1);
     assert_non_null(x);
-    for (int64_t i = 0; i < count; i++) x[i] = 1;
+    FOR(i, count) x[i] = 1;
     return x;
 }
 

@@ -33,7 +33,7 @@ static const golden_record *need(const golden_case *golden, const char *name) {
 static void compare(const golden_record *expected, const float *actual, int64_t count) {
     assert_int_equal(expected->count, count);
     double largest = 0, worst = 0;
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         const double exact =
             expected->type == GOLDEN_F64 ? ((const double *)expected->data)[i] : ((const float *)expected->data)[i];
         if (!isfinite(actual[i])) fail_msg("%s[%lld] is %g", expected->name, (long long)i, (double)actual[i]);
@@ -46,17 +46,8 @@ static void compare(const golden_record *expected, const float *actual, int64_t 
 }
 
 static tgr_model *make_model(tgr_context *context, const golden_record *text) {
-    tgr_config *config = NULL;
     tgr_model *model = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    char *lines = strdup(text->data);
-    assert_non_null(lines);
-    for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n")) {
-        char *value = strchr(line, '=');
-        *value++ = '\0';
-        assert_status(TGR_OK, tgr_config_set(config, line, value));
-    }
-    free(lines);
+    tgr_config *config = test_config(context, text->data);
     assert_status(TGR_OK, tgr_model_create(&model, context, config));
     tgr_config_free(config);
     return model;
@@ -66,7 +57,7 @@ static tgr_model *make_model(tgr_context *context, const golden_record *text) {
 static void fill(const golden_case *golden, const char *prefix, tgr_parameters *parameters) {
     int64_t count = 0, in_file = 0;
     count = tgr_parameters_count(parameters);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         tgr_parameter_description tensor = {.struct_size = sizeof tensor};
         float *value = NULL;
         char key[160];
@@ -85,7 +76,7 @@ static void fill(const golden_case *golden, const char *prefix, tgr_parameters *
 
 static void compare_gradients(const golden_case *golden, const char *prefix, tgr_parameters *parameters) {
     int64_t count = tgr_parameters_count(parameters);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         tgr_parameter_description tensor = {.struct_size = sizeof tensor};
         float *gradient = NULL;
         char key[160];
@@ -175,7 +166,7 @@ static void compare_outputs(const golden_case *golden) {
 
 static void compare_routing(const golden_case *golden) {
     int64_t layers = tgr_model_moe_layer_count(golden->student);
-    for (int64_t layer = 0; layer < layers; layer++) {
+    FOR(layer, layers) {
         const tgr_routing *routing = NULL;
         char key[64];
         assert_status(TGR_OK, tgr_model_routing(golden->student, layer, &routing));
@@ -189,7 +180,7 @@ static void compare_routing(const golden_case *golden) {
         const golden_record *choices = need(golden, key);
         assert_same_bytes(experts, choices->data, (size_t)choices->count * sizeof *experts);
         snprintf(key, sizeof key, "kept.%d", (int)layer);
-        for (int64_t i = 0; i < choices->count; i++) {
+        FOR(i, choices->count) {
             assert_int_equal(kept[i], ((const int32_t *)need(golden, key)->data)[i]);
         }
         if (golden->teacher) {
@@ -218,7 +209,7 @@ static void compare_state(const golden_case *golden, tgr_parameters *parameters)
 }
 
 static void test_golden(void **state) {
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         golden_case golden;
         start(&golden, *state, threads);
         run(&golden);

@@ -19,9 +19,9 @@ static double distill_total(test_scene *s) {
 }
 
 static tgr_status set_window(tgr_config *config, double start, double end, int64_t total) {
-    tgr_status status = tgr_config_set_f64(config, TGR_OPTION_GUIDANCE_START, start);
-    if (status == TGR_OK) status = tgr_config_set_f64(config, TGR_OPTION_GUIDANCE_END, end);
-    return status == TGR_OK ? tgr_config_set_i64(config, TGR_OPTION_TOTAL_STEPS, total) : status;
+    TGR_TRY(tgr_config_set_f64(config, TGR_OPTION_GUIDANCE_START, start));
+    TGR_TRY(tgr_config_set_f64(config, TGR_OPTION_GUIDANCE_END, end));
+    return tgr_config_set_i64(config, TGR_OPTION_TOTAL_STEPS, total);
 }
 
 static void test_window_edges(void **unused) {
@@ -49,9 +49,8 @@ static void test_window_edges(void **unused) {
                 {0.001, 0.999, 4294967295, 4294968, 4290672328},
                 {0, 1, 4294967295, 0, 4294967295}};
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = NULL;
     tgr_window window;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
+    tgr_config *config = test_config(context, "");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_status(TGR_OK, set_window(config, rows[i].start, rows[i].end, rows[i].total));
         assert_status(TGR_OK, tgr_window_read(&window, config));
@@ -84,10 +83,10 @@ static void test_divergence_and_its_gradient(void **unused) {
     (void)unused;
     test_scene s = test_scene_make(2, "", "distill_weight=3");
     double total = distill_total(&s), expected = 0;
-    for (int64_t i = 0; i < LAYERS; i++) {
+    FOR(i, LAYERS) {
         const tgr_routing *routing = tgr_moe_layer_routing(tgr_teacher_student_layer(s.teacher, i));
         const float *p = test_teacher_rows(s.teacher, i), *q = routing->scores.probabilities;
-        for (int64_t j = 0; j < routing->tokens * EXPERTS; j++)
+        FOR(j, routing->tokens * EXPERTS)
             expected += 3.0 / LAYERS * p[j] * log((double)p[j] / q[j]) / (double)routing->tokens;
     }
     assert_close(total, expected, 1e-6);
@@ -95,16 +94,16 @@ static void test_divergence_and_its_gradient(void **unused) {
     assert_true(test_term(s.loss, "teacher") > 0 && test_term(s.loss, "aux") == 0 && test_term(s.loss, "task") == 0);
 
     /* (weight / |S|) (q - p) / T at every logit: there is no task, so nothing else may be there. */
-    for (int64_t i = 0; i < LAYERS; i++) { /* computing has added nothing yet */
+    FOR(i, LAYERS) { /* computing has added nothing yet */
         const tgr_routing *routing = tgr_moe_layer_routing(tgr_teacher_student_layer(s.teacher, i));
-        for (int64_t j = 0; j < routing->tokens * EXPERTS; j++) assert_true(routing->losses.dlogits[j] == 0);
+        FOR(j, routing->tokens * EXPERTS) assert_true(routing->losses.dlogits[j] == 0);
     }
     tgr_teacher_backward(s.teacher);
     int64_t unselected = 0;
-    for (int64_t i = 0; i < LAYERS; i++) {
+    FOR(i, LAYERS) {
         const tgr_routing *routing = tgr_moe_layer_routing(tgr_teacher_student_layer(s.teacher, i));
         const float *p = test_teacher_rows(s.teacher, i);
-        for (int64_t j = 0; j < routing->tokens * EXPERTS; j++) {
+        FOR(j, routing->tokens * EXPERTS) {
             double slope = 3.0 / LAYERS * ((double)routing->scores.probabilities[j] - p[j]) / (double)routing->tokens;
             assert_close(routing->losses.dlogits[j], slope, 1e-8);
             unselected += routing->choices.experts[j / EXPERTS] != j % EXPERTS && fabs(slope) > 1e-4;
@@ -123,7 +122,7 @@ static void test_gradient_by_differences(void **unused) {
         tgr_parameters *parameters = test_model_parameters(s.student);
         (void)distill_total(&s);
         assert_status(TGR_OK, tgr_loss_backward(s.loss));
-        for (int64_t i = 0; i < parameters->tensor_count; i++) {
+        FOR(i, parameters->tensor_count) {
             const tgr_tensor *tensor = &parameters->tensors[i];
             if (strstr(tensor->name, "router") == NULL && strstr(tensor->name, "blocks.0") == NULL) continue;
             test_random random = test_random_start((uint64_t)i);
@@ -132,9 +131,9 @@ static void test_gradient_by_differences(void **unused) {
             assert_non_null(kept);
             memcpy(kept, value, (size_t)tensor->count * sizeof(float));
             double slope = 0, step = 1e-3 / sqrt((double)tensor->count), change = 0;
-            for (int64_t j = 0; j < tensor->count; j++) slope += (double)tgr_gradient(parameters, i)[j] * way[j];
+            FOR(j, tensor->count) slope += (double)tgr_gradient(parameters, i)[j] * way[j];
             for (int sign = -1; sign <= 1; sign += 2) {
-                for (int64_t j = 0; j < tensor->count; j++) value[j] = (float)(kept[j] + sign * step * way[j]);
+                FOR(j, tensor->count) value[j] = (float)(kept[j] + sign * step * way[j]);
                 change += sign * distill_total(&s);
             }
             memcpy(value, kept, (size_t)tensor->count * sizeof(float));
@@ -142,10 +141,9 @@ static void test_gradient_by_differences(void **unused) {
                 print_error("in %s:\n", tensor->name);
             assert_close(change / (2 * step), slope, 3e-3 + 3e-2 * fabs(slope));
             if (strstr(tensor->name, "router") != NULL)
-                for (int64_t e = 0; e < EXPERTS; e++) { /* every expert's row */
+                FOR(e, EXPERTS) { /* every expert's row */
                     double norm = 0;
-                    for (int64_t d = 0; d < tensor->dims[1]; d++)
-                        norm += fabs(tgr_gradient(parameters, i)[e * tensor->dims[1] + d]);
+                    FOR(d, tensor->dims[1]) norm += fabs(tgr_gradient(parameters, i)[e * tensor->dims[1] + d]);
                     assert_true(norm > 1e-3);
                 }
             free(way);
@@ -201,15 +199,15 @@ static void test_what_trains(void **unused) {
         assert_int_equal(allocations[0], allocations[1]);
         assert_true(distill[1] < 0.5 * distill[0]);
         assert_same_bytes(backbone->values, before, (size_t)backbone->floats * sizeof(float));
-        for (int64_t j = 0; j < backbone->floats; j++) assert_true(backbone->gradients[j] == 0);
+        FOR(j, backbone->floats) assert_true(backbone->gradients[j] == 0);
         assert_true(backbone->step == 0 && backbone->micro == 0);
         if (frozen) {
             assert_same_bytes(routers->values, first, (size_t)routers->floats * sizeof(float));
             assert_int_equal(routers->step, 0);
-            for (int64_t j = 0; j < routers->floats; j++) assert_true(routers->gradients[j] == 0);
+            FOR(j, routers->floats) assert_true(routers->gradients[j] == 0);
         } else {
             assert_true(objective[1] < 0.8 * objective[0]);
-            for (int64_t i = 0; i < LAYERS; i++)
+            FOR(i, LAYERS)
                 assert_true(memcmp(tgr_value(routers, i), first + routers->tensors[i].offset,
                                    (size_t)routers->tensors[i].count * sizeof(float)) != 0);
             assert_int_equal(routers->step, 60);
@@ -331,7 +329,7 @@ static void test_accumulation(void **unused) {
             assert_status(TGR_OK, tgr_loss_backward(s.loss));
         }
         if (pass == 2) break;
-        for (int64_t j = 0; j < routers->floats; j++) gradients[j] += routers->gradients[j];
+        FOR(j, routers->floats) gradients[j] += routers->gradients[j];
         tgr_parameters_clear_gradients(routers);
     }
     assert_int_equal(routers->micro, 2);
@@ -343,7 +341,7 @@ static void test_accumulation(void **unused) {
 static void test_same_bytes_at_any_threads(void **unused) {
     (void)unused;
     float *student = NULL, *routers = NULL;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         test_scene s = test_scene_make(threads, "", "router_noise=1 clip_norm=1");
         tgr_optimizer *optimizer = student_optimizer(&s);
         tgr_parameters *weights = test_model_parameters(s.student), *own = tgr_teacher_router_weights(s.teacher);

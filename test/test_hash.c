@@ -19,7 +19,7 @@ static const float *table_of(tgr_model *model, int block) {
     return table;
 }
 
-static void the_table_is_balanced_and_of_the_seed(void **state) {
+static void test_the_table_is_balanced_and_of_the_seed(void **state) {
     (void)state;
     float first[TOKENS];
     for (uint64_t seed = 1; seed <= 20; seed++) {
@@ -27,11 +27,11 @@ static void the_table_is_balanced_and_of_the_seed(void **state) {
         tgr_model *model = test_model(context, MODEL), *again = test_model(context, MODEL);
         const float *table = table_of(model, 0);
         int64_t count[EXPERTS] = {0};
-        for (int64_t i = 0; i < TOKENS; i++) {
+        FOR(i, TOKENS) {
             assert_true(table[i] >= 0 && table[i] < EXPERTS);
             count[(int64_t)table[i]]++;
         }
-        for (int64_t e = 0; e < EXPERTS; e++) assert_in_range(count[e], TOKENS / EXPERTS, TOKENS / EXPERTS + 1);
+        FOR(e, EXPERTS) assert_in_range(count[e], TOKENS / EXPERTS, TOKENS / EXPERTS + 1);
         assert_same_bytes(table_of(again, 0), table, sizeof first);
         assert_memory_not_equal(table_of(model, 1), table, sizeof first); /* each layer has its own */
         if (seed > 1) assert_memory_not_equal(table, first, sizeof first);
@@ -42,7 +42,7 @@ static void the_table_is_balanced_and_of_the_seed(void **state) {
     }
 }
 
-static void experts_follow_positions(void **state) {
+static void test_experts_follow_positions(void **state) {
     (void)state;
     tgr_context *context = test_context(2, 4);
     tgr_model *model = test_model(context, MODEL);
@@ -57,10 +57,10 @@ static void experts_follow_positions(void **state) {
         gates = view.gates;
         const uint8_t *kept = view.kept;
         probabilities = view.probabilities;
-        for (int64_t t = 0; t < BATCH * TOKENS; t++) {
+        FOR(t, BATCH * TOKENS) {
             assert_int_equal(choices[t], (int32_t)table_of(model, 1)[t % TOKENS]);
             assert_true(gates[t] == 1 && kept[t] == 1);
-            for (int64_t e = 0; e < EXPERTS; e++) assert_true(probabilities[t * EXPERTS + e] == (e == choices[t]));
+            FOR(e, EXPERTS) assert_true(probabilities[t * EXPERTS + e] == (e == choices[t]));
         }
     }
     free(images);
@@ -68,7 +68,7 @@ static void experts_follow_positions(void **state) {
     tgr_context_free(context);
 }
 
-static void training_leaves_the_table(void **state) {
+static void test_training_leaves_the_table(void **state) {
     (void)state;
     const int32_t labels[BATCH] = {0, 3, 1};
     tgr_context *context = test_context(1, 4);
@@ -96,7 +96,7 @@ static void training_leaves_the_table(void **state) {
 }
 
 /* A file may hold any numbers: they must not lead out of the experts. */
-static void a_senseless_table_is_harmless(void **state) {
+static void test_a_senseless_table_is_harmless(void **state) {
     (void)state;
     const float senseless[] = {-1, 5, NAN, INFINITY, -INFINITY, 1e30f, 4.5f, -0.5f};
     tgr_context *context = test_context(1, 4);
@@ -108,7 +108,7 @@ static void a_senseless_table_is_harmless(void **state) {
     assert_status(TGR_OK, tgr_model_routing(model, 0, &routing));
     const tgr_routing_view view = test_routing_view(routing);
     const int32_t *choices = view.choices;
-    for (int64_t t = 0; t < TOKENS; t++) assert_in_range(choices[t], 0, EXPERTS - 1);
+    FOR(t, TOKENS) assert_in_range(choices[t], 0, EXPERTS - 1);
     assert_int_equal(choices[6], 4);
     assert_int_equal(choices[0], 0);
     free(images);
@@ -116,14 +116,12 @@ static void a_senseless_table_is_harmless(void **state) {
     tgr_context_free(context);
 }
 
-static void a_layer_on_its_own_is_refused(void **state) {
+static void test_a_layer_on_its_own_is_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 4);
-    tgr_config *config;
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "hash"));
+    tgr_config *config = test_config(context, "method=hash");
     assert_fails(TGR_ERROR_UNSUPPORTED, "'hash'", tgr_moe_create(&moe, context, config, 8));
     assert_fails(TGR_ERROR_UNSUPPORTED, "'hash'", tgr_router_create(&router, context, config, 8));
     tgr_config_free(config);
@@ -134,11 +132,11 @@ static void a_layer_on_its_own_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_table_is_balanced_and_of_the_seed),
-        cmocka_unit_test(experts_follow_positions),
-        cmocka_unit_test(training_leaves_the_table),
-        cmocka_unit_test(a_senseless_table_is_harmless),
-        cmocka_unit_test(a_layer_on_its_own_is_refused),
+        cmocka_unit_test(test_the_table_is_balanced_and_of_the_seed),
+        cmocka_unit_test(test_experts_follow_positions),
+        cmocka_unit_test(test_training_leaves_the_table),
+        cmocka_unit_test(test_a_senseless_table_is_harmless),
+        cmocka_unit_test(test_a_layer_on_its_own_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,7 @@ static void run_models(tgr_context *context) {
 
 static void test_nothing_stays_held(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         tgr_context *context = test_context(threads, 3);
         const uint64_t start = tgr_context_bytes(context);
         tgr_config *config = NULL;

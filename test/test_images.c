@@ -9,6 +9,8 @@
 
 #include "failure.h"
 #include "images/decode.h"
+#include "images/decode_jpeg.h"
+#include "images/orientation.h"
 #include "images/preprocessing.h"
 
 enum { BYTES_MOST = 1 << 16, NAME_SIZE = 64, LINE_SIZE = 512 };
@@ -69,6 +71,15 @@ static void run_decode(bench *with, const char *line) {
     assert_same(line, &with->in, expected, tolerance);
 }
 
+static void run_upright(bench *with, const char *line) {
+    char name[NAME_SIZE], expected[NAME_SIZE];
+    assert_int_equal(sscanf(line, "upright %63s %63s", name, expected), 2);
+    decode_golden(name, &with->in);
+    const size_t size = read_golden(name);
+    assert_int_equal(orientation_apply(&with->in, orientation_find(bytes, size), &with->out), 0);
+    assert_same(line, &with->out, expected, 0);
+}
+
 static void run_broken(bench *with, const char *line) {
     char name[NAME_SIZE];
     assert_int_equal(sscanf(line, "broken %63s", name), 1);
@@ -102,14 +113,15 @@ static void run_evaluate(bench *with, const char *line) {
     assert_same(line, &with->out, expected, 0);
 }
 
-static void goldens(void **state) {
+static void test_goldens(void **state) {
     (void)state;
     static const struct {
         const char *name;
         void (*run)(bench *, const char *);
         int least;
-    } kinds[] = {{"decode", run_decode, 39},
-                 {"broken", run_broken, 6},
+    } kinds[] = {{"decode", run_decode, 57},
+                 {"broken", run_broken, 12},
+                 {"upright", run_upright, 17},
                  {"resize", run_resize, 30},
                  {"evaluate", run_evaluate, 12}};
     int counts[4] = {0};
@@ -132,7 +144,7 @@ static void goldens(void **state) {
 }
 
 /* A window of a resized image is what the whole one has there. */
-static void windows(void **state) {
+static void test_windows(void **state) {
     (void)state;
     bench with = {0};
     image window = {0};
@@ -156,26 +168,34 @@ static void windows(void **state) {
     resizer_free(&with.memory);
 }
 
-/* Wherever a file is cut, it is refused; only bytes after its end may be missing. */
-static void every_cut(void **state) {
+/* Wherever a file is cut, it is refused; only what follows the pixels may be missing: of a PNG the checksums of pixels
+ * and the last chunk, 20 bytes, and of the byte before them the bits that end the data. */
+static void test_every_cut(void **state) {
     (void)state;
+    enum { TAIL = 21 };
     static const char *const names[] = {"jpeg_420.jpg", "jpeg_progressive.jpg", "png_2_8.png",
                                         "png_3_4_interlaced.png"};
-    image out = {0};
+    image out = {0}, whole = {0};
     for (int i = 0; i < 4; i++) {
-        const size_t size = read_golden(names[i]);
+        const size_t size = read_golden(names[i]), tail = strncmp(names[i], "png", 3) == 0 ? TAIL : 0;
+        assert_int_equal(image_decode(bytes, size, "whole", DECODE_PIXELS_MOST, &whole), 0);
         for (size_t cut = 0; cut < size; cut++) {
             uint8_t *copy = malloc(cut + 1); /* of its own, so that reading past its end is seen */
             assert_non_null(copy);
             memcpy(copy, bytes, cut);
-            if (image_decode(copy, cut, "cut", DECODE_PIXELS_MOST, &out) == 0) {
-                fail_msg("%s: %zu of %zu bytes were enough", names[i], cut, size);
+            const int failed = image_decode(copy, cut, "cut", DECODE_PIXELS_MOST, &out) != 0;
+            if (!failed && cut + tail < size) fail_msg("%s: %zu of %zu bytes were enough", names[i], cut, size);
+            if (failed && cut + tail > size) fail_msg("%s: %zu of %zu bytes were not enough", names[i], cut, size);
+            if (failed) assert_non_null(strstr(failure_message(), "cut: "));
+            if (!failed) {
+                assert_memory_equal(out.pixels, whole.pixels,
+                                    (size_t)whole.width * (size_t)whole.height * IMAGE_CHANNELS);
             }
-            assert_non_null(strstr(failure_message(), "cut: "));
             free(copy);
         }
     }
     image_free(&out);
+    image_free(&whole);
 }
 
 static void refuses(const void *content, size_t size, int64_t pixels_most, const char *wanted) {
@@ -187,7 +207,7 @@ static void refuses(const void *content, size_t size, int64_t pixels_most, const
     image_free(&out);
 }
 
-static void refused_with_reason(void **state) {
+static void test_refused_with_reason(void **state) {
     (void)state;
     refuses("", 0, DECODE_PIXELS_MOST, "is empty");
     refuses("hello, world", 12, DECODE_PIXELS_MOST, "neither JPEG nor PNG");
@@ -206,7 +226,44 @@ static void refused_with_reason(void **state) {
     refuses(bytes, size, DECODE_PIXELS_MOST, "65");
 }
 
-static void texts_and_back(void **state) {
+/* Frame headers of other processes than are decoded: such files are whole, and nobody should look for damage. */
+static void test_other_kinds_of_jpeg_are_named(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t marker, bits;
+        const char *wanted;
+    } kinds[] = {{0xC3, 8, ": is a lossless JPEG"},
+                 {0xC7, 8, ": is a lossless JPEG"},
+                 {0xC5, 8, ": is a hierarchical JPEG"},
+                 {0xC0, 12, ": is a JPEG of more than 8"},
+                 {0xCB, 8, ": is a lossless JPEG"}};
+    const size_t size = read_golden("jpeg_420.jpg");
+    size_t frame = 2;
+    while (bytes[frame + 1] != 0xC0) frame += 2 + (size_t)bytes[frame + 2] * 256 + bytes[frame + 3];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        bytes[frame + 1] = kinds[i].marker;
+        bytes[frame + 4] = kinds[i].bits;
+        refuses(bytes, size, DECODE_PIXELS_MOST, kinds[i].wanted);
+        assert_null(strstr(failure_message(), "damaged"));
+    }
+}
+
+/* Without its last scans a progressive image is still one, and decoders differ about it. */
+static void test_missing_scans_are_said(void **state) {
+    (void)state;
+    char message[DECODE_MESSAGE] = "";
+    image out = {0};
+    size_t size = read_golden("jpeg_progressive.jpg"), scan = size - 2;
+    assert_null(decode_jpeg(bytes, size, DECODE_PIXELS_MOST, message, &out));
+    assert_string_equal(message, "");
+    while (bytes[scan] != 0xFF || bytes[scan + 1] != 0xDA) scan--;
+    memcpy(bytes + scan, "\xFF\xD9", 2);
+    assert_null(decode_jpeg(bytes, scan + 2, DECODE_PIXELS_MOST, message, &out));
+    assert_non_null(strstr(message, "lacks its last scans"));
+    image_free(&out);
+}
+
+static void test_texts_and_back(void **state) {
     (void)state;
     preprocessing given, read;
     preprocessing_text texts[PREPROCESSING_TEXTS];
@@ -216,7 +273,7 @@ static void texts_and_back(void **state) {
     assert_string_equal(texts[1].text, "0.229,0.224,0.225");
     assert_string_equal(texts[2].text, "0.9");
     assert_string_equal(texts[3].text, "bicubic");
-    given = (preprocessing){{1.0 / 3, -1e-300, 2.0 / 7}, {1e300, 0.1 + 0.2, 1.0 / 9}, 0.123456789012345678, 2};
+    given = (preprocessing){{1.0 / 3, -1e-300, 2.0 / 7}, {1e300, 0.1 + 0.2, 1.0 / 9}, 0.123456789012345678, 2, 0, 0};
     preprocessing_write(&given, texts);
     memset(&read, 0, sizeof read);
     for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
@@ -236,7 +293,7 @@ static void texts_and_back(void **state) {
     }
 }
 
-static void checked(void **state) {
+static void test_checked(void **state) {
     (void)state;
     preprocessing good, wrong;
     preprocessing_defaults(&good);
@@ -259,8 +316,13 @@ static void checked(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(goldens),        cmocka_unit_test(windows),
-                                       cmocka_unit_test(every_cut),      cmocka_unit_test(refused_with_reason),
-                                       cmocka_unit_test(texts_and_back), cmocka_unit_test(checked)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_goldens),
+                                       cmocka_unit_test(test_windows),
+                                       cmocka_unit_test(test_every_cut),
+                                       cmocka_unit_test(test_refused_with_reason),
+                                       cmocka_unit_test(test_other_kinds_of_jpeg_are_named),
+                                       cmocka_unit_test(test_missing_scans_are_said),
+                                       cmocka_unit_test(test_texts_and_back),
+                                       cmocka_unit_test(test_checked)};
     return cmocka_run_group_tests_name("images", tests, NULL, NULL);
 }

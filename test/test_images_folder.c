@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Folders of images: what is found in them, in which order, with which label, and what is refused by name. */
-#include "support.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,27 +8,8 @@
 
 #include "data/load.h"
 #include "failure.h"
+#include "folder_support.h"
 #include "models/class_names.h"
-
-enum { PATH_SIZE = 512 };
-static char root[PATH_SIZE];
-
-static char *path_of(const char *name) {
-    static char path[2 * PATH_SIZE];
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    return path;
-}
-
-static void make_folder(const char *name) {
-    assert_int_equal(mkdir(path_of(name), 0700), 0);
-}
-
-static void write_bytes(const char *name, const void *bytes, size_t size) {
-    FILE *file = fopen(path_of(name), "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
 
 /* A sound image of one pixel. */
 static void write_image(const char *name) {
@@ -39,20 +18,7 @@ static void write_image(const char *name) {
                                   0,    0x3A, 0x7E, 0x9B, 0x55, 0,    0,    0,    10,   'I',  'D',  'A',  'T',  0x78,
                                   0x9C, 0x63, 0x60, 0x00, 0x00, 0x00, 0x02, 0x00, 0x01, 0x48, 0xAF, 0xA4, 0x71, 0,
                                   0,    0,    0,    'I',  'E',  'N',  'D',  0xAE, 0x42, 0x60, 0x82};
-    write_bytes(name, png, sizeof png);
-}
-
-static int start(void **state) {
-    (void)state;
-    snprintf(root, sizeof root, "%s/tgrmoe-folder-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int finish(void **state) {
-    (void)state;
-    char command[2 * PATH_SIZE + 32];
-    snprintf(command, sizeof command, "chmod -R u+rwx '%s'; rm -rf '%s'", root, root);
-    return system(command) == 0 ? 0 : -1;
+    test_file_write(test_path(name), png, sizeof png);
 }
 
 static folder_options defaults(void) {
@@ -62,7 +28,7 @@ static folder_options defaults(void) {
 static void load_fails(int line, const folder_options *how, const char *wanted, const char *also) {
     dataset data;
     memset(&data, 0x5A, sizeof data);
-    if (dataset_load(&data, root, "folder", 1, how) == 0) fail_msg("line %d: it loaded", line);
+    if (dataset_load(&data, test_folder, "folder", 1, how) == 0) fail_msg("line %d: it loaded", line);
     if (!strstr(failure_message(), wanted) || !strstr(failure_message(), also)) {
         fail_msg("line %d: no '%s' and '%s' in: %s", line, wanted, also, failure_message());
     }
@@ -79,7 +45,7 @@ static void assert_files(const image_set *set, const char *const *names, const i
 }
 
 /* Classes and files come in the order of torchvision's ImageFolder. */
-static void order_of_image_folder(void **state) {
+static void test_order_of_image_folder(void **state) {
     (void)state;
     static const char *const folders[] = {"train",       "train/b",     "train/B", "train/a", "train/a/z",
                                           "train/a/z-1", "train/a/z/q", "val",     "val/b"};
@@ -89,21 +55,21 @@ static void order_of_image_folder(void **state) {
     static const char *const wanted[] = {"B/\xFF.png", "a/x.jpg",     "a/y.JpEg",    "a/z/10.png",
                                          "a/z/2.PNG",  "a/z-1/1.png", "a/z/q/1.png", "b/1.png"};
     static const int labels[] = {0, 1, 1, 1, 1, 1, 1, 2};
-    char name[PATH_SIZE];
+    char name[512];
     dataset data;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) make_folder(folders[i]);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) test_make_folder(folders[i]);
     for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
         snprintf(name, sizeof name, "train/%s", images[i]);
         write_image(name);
     }
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
         snprintf(name, sizeof name, "train/%s", ignored[i]);
-        write_bytes(name, "no image", 8);
+        test_file_write(test_path(name), "no image", 8);
     }
-    make_folder("train/.cache");
-    write_bytes("train/.cache/x.jpg", "no image", 8);
+    test_make_folder("train/.cache");
+    test_file_write(test_path("train/.cache/x.jpg"), "no image", 8);
     write_image("val/b/0.png");
-    assert_int_equal(dataset_load(&data, root, NULL, 1, NULL), 0);
+    assert_int_equal(dataset_load(&data, test_folder, NULL, 1, NULL), 0);
     assert_int_equal(data.kind, DATASET_FOLDER);
     assert_int_equal(data.classes, 3);
     assert_string_equal(data.names.names[0], "B");
@@ -114,108 +80,159 @@ static void order_of_image_folder(void **state) {
     image_set_limit(&data.train, 3);
     assert_files(&data.train, (const char *const[]){"a/x.jpg", "a/z/10.png", "a/z-1/1.png"}, (const int[]){1, 1, 1}, 3);
     dataset_free(&data);
-    make_folder("val/c");
+    test_make_folder("val/c");
     assert_load_fails(NULL, "val/c", "is not a class");
-    make_folder("train/c");
+    test_make_folder("train/c");
     assert_load_fails(NULL, "train/c", "holds no .jpg");
 }
 
-static void odd_names_and_kinds(void **state) {
+static void test_odd_names_and_kinds(void **state) {
     (void)state;
     folder_options how = defaults();
     dataset data;
-    make_folder("line\nbreak");
-    make_folder("line\nbreak/x.jpg"); /* a folder with an image's name */
-    make_folder("line\nbreak/empty");
+    test_make_folder("line\nbreak");
+    test_make_folder("line\nbreak/x.jpg"); /* a folder with an image's name */
+    test_make_folder("line\nbreak/empty");
     write_image("line\nbreak/x.jpg/1.png");
     write_image("line\nbreak/2\n\x1B[31m.png");
-    make_folder("y.png");
+    test_make_folder("y.png");
     write_image("y.png/1.png");
     write_image("y.png/2.png");
-    assert_int_equal(symlink("..", path_of("y.png/loop")), 0);
-    assert_int_equal(symlink(".", path_of("y.png/self")), 0);
-    assert_int_equal(dataset_load(&data, root, "folder", 1, &how), 0);
+    assert_int_equal(symlink("..", test_path("y.png/loop")), 0);
+    assert_int_equal(symlink(".", test_path("y.png/self")), 0);
+    assert_int_equal(dataset_load(&data, test_folder, "folder", 1, &how), 0);
     assert_int_equal(data.classes, 2);
     assert_int_equal(data.train.count + data.test.count, 4);
     dataset_free(&data);
     /* A pipe would block whoever opens it for reading. */
-    assert_int_equal(mkfifo(path_of("y.png/pipe.jpg"), 0600), 0);
+    assert_int_equal(mkfifo(test_path("y.png/pipe.jpg"), 0600), 0);
     assert_load_fails(&how, "y.png/pipe.jpg", "not a regular file");
-    unlink(path_of("y.png/pipe.jpg"));
-    assert_int_equal(symlink("nowhere", path_of("y.png/dangling.jpg")), 0);
+    unlink(test_path("y.png/pipe.jpg"));
+    assert_int_equal(symlink("nowhere", test_path("y.png/dangling.jpg")), 0);
     assert_load_fails(&how, "y.png/dangling.jpg", "No such file");
-    write_bytes("line\nbreak/3\n.jpg", "", 0);
+    test_file_write(test_path("line\nbreak/3\n.jpg"), "", 0);
     how.skip_damaged = 1;
-    assert_int_equal(dataset_load(&data, root, "folder", 1, &how), 0);
+    assert_int_equal(dataset_load(&data, test_folder, "folder", 1, &how), 0);
     assert_int_equal(data.train.count + data.test.count, 4);
     dataset_free(&data);
-    unlink(path_of("y.png/dangling.jpg"));
+    unlink(test_path("y.png/dangling.jpg"));
     how.skip_damaged = 0;
     assert_load_fails(&how, "line\\x0Abreak/3\\x0A.jpg", "is empty");
 }
 
-static void unreadable(void **state) {
+/* Classes may be called as shares of data sets are; where it cannot be told which is meant, it is not guessed. */
+static void test_classes_called_train_and_test(void **state) {
     (void)state;
     const folder_options how = defaults();
-    make_folder("a");
+    static const char *const folders[] = {"train", "bus", "test"};
+    dataset data;
+    char name[512];
+    for (int i = 0; i < 3; i++) {
+        test_make_folder(folders[i]);
+        for (int k = 0; k < 2; k++) {
+            snprintf(name, sizeof name, "%s/%d.png", folders[i], k);
+            write_image(name);
+        }
+    }
+    assert_int_equal(dataset_load(&data, test_folder, NULL, 1, &how), 0);
+    assert_int_equal(data.classes, 3);
+    assert_string_equal(data.names.names[2], "train");
+    assert_int_equal(data.train.count, 3);
+    dataset_free(&data);
+    test_make_folder("train/steam");
+    write_image("train/steam/1.png");
+    assert_load_fails(&how, "/bus: holds images like a class", "folders train, val or test with classes");
+    unlink(test_path("bus/0.png"));
+    unlink(test_path("bus/1.png"));
+    assert_int_equal(rmdir(test_path("bus")), 0);
+    assert_int_equal(rmdir(test_path("train/steam")), -1); /* it holds an image */
+    unlink(test_path("train/steam/1.png"));
+    assert_int_equal(rmdir(test_path("train/steam")), 0);
+    assert_load_fails(&how, "/test: has no folders; there must be one for each class", "");
+}
+
+/* Images that other programs would read are counted; texts are not. */
+static void test_other_kinds_are_counted(void **state) {
+    (void)state;
+    name_list classes = {0};
+    folder_files files = {0};
+    test_make_folder("a");
+    write_image("a/1.png");
+    static const char *const others[] = {"a/1.webp", "a/2.WebP", "a/3.bmp", "a/readme.txt", "a/.4.webp"};
+    for (int i = 0; i < 5; i++) test_file_write(test_path(others[i]), "x", 1);
+    assert_int_equal(folder_classes(&classes, test_folder), 0);
+    assert_int_equal(folder_scan(&files, test_folder, &classes, 0), 0);
+    assert_int_equal(files.count, 1);
+    for (int i = 0; i < FOLDER_UNREAD; i++) {
+        const char *ending = folder_unread[i];
+        assert_int_equal(files.unread[i], strcmp(ending, ".webp") == 0 ? 2 : strcmp(ending, ".bmp") == 0 ? 1 : 0);
+    }
+    folder_files_free(&files);
+    name_list_free(&classes);
+}
+
+static void test_unreadable(void **state) {
+    (void)state;
+    const folder_options how = defaults();
+    test_make_folder("a");
     write_image("a/1.png");
     write_image("a/2.png");
-    write_bytes("a/3.png", "RIFF\0\0\0\0WEBPVP8 ", 16);
+    test_file_write(test_path("a/3.png"), "RIFF\0\0\0\0WEBPVP8 ", 16);
     assert_load_fails(&how, "a/3.png", "but WebP");
-    unlink(path_of("a/3.png"));
+    unlink(test_path("a/3.png"));
     if (geteuid() == 0) skip(); /* who may read everything */
-    chmod(path_of("a/2.png"), 0);
+    chmod(test_path("a/2.png"), 0);
     assert_load_fails(&how, "a/2.png", "Permission denied");
-    chmod(path_of("a"), 0);
+    chmod(test_path("a"), 0);
     assert_load_fails(&how, "/a", "Permission denied");
 }
 
-static void nothing_there(void **state) {
+static void test_nothing_there(void **state) {
     (void)state;
     const folder_options how = defaults();
-    assert_load_fails(&how, root, "no folders");
-    make_folder("a");
+    assert_load_fails(&how, test_folder, "no folders");
+    test_make_folder("a");
     assert_load_fails(&how, "/a", "holds no .jpg");
     write_image("a/1.png");
-    assert_load_fails(&how, root, "to spare");
-    make_folder("val");
+    assert_load_fails(&how, test_folder, "to spare");
+    test_make_folder("val");
     assert_load_fails(&how, "/val", "no folder train");
 }
 
 /* Each class gives its share; the same files whatever else is there; a larger share holds a smaller one. */
-static void held_out(void **state) {
+static void test_held_out(void **state) {
     (void)state;
     enum { IMAGES = 40 };
-    char name[PATH_SIZE];
+    char name[512];
     folder_options how = {.held_out = 0.1, .threads = 1};
     dataset few, many;
     for (int c = 0; c < 3; c++) {
         snprintf(name, sizeof name, "class%d", c);
-        make_folder(name);
+        test_make_folder(name);
         for (int i = 0; i < (c == 2 ? 2 : IMAGES); i++) {
             snprintf(name, sizeof name, "class%d/%d.png", c, i);
             write_image(name);
         }
     }
-    assert_int_equal(dataset_load(&few, root, NULL, 1, &how), 0);
+    assert_int_equal(dataset_load(&few, test_folder, NULL, 1, &how), 0);
     how.held_out = 0.25;
-    assert_int_equal(dataset_load(&many, root, NULL, 1, &how), 0);
+    assert_int_equal(dataset_load(&many, test_folder, NULL, 1, &how), 0);
     assert_int_equal(few.test.count, 4 + 4 + 1);
     assert_int_equal(few.train.count, 36 + 36 + 1);
     assert_int_equal(many.test.count, 10 + 10 + 1);
-    for (int64_t i = 0; i < few.test.count; i++) {
+    FOR(i, few.test.count) {
         int found = 0;
-        for (int64_t k = 0; k < many.test.count; k++) {
+        FOR(k, many.test.count) {
             found += strcmp(few.test.files.files[i].name, many.test.files.files[k].name) == 0;
         }
-        for (int64_t k = 0; k < few.train.count; k++) {
+        FOR(k, few.train.count) {
             assert_string_not_equal(few.test.files.files[i].name, few.train.files.files[k].name);
         }
         assert_int_equal(found, 1);
     }
     assert_int_equal(image_set_mix(&many.test), 0);
     int changes = 0;
-    for (int64_t i = 0; i < many.test.count; i++) {
+    FOR(i, many.test.count) {
         assert_int_equal(many.test.labels[i], many.test.files.files[i].name[5] - '0');
         changes += i > 0 && many.test.labels[i] != many.test.labels[i - 1];
     }
@@ -226,7 +243,7 @@ static void held_out(void **state) {
 }
 
 /* A model's labels stay what they were, whichever classes there are to test with. */
-static void classes_of_the_model(void **state) {
+static void test_classes_of_the_model(void **state) {
     (void)state;
     name_list trained = {0};
     folder_options how = defaults();
@@ -235,15 +252,15 @@ static void classes_of_the_model(void **state) {
     assert_int_equal(name_list_add(&trained, "bee"), 0);
     assert_int_equal(name_list_add(&trained, "cow"), 0);
     how.classes = &trained;
-    make_folder("val");
-    make_folder("val/cow");
+    test_make_folder("val");
+    test_make_folder("val/cow");
     write_image("val/cow/1.png");
-    assert_int_equal(dataset_load(&data, root, NULL, 0, &how), 0);
+    assert_int_equal(dataset_load(&data, test_folder, NULL, 0, &how), 0);
     assert_int_equal(data.classes, 3);
     assert_int_equal(data.test.labels[0], 2);
     dataset_free(&data);
-    make_folder("val/dog");
-    assert_int_not_equal(dataset_load(&data, root, NULL, 0, &how), 0);
+    test_make_folder("val/dog");
+    assert_int_not_equal(dataset_load(&data, test_folder, NULL, 0, &how), 0);
     assert_non_null(strstr(failure_message(), "val/dog"));
     char *bytes = NULL;
     uint64_t size = 0;
@@ -255,11 +272,14 @@ static void classes_of_the_model(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(order_of_image_folder, start, finish),
-                                       cmocka_unit_test_setup_teardown(odd_names_and_kinds, start, finish),
-                                       cmocka_unit_test_setup_teardown(unreadable, start, finish),
-                                       cmocka_unit_test_setup_teardown(nothing_there, start, finish),
-                                       cmocka_unit_test_setup_teardown(held_out, start, finish),
-                                       cmocka_unit_test_setup_teardown(classes_of_the_model, start, finish)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_order_of_image_folder, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_odd_names_and_kinds, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_classes_called_train_and_test, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_other_kinds_are_counted, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_unreadable, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_there, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_held_out, test_folder_setup, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_classes_of_the_model, test_folder_setup, test_folder_teardown)};
     return cmocka_run_group_tests_name("folders of images", tests, NULL, NULL);
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Batches made ahead: the same for any number of threads, from any step on; failures by name; an end at any moment. */
-#include "support.h"
-
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +12,10 @@
 #include "batches/training_order.h"
 #include "data/load.h"
 #include "failure.h"
+#include "folder_support.h"
 #include "images/file.h"
 
-enum { PATH_SIZE = 512, BATCHES = 40, MOST = 9, DEPTH = 3, SIZE = 16 };
+enum { BATCHES = 40, MOST = 9, DEPTH = 3, SIZE = 16 };
 static const int thread_counts[] = {1, 2, 7};
 
 /* Work that can be checked by its numbers: batch n has 1 + n % MOST images, image k of it is 100 n + k. */
@@ -31,7 +30,7 @@ static void count_plan(void *user, int64_t number, tool_batch *batch) {
     of->disorder += number != of->planned++; /* by one thread at a time, or the sanitizer sees it */
     batch->count = number < BATCHES ? 1 + number % MOST : 0;
     batch->number = number;
-    for (int64_t k = 0; k < batch->count; k++) batch->ids[k] = 100 * number + k;
+    FOR(k, batch->count) batch->ids[k] = 100 * number + k;
 }
 
 static int count_make(void *user, int worker, tool_batch *batch, int64_t place) {
@@ -49,7 +48,7 @@ static int count_make(void *user, int worker, tool_batch *batch, int64_t place) 
 
 static int count_finish(void *user, tool_batch *batch) {
     const counting *of = user;
-    for (int64_t k = 0; k < batch->count; k++) batch->labels[k] += of->finishes;
+    FOR(k, batch->count) batch->labels[k] += of->finishes;
     return 0;
 }
 
@@ -66,7 +65,7 @@ static void run_counting(counting *of, int threads, int take) {
     const prefetch_work work = {of, count_plan, count_make, of->finishes ? count_finish : NULL};
     make_batches(batches);
     assert_int_equal(prefetch_open(&ahead, &work, batches, DEPTH, threads), 0);
-    for (int64_t n = 0; n < take; n++) {
+    FOR(n, take) {
         const tool_batch *batch = NULL;
         const int result = prefetch_next(ahead, &batch);
         if (of->fails_in >= 0 && n >= of->fails_in) {
@@ -83,14 +82,14 @@ static void run_counting(counting *of, int threads, int take) {
             continue;
         }
         assert_int_equal(batch->count, 1 + n % MOST);
-        for (int64_t k = 0; k < batch->count; k++) assert_int_equal(batch->labels[k], 100 * n + k + of->finishes);
+        FOR(k, batch->count) assert_int_equal(batch->labels[k], 100 * n + k + of->finishes);
     }
     prefetch_close(ahead);
     assert_int_equal(of->disorder, 0);
     for (int i = 0; i < DEPTH; i++) batch_free(&batches[i]);
 }
 
-static void order_and_end(void **state) {
+static void test_order_and_end(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         for (int finishes = 0; finishes < 2; finishes++) {
@@ -100,7 +99,7 @@ static void order_and_end(void **state) {
     }
 }
 
-static void closed_at_any_moment(void **state) {
+static void test_closed_at_any_moment(void **state) {
     (void)state;
     for (int take = 0; take < 12; take++) {
         for (int i = 0; i < 3; i++) {
@@ -111,7 +110,7 @@ static void closed_at_any_moment(void **state) {
     }
 }
 
-static void first_failure_of_a_batch(void **state) {
+static void test_first_failure_of_a_batch(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         for (int at = 0; at < 5; at++) {
@@ -121,54 +120,32 @@ static void first_failure_of_a_batch(void **state) {
     }
 }
 
-static char root[PATH_SIZE];
-
-static char *path_of(const char *name) {
-    static char path[2 * PATH_SIZE];
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    return path;
-}
-
 /* A copy of a golden image, under another name. */
 static void copy_image(const char *from, const char *to) {
-    char source[4096];
-    static char bytes[1 << 16];
-    const char *slash = strrchr(__FILE__, '/');
-    snprintf(source, sizeof source, "%.*s/golden/images/%s", slash ? (int)(slash - __FILE__) : 1,
-             slash ? __FILE__ : ".", from);
-    FILE *in = fopen(source, "rb"), *out = fopen(path_of(to), "wb");
-    assert_non_null(in);
-    assert_non_null(out);
-    const size_t size = fread(bytes, 1, sizeof bytes, in);
-    assert_int_equal(fwrite(bytes, 1, size, out), size);
-    fclose(in);
-    assert_int_equal(fclose(out), 0);
+    char name[128];
+    snprintf(name, sizeof name, "golden/images/%s", from);
+    char *source = test_path_beside(__FILE__, name);
+    const test_file file = test_file_read(source);
+    test_file_write(test_path(to), file.bytes, file.size);
+    free(file.bytes);
+    free(source);
 }
 
 static int start(void **state) {
     static const char *const images[] = {"jpeg_420.jpg", "noise.png",     "tall.png",
                                          "smooth.png",   "jpeg_grey.jpg", "png_3_4_interlaced.png",
                                          "jpeg_cmyk.jpg"};
-    (void)state;
-    snprintf(root, sizeof root, "%s/tgrmoe-prefetch-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(root)) return -1;
+    test_folder_setup(state);
     for (int c = 0; c < 3; c++) {
         char name[64];
         snprintf(name, sizeof name, "c%d", c);
-        if (mkdir(path_of(name), 0700) != 0) return -1;
+        test_make_folder(name);
         for (int i = 0; i < 7; i++) {
             snprintf(name, sizeof name, "c%d/%d.%s", c, i, strrchr(images[(i + c) % 7], '.') + 1);
             copy_image(images[(i + c) % 7], name);
         }
     }
     return 0;
-}
-
-static int finish(void **state) {
-    (void)state;
-    char command[PATH_SIZE + 16];
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    return system(command) == 0 ? 0 : -1;
 }
 
 /* Everything that batches from `first_step` on hold, one after the other: pixels, labels, ids. */
@@ -222,7 +199,7 @@ done:
 
 static void load(dataset *data) {
     const folder_options how = {.held_out = 0.05, .threads = 3};
-    assert_int_equal(dataset_load(data, root, "folder", 1, &how), 0);
+    assert_int_equal(dataset_load(data, test_folder, "folder", 1, &how), 0);
     assert_int_equal(data->train.count, 18);
     data->train.size = SIZE;
 }
@@ -230,7 +207,7 @@ static void load(dataset *data) {
 static transcript reference, other;
 
 /* Three epochs of four steps, plain and with everything that augmentation can do. */
-static void same_for_any_threads(void **state) {
+static void test_same_for_any_threads(void **state) {
     (void)state;
     dataset data;
     load(&data);
@@ -264,7 +241,7 @@ static void same_for_any_threads(void **state) {
 }
 
 /* Without augmentation a batch holds what evaluation sees: the prepared bytes, normalised, in planes. */
-static void plain_images(void **state) {
+static void test_plain_images(void **state) {
     (void)state;
     dataset data;
     preprocessing how;
@@ -273,9 +250,9 @@ static void plain_images(void **state) {
     preprocessing_defaults(&how);
     load(&data);
     assert_int_equal(read_all(&reference, &data.train, NULL, 2, 0), 0);
-    for (int64_t i = 0; i < reference.count; i++) {
+    FOR(i, reference.count) {
         const char *name = data.train.files.files[reference.ids[i]].name;
-        assert_int_equal(image_file_decode(&loader, root, name), 0);
+        assert_int_equal(image_file_decode(&loader, test_folder, name, 0), 0);
         assert_int_equal(preprocess_image(&loader.memory, &how, &loader.decoded, SIZE, &fitted), 0);
         for (int k = 0; k < 3 * SIZE * SIZE; k++) {
             const int channel = k / (SIZE * SIZE), pixel = k % (SIZE * SIZE);
@@ -290,10 +267,10 @@ static void plain_images(void **state) {
 }
 
 /* A file that is damaged after it was looked at ends the run with its name, whoever comes upon it. */
-static void damaged_on_the_way(void **state) {
+static void test_damaged_on_the_way(void **state) {
     (void)state;
     dataset data;
-    char wanted[PATH_SIZE];
+    char wanted[512];
     load(&data);
     assert_int_equal(read_all(&reference, &data.train, NULL, 1, 0), 0);
     const char *name = data.train.files.files[reference.ids[9]].name;
@@ -309,11 +286,12 @@ static void damaged_on_the_way(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(order_and_end),
-                                       cmocka_unit_test(closed_at_any_moment),
-                                       cmocka_unit_test(first_failure_of_a_batch),
-                                       cmocka_unit_test_setup_teardown(same_for_any_threads, start, finish),
-                                       cmocka_unit_test_setup_teardown(plain_images, start, finish),
-                                       cmocka_unit_test_setup_teardown(damaged_on_the_way, start, finish)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order_and_end),
+        cmocka_unit_test(test_closed_at_any_moment),
+        cmocka_unit_test(test_first_failure_of_a_batch),
+        cmocka_unit_test_setup_teardown(test_same_for_any_threads, start, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_plain_images, start, test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_on_the_way, start, test_folder_teardown)};
     return cmocka_run_group_tests_name("prefetch", tests, NULL, NULL);
 }

@@ -55,4 +55,47 @@ refuse 1 "bee/note.png: is neither JPEG nor PNG" "no image, by its first bytes" 
 rm damaged/train/bee/note.png
 refuse 1 "cow/broken.jpg: the file is truncated" "an image that is cut off" train --data damaged --epochs 2
 refuse 0 "left out: .*cow/broken.jpg" "it can be left out" train --data damaged --epochs 1 --skip-damaged
+# A phone's photographs: exif_6.png is stored lying, upright_exif_6_png.png is what it shows.
+for class in ant bee cow; do
+    mkdir -p "phone/val/$class" "shown/val/$class"
+    for i in 2 6 8; do
+        cp "$images/exif_$i.png" "phone/val/$class/$i.png"
+        cp "$images/upright_exif_${i}_png.png" "shown/val/$class/$i.png"
+    done
+done
+logits() {
+    to=$1
+    shift
+    "$tool" eval "$@" --logits "$to" >/dev/null 2>&1
+}
+logits phone.f32 --data phone --model whole.tgr
+logits shown.f32 --data shown --model whole.tgr
+check "photographs stand upright" cmp phone.f32 shown.f32
+logits stored.f32 --data phone --model whole.tgr --orientation stored
+check "unless they are taken as they are stored" sh -c "test -s stored.f32 && ! cmp -s stored.f32 shown.f32"
+cp -r phone lying
+mv lying/val lying/train
+cp -r phone/val lying/val
+train --data lying --steps 1 --orientation stored --save stored.tgr >/dev/null 2>&1
+logits own.f32 --data phone --model stored.tgr
+logits same.f32 --data phone --model stored.tgr --orientation stored
+logits other.f32 --data phone --model stored.tgr --orientation exif
+check "a model keeps what it learned from" sh -c "cmp own.f32 same.f32 && ! cmp -s own.f32 other.f32"
+"$tool" export stored.tgr stored.safetensors >/dev/null 2>&1
+logits exported.f32 --data phone --model stored.safetensors
+check "in safetensors too" cmp own.f32 exported.f32
+"$tool" classify whole.tgr phone/val/ant/6.png 2>/dev/null | sed 's/.*: //' >first
+"$tool" classify whole.tgr shown/val/ant/6.png 2>/dev/null | sed 's/.*: //' >second
+check "classify turns them, too" cmp first second
+train --data lying --steps 1 --save turned.tgr --augment crop-flip >/dev/null 2>&1
+mkdir -p straight
+cp -r shown/val straight/train
+cp -r shown/val straight/val
+train --data straight --steps 1 --save straight.tgr --augment crop-flip >/dev/null 2>&1
+"$tool" export turned.tgr turned.safetensors >/dev/null 2>&1
+"$tool" export straight.tgr straight.safetensors >/dev/null 2>&1
+check "and so does training" cmp turned.safetensors straight.safetensors
+refuse 2 "allowed are exif, stored" "no such orientation" train --data set --orientation up --steps 1
+refuse 1 "orientation is new" "resuming with another" "$tool" train --data set --resume half.tgr --orientation stored
+
 echo "1..$number"

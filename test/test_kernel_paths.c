@@ -2,7 +2,7 @@
 /* The same training on all kernels of this machine: the loss of every step is that of the portable kernels, within
  * rounding.
  *
- * Rounding is not all that can tell two paths apart. A token whose two best experts are equal but for rounding may go
+ * Two paths may differ by more than rounding. A token whose two best experts are equal except for rounding may go
  * to one here and to the other there, and then losses have no bound that means anything. So where a method decides, the
  * seed is one for which no decision of any step is as close as that: the reference run checks it, the other runs must
  * keep its logits within LOGIT_TOLERANCE, and their decisions are the same then. Methods that decide nothing (dense,
@@ -48,9 +48,9 @@ typedef struct run {
 /* Images of class c have bright stripes of their own; the rest is noise. */
 static void make_batch(float *images, int32_t *labels, int64_t step) {
     test_random random = test_random_start((uint64_t)(step % SETS));
-    for (int64_t i = 0; i < BATCH; i++) {
+    FOR(i, BATCH) {
         labels[i] = (int32_t)(i % CLASSES);
-        for (int64_t p = 0; p < PIXELS; p++)
+        FOR(p, PIXELS)
             images[i * PIXELS + p] =
                 (float)((p / SIDE % CLASSES == labels[i] ? 1 : 0) + test_random_uniform(&random, -1, 1));
     }
@@ -60,7 +60,7 @@ static void make_batch(float *images, int32_t *labels, int64_t step) {
 static double margin_of(const float *logits, const int32_t *choices, int64_t top_k) {
     double margin = INFINITY;
     unsigned chosen = 0;
-    for (int64_t k = 0; k < top_k; k++) {
+    FOR(k, top_k) {
         chosen |= 1u << choices[k];
         for (int e = 0; e < EXPERTS; e++)
             if ((chosen >> e & 1) == 0) margin = fmin(margin, (double)logits[choices[k]] - logits[e]);
@@ -69,7 +69,7 @@ static double margin_of(const float *logits, const int32_t *choices, int64_t top
 }
 
 static void record_routing(run *r, int64_t step, tgr_model *model) {
-    for (int64_t layer = 0; layer < LAYERS; layer++) {
+    FOR(layer, LAYERS) {
         const tgr_routing *routing;
         int64_t tokens, experts, top_k;
         assert_status(TGR_OK, tgr_model_routing(model, layer, &routing));
@@ -78,7 +78,7 @@ static void record_routing(run *r, int64_t step, tgr_model *model) {
         experts = view.experts;
         top_k = view.top_k;
         assert_true(tokens == TOKENS && experts == EXPERTS && top_k <= MOST_K);
-        for (int64_t t = 0; t < TOKENS; t++)
+        FOR(t, TOKENS)
             r->margin = fmin(r->margin, margin_of(routing->choices.gate_logits + t * EXPERTS,
                                                   routing->choices.experts + t * top_k, top_k));
         memcpy(r->choices[step][layer], routing->choices.experts, (size_t)(TOKENS * top_k) * sizeof(int32_t));
@@ -98,7 +98,7 @@ static void train(run *r, const tgr_kernels *kernels, uint64_t seed, const char 
     assert_status(TGR_OK, tgr_loss_create(&loss, model, NULL));
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, test_model_parameters(model)));
     *r = (run){.margin = INFINITY};
-    for (int64_t step = 0; step < STEPS; step++) {
+    FOR(step, STEPS) {
         make_batch(images, labels, step);
         assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, BATCH));
         if (decides) record_routing(r, step, model);
@@ -116,7 +116,7 @@ static void train(run *r, const tgr_kernels *kernels, uint64_t seed, const char 
 static double logits_apart(const run *a, const run *b, int step) {
     const float *x = a->logits[step][0], *y = b->logits[step][0];
     double apart = 0;
-    for (int64_t i = 0; i < LAYERS * TOKENS * EXPERTS; i++) apart = fmax(apart, fabs((double)x[i] - y[i]));
+    FOR(i, LAYERS * TOKENS * EXPERTS) apart = fmax(apart, fabs((double)x[i] - y[i]));
     return apart;
 }
 
@@ -142,24 +142,24 @@ static void compare(uint64_t seed, const char *options, int decides) {
                   reference.margin);
     assert_true(reference.loss[STEPS - 1] < 0.7 * reference.loss[0]); /* there is something to compare */
     assert_true(reference.margin > 2 * LOGIT_TOLERANCE);
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         train(&other, kernels, seed, options, decides);
         check_run(kernels->name, &other, &reference);
     }
 }
 
-static void dense_models_train_alike(void **state) {
+static void test_dense_models_train_alike(void **state) {
     (void)state;
     compare(5, SIZES "method=dense", 0);
     compare(5, SIZES "method=dense optimizer=sgd lr=0.05 layer_scale=0.1 distillation_token=1", 0);
 }
 
-static void mixtures_train_alike(void **state) {
+static void test_mixtures_train_alike(void **state) {
     (void)state;
     compare(5, SIZES "moe_blocks=2,3 experts=4 method=soft", 0);
 }
 
-static void sparse_models_train_alike(void **state) {
+static void test_sparse_models_train_alike(void **state) {
     (void)state;
     compare(6, SPARSE "method=vmoe optimizer=sgd lr=0.01", 1);
     compare(5, SPARSE "method=vmoe top_k=2 shared_experts=1 optimizer=sgd lr=0.01", 1);
@@ -169,9 +169,9 @@ static void sparse_models_train_alike(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dense_models_train_alike),
-        cmocka_unit_test(mixtures_train_alike),
-        cmocka_unit_test(sparse_models_train_alike),
+        cmocka_unit_test(test_dense_models_train_alike),
+        cmocka_unit_test(test_mixtures_train_alike),
+        cmocka_unit_test(test_sparse_models_train_alike),
     };
     return cmocka_run_group_tests_name("kernel_paths", tests, NULL, NULL);
 }

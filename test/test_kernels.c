@@ -11,7 +11,7 @@ enum { COLUMNS = sizeof some_columns / sizeof *some_columns, ROWS = sizeof some_
 static void for_each_shape(void (*test)(const tgr_kernels *kernels, test_random *random, int64_t rows,
                                         int64_t columns)) {
     test_random random = test_random_start(1);
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         for (int r = 0; r < ROWS; r++)
             for (int c = 0; c < COLUMNS; c++) test(kernels, &random, some_rows[r], some_columns[c]);
     }
@@ -27,9 +27,9 @@ static double *doubles(int64_t count) {
 static double layer_norm_product(int64_t columns, const float *x, const float *weight, const float *bias,
                                  const float *dy, int64_t at, double moved, double *y) {
     double mean = 0, variance = 0, product = 0;
-    for (int64_t c = 0; c < columns; c++) mean += (x[c] + (c == at ? moved : 0)) / (double)columns;
-    for (int64_t c = 0; c < columns; c++) variance += pow(x[c] + (c == at ? moved : 0) - mean, 2) / (double)columns;
-    for (int64_t c = 0; c < columns; c++) {
+    FOR(c, columns) mean += (x[c] + (c == at ? moved : 0)) / (double)columns;
+    FOR(c, columns) variance += pow(x[c] + (c == at ? moved : 0) - mean, 2) / (double)columns;
+    FOR(c, columns) {
         double value = (x[c] + (c == at ? moved : 0) - mean) / sqrt(variance + 1e-3) * weight[c] + bias[c];
         if (y) y[c] = value;
         product += dy[c] * value;
@@ -46,12 +46,12 @@ static void layer_norm_at(const tgr_kernels *kernels, test_random *random, int64
     guarded dweight = guarded_make(random, columns, -1, 1), dbias = guarded_make(random, columns, -1, 1);
     guarded mean = guarded_make(random, rows, 0, 0), rstd = guarded_make(random, rows, 0, 0);
     double *expected = doubles(count), *slope = doubles(count), *sums = doubles(2 * columns);
-    for (int64_t c = 0; c < columns; c++) sums[c] = dweight.data[c], sums[columns + c] = dbias.data[c];
-    for (int64_t r = 0; r < rows; r++) {
+    FOR(c, columns) sums[c] = dweight.data[c], sums[columns + c] = dbias.data[c];
+    FOR(r, rows) {
         const float *x_row = x.data + r * columns, *dy_row = dy.data + r * columns;
         double *y_row = expected + r * columns;
         layer_norm_product(columns, x_row, weight.data, bias.data, dy_row, 0, 0, y_row);
-        for (int64_t c = 0; c < columns; c++) {
+        FOR(c, columns) {
             sums[c] += dy_row[c] * (y_row[c] - bias.data[c]) / weight.data[c];
             sums[columns + c] += dy_row[c];
             if (columns > 100 && c % 37 > 0) continue; /* a few are enough */
@@ -64,14 +64,14 @@ static void layer_norm_at(const tgr_kernels *kernels, test_random *random, int64
     kernels->layer_norm(rows, columns, x.data, weight.data, bias.data, 1e-3f, y.data, mean.data, rstd.data);
     check_values(kernels->name, "layer_norm", y.data, expected, count, 5e-6, 1e-6);
 
-    for (int64_t i = 0; i < count; i++) y.data[i] = dx.data[i];
+    FOR(i, count) y.data[i] = dx.data[i];
     kernels->layer_norm_backward(rows, columns, x.data, weight.data, mean.data, rstd.data, dy.data, 1, y.data,
                                  dweight.data, dbias.data);
     check_values(kernels->name, "dweight", dweight.data, sums, columns, 3e-5, 1e-6);
     check_values(kernels->name, "dbias", dbias.data, sums + columns, columns, 3e-6, 1e-6);
     kernels->layer_norm_backward(rows, columns, x.data, weight.data, mean.data, rstd.data, dy.data, 0, dy.data,
                                  dweight.data, dbias.data);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         assert_close(y.data[i], (double)dx.data[i] + dy.data[i], 1e-6 + 1e-6 * fabs((double)dy.data[i]));
         if (columns > 100 && i % columns % 37 > 0) slope[i] = dy.data[i];
     }
@@ -90,17 +90,17 @@ static void test_layer_norm(void **state) {
 static void test_layer_norm_special(void **state) {
     (void)state;
     test_random random = test_random_start(2);
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         for (int n = 0; n < COLUMNS; n++) {
             int64_t columns = some_columns[n];
             guarded x = guarded_make(&random, 4 * columns, 0.5, 0.5), y = guarded_make(&random, 4 * columns, 0, 0);
             guarded weight = guarded_make(&random, columns, 1, 1), bias = guarded_make(&random, columns, 0, 0);
             float mean[4], rstd[4];
-            for (int64_t c = 0; c < columns; c++) x.data[columns + c] = 1e4f + (float)(c % 2);
+            FOR(c, columns) x.data[columns + c] = 1e4f + (float)(c % 2);
             x.data[2 * columns + columns / 2] = NAN;
             x.data[3 * columns + columns / 3] = INFINITY;
             kernels->layer_norm(4, columns, x.data, weight.data, bias.data, 1e-6f, y.data, mean, rstd);
-            for (int64_t c = 0; c < columns; c++) assert_true(y.data[c] == 0.0f);
+            FOR(c, columns) assert_true(y.data[c] == 0.0f);
             for (int64_t c = 0; c < columns && columns % 2 == 0; c++)
                 assert_close(y.data[columns + c], c % 2 ? 1 : -1, 1e-2);
             for (int64_t c = 2 * columns; c < 4 * columns; c++) assert_true(isnan(y.data[c]));
@@ -109,7 +109,7 @@ static void test_layer_norm_special(void **state) {
     }
 }
 
-/* add, axpy, add_scaled with and without its scales, and the way back. */
+/* add, axpy, add_scaled with and without its scales, and backward. */
 static void additions_at(const tgr_kernels *kernels, test_random *random, int64_t rows, int64_t columns) {
     int64_t count = rows * columns;
     guarded x = guarded_make(random, count, -1, 1), y = guarded_make(random, count, -1, 1);
@@ -117,11 +117,11 @@ static void additions_at(const tgr_kernels *kernels, test_random *random, int64_
     guarded dscale = guarded_make(random, columns, -1, 1), dy = guarded_make(random, count, -1, 1);
     guarded dx = guarded_make(random, count, -1, 1);
     double *sum = doubles(count), *slope = doubles(count), *dscales = doubles(columns);
-    for (int64_t i = 0; i < count; i++) sum[i] = y.data[i];
-    for (int64_t c = 0; c < columns; c++) dscales[c] = dscale.data[c];
+    FOR(i, count) sum[i] = y.data[i];
+    FOR(c, columns) dscales[c] = dscale.data[c];
     for (int with = 0; with < 4; with++) {
         const float *by_column = with & 1 ? scale.data : NULL, *by_row = with & 2 ? row_scale.data : NULL;
-        for (int64_t i = 0; i < count; i++) {
+        FOR(i, count) {
             double row_factor = by_row ? by_row[i / columns] : 1, factor = by_column ? by_column[i % columns] : 1;
             sum[i] += factor * row_factor * x.data[i];
             slope[i] = factor * row_factor * dy.data[i];
@@ -138,7 +138,7 @@ static void additions_at(const tgr_kernels *kernels, test_random *random, int64_
     assert_same_bytes(dy.data, dx.data, (size_t)count * sizeof(float));
     kernels->add(count, x.data, y.data);
     kernels->axpy(count, -0.3f, dx.data, y.data);
-    for (int64_t i = 0; i < count; i++) sum[i] += x.data[i] - 0.3 * dx.data[i];
+    FOR(i, count) sum[i] += x.data[i] - 0.3 * dx.data[i];
     check_values(kernels->name, "add and axpy", y.data, sum, count, 6e-6, 1e-6);
     guarded_free(x), guarded_free(y), guarded_free(scale), guarded_free(row_scale), guarded_free(dscale);
     guarded_free(dy), guarded_free(dx), free(sum), free(slope), free(dscales);
@@ -154,8 +154,8 @@ static void reductions_at(const tgr_kernels *kernels, test_random *random, int64
     guarded x = guarded_make(random, count, -1, 1), y = guarded_make(random, count, -1, 1);
     guarded sum = guarded_make(random, columns, -1, 1);
     double dot = 0, squares = 0, *expected = doubles(columns), root = sqrt((double)count);
-    for (int64_t c = 0; c < columns; c++) expected[c] = sum.data[c];
-    for (int64_t i = 0; i < count; i++) {
+    FOR(c, columns) expected[c] = sum.data[c];
+    FOR(i, count) {
         expected[i % columns] += x.data[i];
         dot += (double)x.data[i] * y.data[i];
         squares += (double)x.data[i] * x.data[i];
@@ -186,7 +186,7 @@ static void optimizer_at(const tgr_kernels *kernels, test_random *random, int64_
     guarded m = guarded_make(random, count, -1, 1), v = guarded_make(random, count, 0, 1);
     const double s = 0.5, b1 = 0.9f, b2 = 0.999f, c1 = 10, c2 = 1000, rate = 0.01f, eps = 1e-8f, decay = 0.001f;
     double *ew = doubles(count), *em = doubles(count), *ev = doubles(count);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         if (i % 7 == 0) g.data[i] = m.data[i] = v.data[i] = 0.0f; /* a weight that was never used only decays */
         em[i] = b1 * m.data[i] + (1 - b1) * g.data[i] * s;
         ev[i] = b2 * v.data[i] + (1 - b2) * g.data[i] * s * g.data[i] * s;
@@ -197,7 +197,7 @@ static void optimizer_at(const tgr_kernels *kernels, test_random *random, int64_
     check_values(kernels->name, "adamw m", m.data, em, count, 1e-7, 1e-6);
     check_values(kernels->name, "adamw v", v.data, ev, count, 1e-9, 1e-6);
     check_values(kernels->name, "adamw w", w.data, ew, count, 1e-6, 1e-6);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         em[i] = b1 * m.data[i] + (g.data[i] * s + decay * w.data[i]);
         ew[i] = w.data[i] - rate * em[i];
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linear layers and FFNs by themselves: against formulas in double precision, groups against layers of their own, and
- * what may lie over what. */
+ * what may overlap what. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,6 @@
 #include "kernels/parallel_rows.h"
 #include "layers/ffn.h"
 #include "support.h"
-
-#define FOR(i, count) for (int64_t i = 0; i < (count); i++)
 
 enum { INPUTS = 19, OUTPUTS = 37, ROWS = 1200, STRIDE = 2 * INPUTS + 3, GROUPS = 4, HIDDEN = 41 };
 
@@ -47,7 +45,7 @@ static tgr_parameters *new_parameters(int threads) {
 static void seal(tgr_parameters *parameters) {
     test_random random = test_random_start(5);
     assert_status(TGR_OK, tgr_parameters_seal(parameters));
-    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+    FOR(i, parameters->tensor_count) {
         test_random_fill(&random, tgr_value(parameters, i), parameters->tensors[i].count, -1, 1);
         test_random_fill(&random, tgr_gradient(parameters, i), parameters->tensors[i].count, -1, 1);
     }
@@ -62,12 +60,13 @@ static float *copy_of(const float *x, int64_t count) {
 
 static void check_forward(const tgr_linear *linear, const float *x, const float *before, const float *y) {
     const float *weight = tgr_value(linear->parameters, linear->weight);
-    FOR(r, ROWS) FOR(o, OUTPUTS) {
-        double sum = before ? before[r * OUTPUTS + o] : 0;
-        if (linear->bias != TGR_NO_BIAS) sum += tgr_value(linear->parameters, linear->bias)[o];
-        FOR(i, INPUTS) sum += (double)x[r * linear->x_stride + i] * weight[o * INPUTS + i];
-        assert_close(y[r * OUTPUTS + o], sum, 1e-5);
-    }
+    FOR(r, ROWS)
+        FOR(o, OUTPUTS) {
+            double sum = before ? before[r * OUTPUTS + o] : 0;
+            if (linear->bias != TGR_NO_BIAS) sum += tgr_value(linear->parameters, linear->bias)[o];
+            FOR(i, INPUTS) sum += (double)x[r * linear->x_stride + i] * weight[o * INPUTS + i];
+            assert_close(y[r * OUTPUTS + o], sum, 1e-5);
+        }
 }
 
 /* `old` are the gradients of the table before, `old_dx` those of x where the new ones were added. */
@@ -76,21 +75,25 @@ static void check_backward(const tgr_linear *linear, const float *x, const float
     const tgr_parameters *parameters = linear->parameters;
     const float *weight = tgr_value(parameters, linear->weight), *dweight = tgr_gradient(parameters, linear->weight);
     const float *old_dweight = old + parameters->tensors[linear->weight].offset;
-    FOR(o, OUTPUTS) FOR(i, INPUTS) {
-        double sum = old_dweight[o * INPUTS + i];
-        FOR(r, ROWS) sum += (double)dy[r * OUTPUTS + o] * x[r * linear->x_stride + i];
-        assert_close(dweight[o * INPUTS + i], sum, 2e-4);
-    }
-    if (linear->bias != TGR_NO_BIAS) FOR(o, OUTPUTS) {
+    FOR(o, OUTPUTS)
+        FOR(i, INPUTS) {
+            double sum = old_dweight[o * INPUTS + i];
+            FOR(r, ROWS) sum += (double)dy[r * OUTPUTS + o] * x[r * linear->x_stride + i];
+            assert_close(dweight[o * INPUTS + i], sum, 2e-4);
+        }
+    if (linear->bias != TGR_NO_BIAS)
+        FOR(o, OUTPUTS) {
             double sum = old[parameters->tensors[linear->bias].offset + o];
             FOR(r, ROWS) sum += dy[r * OUTPUTS + o];
             assert_close(tgr_gradient(parameters, linear->bias)[o], sum, 2e-4);
         }
-    if (dx != NULL) FOR(r, ROWS) FOR(i, INPUTS) {
-            double sum = old_dx ? old_dx[r * linear->x_stride + i] : 0;
-            FOR(o, OUTPUTS) sum += (double)dy[r * OUTPUTS + o] * weight[o * INPUTS + i];
-            assert_close(dx[r * linear->x_stride + i], sum, 1e-5);
-        }
+    if (dx != NULL)
+        FOR(r, ROWS)
+            FOR(i, INPUTS) {
+                double sum = old_dx ? old_dx[r * linear->x_stride + i] : 0;
+                FOR(o, OUTPUTS) sum += (double)dy[r * OUTPUTS + o] * weight[o * INPUTS + i];
+                assert_close(dx[r * linear->x_stride + i], sum, 1e-5);
+            }
 }
 
 static void check_linear(tgr_linear linear, int accumulate, int want_dx) {
@@ -105,15 +108,16 @@ static void check_linear(tgr_linear linear, int accumulate, int want_dx) {
     check_forward(&linear, x, accumulate ? old_y : NULL, y);
     tgr_linear_backward(&linear, ROWS, x, dy, want_dx ? dx : NULL, accumulate, partial);
     check_backward(&linear, x, dy, want_dx ? dx : NULL, accumulate ? old_dx : NULL, old);
-    FOR(r, ROWS) for (int64_t i = INPUTS; i < linear.x_stride; i++) { /* between the rows nothing changes */
-        assert_same_bytes(dx + r * linear.x_stride + i, old_dx + r * linear.x_stride + i, sizeof(float));
-    }
+    FOR(r, ROWS)
+        for (int64_t i = INPUTS; i < linear.x_stride; i++) { /* between the rows nothing changes */
+            assert_same_bytes(dx + r * linear.x_stride + i, old_dx + r * linear.x_stride + i, sizeof(float));
+        }
     free(x), free(y), free(dy), free(dx), free(partial), free(old_y), free(old_dx), free(old);
 }
 
 static void test_linear(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         tgr_parameters *parameters = new_parameters(threads);
         tgr_linear linear;
         assert_status(TGR_OK, tgr_linear_declare(&linear, parameters, "a", 0, INPUTS, OUTPUTS, TGR_PRECISION_FLOAT32));
@@ -218,7 +222,7 @@ static void exchange(const test_ffn *all, int64_t g, const test_ffn *one, int co
 /* Each group gives bit for bit what an FFN of its own gives on its rows. */
 static void test_groups(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         test_random random = test_random_start(9);
         float *x = test_random_floats(&random, ROWS * INPUTS), *dy = test_random_floats(&random, ROWS * INPUTS);
         float *y = test_random_floats(&random, ROWS * INPUTS), *dx = test_random_floats(&random, ROWS * INPUTS);

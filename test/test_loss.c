@@ -35,8 +35,8 @@ static scene scene_make(int threads, const char *settings) {
     s.parameters = tgr_model_parameters(s.model);
     s.images = test_random_floats(&random, BATCH * IMAGE);
     /* Weights that make a difference: logits of some size, routers that choose. */
-    for (int64_t i = 0; i < s.parameters->tensor_count; i++)
-        for (int64_t j = 0; j < s.parameters->tensors[i].count; j++)
+    FOR(i, s.parameters->tensor_count)
+        FOR(j, s.parameters->tensors[i].count)
             tgr_value(s.parameters, i)[j] += (float)test_random_uniform(&random, -0.2, 0.2);
     return s;
 }
@@ -59,12 +59,11 @@ static const int32_t labels[BATCH] = {4, 0, 2};
 /* -Σ q log softmax(l), mean over rows, as the books have it. */
 static double naive(const double *logits, const double *q, int64_t batch, int64_t classes) {
     double loss = 0;
-    for (int64_t i = 0; i < batch; i++) {
+    FOR(i, batch) {
         double most = logits[i * classes], sum = 0;
-        for (int64_t c = 0; c < classes; c++) most = fmax(most, logits[i * classes + c]);
-        for (int64_t c = 0; c < classes; c++) sum += exp(logits[i * classes + c] - most);
-        for (int64_t c = 0; c < classes; c++)
-            loss -= q[i * classes + c] * (logits[i * classes + c] - most - log(sum)) / (double)batch;
+        FOR(c, classes) most = fmax(most, logits[i * classes + c]);
+        FOR(c, classes) sum += exp(logits[i * classes + c] - most);
+        FOR(c, classes) loss -= q[i * classes + c] * (logits[i * classes + c] - most - log(sum)) / (double)batch;
     }
     return loss;
 }
@@ -79,12 +78,12 @@ static void check_cross_entropy(int64_t batch, int64_t classes, double smoothing
     double *rows = calloc((size_t)batch, sizeof *rows);
     int32_t *hard = calloc((size_t)batch, sizeof *hard);
     assert_true(targets && wide && q && rows && hard);
-    for (int64_t i = 0; i < batch; i++) {
+    FOR(i, batch) {
         hard[i] = (int32_t)test_random_integer(&random, 0, classes - 1);
         double share = test_random_uniform(&random, 0, 1);
         targets[i * classes + hard[i]] += (float)share; /* Mixup of two images, perhaps of one class */
         targets[i * classes + test_random_integer(&random, 0, classes - 1)] += (float)(1.0009 - share); /* about one */
-        for (int64_t c = 0; c < classes; c++) {
+        FOR(c, classes) {
             logits[i * classes + c] *= (float)size;
             wide[i * classes + c] = logits[i * classes + c];
             double target = soft ? (double)targets[i * classes + c] : c == hard[i];
@@ -196,12 +195,12 @@ static void test_terms(void **unused) {
             assert_true(value == term(s.loss, name) && value > 0);
             sum += value;
         }
-        for (int64_t layer = 0; layer < 2; layer++) {
+        FOR(layer, 2) {
             const tgr_routing *routing = NULL;
             assert_status(TGR_OK, tgr_model_routing(s.model, layer, &routing));
             int64_t terms = tgr_routing_term_count(routing);
             assert_int_equal(terms, 4);
-            for (int64_t i = 0; i < terms; i++) {
+            FOR(i, terms) {
                 assert_status(TGR_OK, tgr_routing_term(routing, i, &name, &value));
                 if (strcmp(name, "z") == 0) layers += value;
             }
@@ -326,17 +325,17 @@ static void test_gradient_by_differences(void **unused) {
     test_random random = test_random_start(77);
     (void)total_of(&s);
     assert_status(TGR_OK, tgr_loss_backward(s.loss));
-    for (int64_t i = 0; i < s.parameters->tensor_count; i++) {
+    FOR(i, s.parameters->tensor_count) {
         const tgr_tensor *tensor = &s.parameters->tensors[i];
         float *value = tgr_value(s.parameters, i), *gradient = tgr_gradient(s.parameters, i);
         float *kept = malloc((size_t)tensor->count * sizeof(float)), *way = test_random_floats(&random, tensor->count);
         assert_non_null(kept);
         memcpy(kept, value, (size_t)tensor->count * sizeof(float));
         double slope = 0, up = 0, down = 0, step = 2e-3 / sqrt((double)tensor->count);
-        for (int64_t j = 0; j < tensor->count; j++) slope += (double)gradient[j] * way[j];
-        for (int64_t j = 0; j < tensor->count; j++) value[j] = (float)(kept[j] + step * way[j]);
+        FOR(j, tensor->count) slope += (double)gradient[j] * way[j];
+        FOR(j, tensor->count) value[j] = (float)(kept[j] + step * way[j]);
         up = total_of(&s);
-        for (int64_t j = 0; j < tensor->count; j++) value[j] = (float)(kept[j] - step * way[j]);
+        FOR(j, tensor->count) value[j] = (float)(kept[j] - step * way[j]);
         down = total_of(&s);
         memcpy(value, kept, (size_t)tensor->count * sizeof(float));
         if (!(fabs((up - down) / (2 * step) - slope) <= 2e-3 + 2e-2 * fabs(slope)))
@@ -396,7 +395,7 @@ static void test_nonfinite(void **unused) {
         assert_true(total == 42 && !isfinite(term(s.loss, "task")));
         assert_fails(TGR_ERROR_STATE, "successful compute", tgr_loss_backward(s.loss));
         assert_int_equal(s.parameters->micro, 0);
-        for (int64_t j = 0; j < s.parameters->floats; j++) assert_true(s.parameters->gradients[j] == 0);
+        FOR(j, s.parameters->floats) assert_true(s.parameters->gradients[j] == 0);
         scene_free(&s);
     }
 }
@@ -450,26 +449,24 @@ static tgr_status create_and_train(const tgr_allocator *allocator, void *user) {
     tgr_context *context = NULL;
     tgr_model *model = NULL;
     tgr_loss *loss = NULL;
-    int64_t before = 0, after = 0;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = test_model_create(&model, context, SIZES SPARSE "method=vmoe");
-    if (status == TGR_OK) status = tgr_loss_create(&loss, model, NULL);
-    for (int64_t batch = 1; status == TGR_OK && batch <= BATCH; batch++) {
-        status = tgr_model_forward(model, TGR_TRAIN, images, batch);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(test_model_create(&model, context, SIZES SPARSE "method=vmoe"));
+    TGR_TRY_DONE(tgr_loss_create(&loss, model, NULL));
+    for (int64_t batch = 1; batch <= BATCH; batch++) {
+        TGR_TRY_DONE(tgr_model_forward(model, TGR_TRAIN, images, batch));
         double total = 42;
-        if (status == TGR_OK) status = tgr_loss_compute(loss, labels, &total);
+        status = tgr_loss_compute(loss, labels, &total);
         if (status != TGR_OK) assert_true(total == 42);
-        if (status == TGR_OK) status = tgr_loss_backward(loss);
+        TGR_TRY_DONE(status);
+        TGR_TRY_DONE(tgr_loss_backward(loss));
     }
-    if (status == TGR_OK) { /* no more memory is needed */
-        before = tgr_context_allocation_count(context);
-        status = tgr_model_forward(model, TGR_TRAIN, images, BATCH);
-        if (status == TGR_OK) status = tgr_loss_compute(loss, labels, NULL);
-        if (status == TGR_OK) status = tgr_loss_backward(loss);
-        after = tgr_context_allocation_count(context);
-        assert_int_equal(before, after);
-    }
+    const int64_t before = tgr_context_allocation_count(context);
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_TRAIN, images, BATCH));
+    TGR_TRY_DONE(tgr_loss_compute(loss, labels, NULL));
+    TGR_TRY_DONE(tgr_loss_backward(loss));
+    assert_int_equal(tgr_context_allocation_count(context), before); /* no more memory is needed */
+done:
     tgr_loss_free(loss);
     tgr_model_free(model);
     tgr_context_free(context);

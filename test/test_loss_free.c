@@ -33,12 +33,9 @@ static float *tensor(tgr_parameters *parameters, const char *name) {
 /* A learning rate of 0: nothing but the bias moves. */
 static scene scene_make(const char *top_k, const char *rate) {
     scene s = {.context = test_context(1, 5)};
-    const char *const settings[][2] = {{"method", "loss-free"}, {"experts", "4"},         {"top_k", top_k},
-                                       {"bias_rate", rate},     {"router_init_std", "1"}, {"lr", "0"}};
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, s.context));
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        assert_status(TGR_OK, tgr_config_set(config, settings[i][0], settings[i][1]));
+    tgr_config *config = test_config(s.context, "method=loss-free experts=4 router_init_std=1 lr=0");
+    assert_status(TGR_OK, tgr_config_set(config, "top_k", top_k));
+    assert_status(TGR_OK, tgr_config_set(config, "bias_rate", rate));
     assert_status(TGR_OK, tgr_router_create(&s.router, s.context, config, DIM));
     s.routing = tgr_router_routing(s.router);
     s.parameters = tgr_router_parameters(s.router);
@@ -60,7 +57,7 @@ static void scene_free(scene *s) {
 static void fill(scene *s, uint64_t seed) {
     test_random random = test_random_start(seed);
     test_random_fill(&random, s->x, TOKENS * DIM, -1, 1);
-    for (int64_t t = 0; t < TOKENS; t++) s->x[t * DIM] += 1; /* one direction is in all tokens: some experts win */
+    FOR(t, TOKENS) s->x[t * DIM] += 1; /* one direction is in all tokens: some experts win */
 }
 
 static void pass(scene *s, tgr_mode mode, uint64_t seed) {
@@ -76,10 +73,10 @@ static void count(const scene *s, int64_t *loads) {
     const int32_t *choices = view.choices;
     tokens = view.tokens;
     top_k = view.top_k;
-    for (int64_t i = 0; i < tokens * top_k; i++) loads[choices[i]]++;
+    FOR(i, tokens * top_k) loads[choices[i]]++;
 }
 
-static void selects_with_bias_and_weighs_without(void **state) {
+static void test_selects_with_bias_and_weighs_without(void **state) {
     (void)state;
     scene s = scene_make("2", "0.1");
     const float *p, *gates;
@@ -92,9 +89,9 @@ static void selects_with_bias_and_weighs_without(void **state) {
     gates = view.gates;
     int64_t moved = 0;
     for (int64_t t = 0; t < TOKENS; t++, p += EXPERTS) {
-        for (int64_t k = 0; k < 2; k++) {
+        FOR(k, 2) {
             int64_t chosen = choices[t * 2 + k], before = 0, before_without = 0;
-            for (int64_t e = 0; e < EXPERTS; e++) {
+            FOR(e, EXPERTS) {
                 before += p[e] + bias[e] > p[chosen] + bias[chosen];
                 before_without += p[e] > p[chosen];
             }
@@ -107,7 +104,7 @@ static void selects_with_bias_and_weighs_without(void **state) {
     scene_free(&s);
 }
 
-static void moves_once_for_each_step(void **state) {
+static void test_moves_once_for_each_step(void **state) {
     (void)state;
     const float rate = 0.25f;
     scene s = scene_make("1", "0.25");
@@ -117,7 +114,7 @@ static void moves_once_for_each_step(void **state) {
     count(&s, loads);
     pass(&s, TGR_TRAIN, 2);
     count(&s, loads);
-    for (int64_t e = 0; e < EXPERTS; e++) {
+    FOR(e, EXPERTS) {
         assert_true(s.bias[e] == 0 && s.load[e] == (float)loads[e]);
         expected[e] = rate * (float)((2 * TOKENS > loads[e] * EXPERTS) - (2 * TOKENS < loads[e] * EXPERTS));
     }
@@ -140,7 +137,7 @@ static void moves_once_for_each_step(void **state) {
     memset(trained, 0, sizeof trained);
     pass(&s, TGR_TRAIN, 5);
     count(&s, trained);
-    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == (float)trained[e]);
+    FOR(e, EXPERTS) assert_true(s.load[e] == (float)trained[e]);
 
     /* Between a forward and its backward, too. */
     const float gates_gradient[TOKENS] = {0};
@@ -150,12 +147,12 @@ static void moves_once_for_each_step(void **state) {
     assert_status(TGR_OK, tgr_parameters_zero_gradients(s.parameters));
     assert_status(TGR_OK, tgr_router_backward(s.router, gates_gradient, NULL));
     count(&s, trained);
-    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.load[e] == (float)trained[e]);
+    FOR(e, EXPERTS) assert_true(s.load[e] == (float)trained[e]);
     scene_free(&s);
 }
 
 /* The loads of two routers, averaged with the gradients by a host, move both biases alike. */
-static void averaged_loads_move_as_one_batch(void **state) {
+static void test_averaged_loads_move_as_one_batch(void **state) {
     (void)state;
     scene ranks[2] = {scene_make("1", "0.25"), scene_make("1", "0.25")}, one = scene_make("1", "0.25");
     for (uint64_t step = 0; step < 4; step++) {
@@ -174,14 +171,14 @@ static void averaged_loads_move_as_one_batch(void **state) {
     scene_free(&one);
 }
 
-static void perfect_balance_moves_nothing(void **state) {
+static void test_perfect_balance_moves_nothing(void **state) {
     (void)state;
     scene s = scene_make("4", "0.25"); /* every token goes to every expert */
     for (int step = 0; step < 3; step++) {
         pass(&s, TGR_TRAIN, (uint64_t)step);
         assert_status(TGR_OK, tgr_optimizer_step(s.optimizer));
     }
-    for (int64_t e = 0; e < EXPERTS; e++) assert_true(s.bias[e] == 0);
+    FOR(e, EXPERTS) assert_true(s.bias[e] == 0);
     scene_free(&s);
 }
 
@@ -193,7 +190,7 @@ static double load_cv(const scene *s) {
     return cv;
 }
 
-static void balances_a_skewed_stream(void **state) {
+static void test_balances_a_skewed_stream(void **state) {
     (void)state;
     scene s = scene_make("1", "0.01");
     pass(&s, TGR_EVAL, 1);
@@ -214,11 +211,11 @@ static void balances_a_skewed_stream(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(selects_with_bias_and_weighs_without),
-        cmocka_unit_test(moves_once_for_each_step),
-        cmocka_unit_test(averaged_loads_move_as_one_batch),
-        cmocka_unit_test(perfect_balance_moves_nothing),
-        cmocka_unit_test(balances_a_skewed_stream),
+        cmocka_unit_test(test_selects_with_bias_and_weighs_without),
+        cmocka_unit_test(test_moves_once_for_each_step),
+        cmocka_unit_test(test_averaged_loads_move_as_one_batch),
+        cmocka_unit_test(test_perfect_balance_moves_nothing),
+        cmocka_unit_test(test_balances_a_skewed_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

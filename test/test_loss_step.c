@@ -80,13 +80,13 @@ static tgr_batch batch_of(const subject *s, int64_t first, int64_t count) {
                        .labels = labels + first};
 }
 
-static void a_step_is_the_loop(void **state) {
+static void test_a_step_is_the_loop(void **state) {
     (void)state;
     for (int with_teacher = 0; with_teacher < 2; with_teacher++) {
-        TEST_FOR_THREADS(threads) {
+        FOR_THREADS(threads) {
             subject a = subject_make(threads, with_teacher, GUIDED), b = subject_make(threads, with_teacher, GUIDED);
             double distill = 0;
-            for (int64_t step = 0; step < STEPS; step++) {
+            FOR(step, STEPS) {
                 const tgr_batch batch = batch_of(&b, step * BATCH, BATCH);
                 double total = NAN, expected = pass_by_hand(&b, &batch);
                 update_by_hand(&b);
@@ -105,7 +105,7 @@ static void a_step_is_the_loop(void **state) {
 }
 
 /* Three micro-batches, one of another size; the last by tgr_loss_step. */
-static void micro_batches_add_up(void **state) {
+static void test_micro_batches_add_up(void **state) {
     (void)state;
     static const int64_t first[] = {0, 5, 7, 12};
     subject a = subject_make(2, 1, GUIDED "guidance_start=0"), b = subject_make(2, 1, GUIDED "guidance_start=0");
@@ -135,7 +135,7 @@ static void micro_batches_add_up(void **state) {
 }
 
 /* Mixed labels, and a teacher that sees an image once. */
-static void soft_labels_and_ids(void **state) {
+static void test_soft_labels_and_ids(void **state) {
     (void)state;
     static const int64_t ids[BATCH] = {7, 8, 9, 10, 11};
     float targets[BATCH * CLASSES];
@@ -164,7 +164,7 @@ static void soft_labels_and_ids(void **state) {
     subject_free(&b);
 }
 
-static void evaluation(void **state) {
+static void test_evaluation(void **state) {
     (void)state;
     subject s = subject_make(2, 0, "label_smoothing=0.1 importance_weight=0.1");
     const tgr_parameters *parameters = tgr_model_parameters(s.scene.student);
@@ -175,7 +175,7 @@ static void evaluation(void **state) {
         assert_status(TGR_OK, tgr_model_forward(s.scene.student, TGR_EVAL, s.scene.images, count));
         assert_status(TGR_OK, tgr_loss_compute(s.scene.loss, labels, &expected));
         const float *logits = test_logits(s.scene.student);
-        for (int64_t i = 0; i < count; i++) {
+        FOR(i, count) {
             int larger = 0;
             for (int c = 0; c < CLASSES; c++) larger += logits[i * CLASSES + c] > logits[i * CLASSES + labels[i]];
             right += larger == 0;
@@ -191,7 +191,7 @@ static void evaluation(void **state) {
 }
 
 /* Of equal logits the first is the answer. */
-static void ties_go_to_the_first(void **state) {
+static void test_ties_go_to_the_first(void **state) {
     (void)state;
     subject s = subject_make(1, 0, "");
     tgr_parameters *parameters = tgr_model_parameters(s.scene.student);
@@ -208,11 +208,11 @@ static void ties_go_to_the_first(void **state) {
 
 static void check_cleared(const tgr_parameters *parameters) {
     assert_int_equal(parameters->micro, 0);
-    for (int64_t i = 0; i < parameters->floats; i++) assert_true(parameters->gradients[i] == 0);
+    FOR(i, parameters->floats) assert_true(parameters->gradients[i] == 0);
 }
 
 /* A bad batch is as if it had never been: the good ones after it give the same bytes. */
-static void a_bad_batch_is_forgotten(void **state) {
+static void test_a_bad_batch_is_forgotten(void **state) {
     (void)state;
     subject a = subject_make(1, 1, GUIDED "guidance_start=0"), b = subject_make(1, 1, GUIDED "guidance_start=0");
     float *bad = test_images(a.scene.student, BATCH, 8);
@@ -239,7 +239,7 @@ static void a_bad_batch_is_forgotten(void **state) {
 }
 
 /* Losses are finite, a gradient is not: the teacher's gradients go with the model's. */
-static void a_bad_gradient_is_forgotten(void **state) {
+static void test_a_bad_gradient_is_forgotten(void **state) {
     (void)state;
     subject a = subject_make(1, 1, GUIDED "guidance_start=0"), b = subject_make(1, 1, GUIDED "guidance_start=0");
     const tgr_batch batch = batch_of(&a, 0, BATCH);
@@ -252,7 +252,7 @@ static void a_bad_gradient_is_forgotten(void **state) {
 }
 
 /* What is wrong with the arguments is found before anything runs. */
-static void bad_arguments_change_nothing(void **state) {
+static void test_bad_arguments_change_nothing(void **state) {
     (void)state;
     subject s = subject_make(1, 1, GUIDED "guidance_start=0"), other = subject_make(1, 0, "");
     tgr_loss *loss = s.scene.loss;
@@ -279,6 +279,8 @@ static void bad_arguments_change_nothing(void **state) {
     assert_fails(TGR_ERROR_ARGUMENT, "'images'", tgr_loss_step(loss, optimizer, NULL, labels, BATCH, &total));
     assert_fails(TGR_ERROR_ARGUMENT, "'labels'", tgr_loss_step(loss, optimizer, images, NULL, BATCH, &total));
     assert_fails(TGR_ERROR_RANGE, "'batch' is 0", tgr_loss_step(loss, optimizer, images, labels, 0, &total));
+    assert_fails(TGR_ERROR_OVERFLOW, "images", tgr_loss_step(loss, optimizer, images, labels, INT64_MAX, &total));
+    assert_fails(TGR_ERROR_OVERFLOW, "images", tgr_loss_evaluate(loss, images, labels, INT64_MAX, &total, NULL));
     assert_fails(TGR_ERROR_RANGE, "labels[2] is 5", tgr_loss_step(loss, optimizer, images, wrong, BATCH, &total));
     assert_fails(TGR_ERROR_ARGUMENT, "'loss'", tgr_loss_accumulate(NULL, &good, &total));
     assert_fails(TGR_ERROR_ARGUMENT, "'batch'", tgr_loss_accumulate(loss, NULL, &total));
@@ -313,7 +315,7 @@ static void bad_arguments_change_nothing(void **state) {
     subject_free(&other);
 }
 
-static void a_model_without_a_head_needs_an_own_loss(void **state) {
+static void test_a_model_without_a_head_needs_an_own_loss(void **state) {
     (void)state;
     subject s = subject_make(1, 1, "classes=0");
     double total = 42;
@@ -327,52 +329,50 @@ static void a_model_without_a_head_needs_an_own_loss(void **state) {
 
 /* Without memory for a larger batch, gradients summed so far stay, and a smaller one goes on. */
 static tgr_status step_with_little_memory(const tgr_allocator *allocator, void *user) {
-    const tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     subject s = {0};
     (void)user;
-    tgr_status status = tgr_context_create(&s.scene.context, &options);
-    if (status == TGR_OK) status = test_model_create(&s.scene.backbone, s.scene.context, BACKBONE);
-    if (status == TGR_OK) status = test_model_create(&s.scene.student, s.scene.context, STUDENT);
-    if (status == TGR_OK) status = tgr_teacher_create(&s.scene.teacher, s.scene.backbone, s.scene.student);
-    if (status == TGR_OK) status = tgr_loss_create(&s.scene.loss, s.scene.student, s.scene.teacher);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&s.scene.context, allocator));
+    TGR_TRY_DONE(test_model_create(&s.scene.backbone, s.scene.context, BACKBONE));
+    TGR_TRY_DONE(test_model_create(&s.scene.student, s.scene.context, STUDENT));
+    TGR_TRY_DONE(tgr_teacher_create(&s.scene.teacher, s.scene.backbone, s.scene.student));
+    TGR_TRY_DONE(tgr_loss_create(&s.scene.loss, s.scene.student, s.scene.teacher));
     tgr_parameters *parameters = tgr_model_parameters(s.scene.student);
-    if (status == TGR_OK) status = tgr_optimizer_create(&s.optimizer, tgr_model_config(s.scene.student), parameters);
-    if (status == TGR_OK) {
-        s.scene.images = test_images(s.scene.student, BATCH, 6);
-        for (int64_t count = 1; status == TGR_OK && count <= BATCH; count += 2) {
-            const tgr_batch batch = batch_of(&s, 0, count);
-            const int64_t micro = tgr_parameters_micro_count(parameters);
-            status = tgr_loss_accumulate(s.scene.loss, &batch, NULL);
-            assert_int_equal(tgr_parameters_micro_count(parameters), micro + (status == TGR_OK));
-        }
-        if (status == TGR_OK) status = tgr_loss_update(s.scene.loss, s.optimizer);
+    TGR_TRY_DONE(tgr_optimizer_create(&s.optimizer, tgr_model_config(s.scene.student), parameters));
+    s.scene.images = test_images(s.scene.student, BATCH, 6);
+    for (int64_t count = 1; count <= BATCH; count += 2) {
+        const tgr_batch batch = batch_of(&s, 0, count);
+        const int64_t micro = tgr_parameters_micro_count(parameters);
+        status = tgr_loss_accumulate(s.scene.loss, &batch, NULL);
+        assert_int_equal(tgr_parameters_micro_count(parameters), micro + (status == TGR_OK));
+        TGR_TRY_DONE(status);
     }
-    if (status == TGR_OK) { /* no more memory is needed */
-        const int64_t before = tgr_context_allocation_count(s.scene.context);
-        assert_status(TGR_OK, tgr_loss_step(s.scene.loss, s.optimizer, s.scene.images, labels, BATCH, NULL));
-        assert_int_equal(tgr_context_allocation_count(s.scene.context), before);
-    }
+    TGR_TRY_DONE(tgr_loss_update(s.scene.loss, s.optimizer));
+    const int64_t before = tgr_context_allocation_count(s.scene.context);
+    assert_status(TGR_OK, tgr_loss_step(s.scene.loss, s.optimizer, s.scene.images, labels, BATCH, NULL));
+    assert_int_equal(tgr_context_allocation_count(s.scene.context), before); /* no more memory is needed */
+done:
     subject_free(&s);
     return status;
 }
 
-static void every_allocation_may_fail(void **state) {
+static void test_every_allocation_may_fail(void **state) {
     (void)state;
     assert_true(test_each_allocation_failing(step_with_little_memory, NULL) > 10);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_step_is_the_loop),
-        cmocka_unit_test(micro_batches_add_up),
-        cmocka_unit_test(soft_labels_and_ids),
-        cmocka_unit_test(evaluation),
-        cmocka_unit_test(ties_go_to_the_first),
-        cmocka_unit_test(a_bad_batch_is_forgotten),
-        cmocka_unit_test(a_bad_gradient_is_forgotten),
-        cmocka_unit_test(bad_arguments_change_nothing),
-        cmocka_unit_test(a_model_without_a_head_needs_an_own_loss),
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(test_a_step_is_the_loop),
+        cmocka_unit_test(test_micro_batches_add_up),
+        cmocka_unit_test(test_soft_labels_and_ids),
+        cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_ties_go_to_the_first),
+        cmocka_unit_test(test_a_bad_batch_is_forgotten),
+        cmocka_unit_test(test_a_bad_gradient_is_forgotten),
+        cmocka_unit_test(test_bad_arguments_change_nothing),
+        cmocka_unit_test(test_a_model_without_a_head_needs_an_own_loss),
+        cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests_name("loss_step", tests, NULL, NULL);
 }

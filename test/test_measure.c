@@ -6,7 +6,7 @@
 #include "support.h"
 #include "tgrmoe/measure.h"
 
-static void measures(void **state) {
+static void test_measures(void **state) {
     (void)state;
     const int32_t a[] = {0, 1, 2, 3, 4, 5}, b[] = {0, 2, 2, 3, 5, 4};
     const int64_t even[] = {4, 4, 4}, none[] = {0, 0}, uneven[] = {0, 8};
@@ -38,7 +38,7 @@ static void measures(void **state) {
     assert_close(value, 1, 1e-15); /* failures wrote nothing */
 }
 
-static void measures_of_a_routing(void **state) {
+static void test_measures_of_a_routing(void **state) {
     (void)state;
     float p[] = {0.5f, 0.5f, 0, 0.125f, 0.125f, 0.75f};
     int64_t load[] = {2, 0, 1};
@@ -63,8 +63,8 @@ static void measures_of_a_routing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(measures),
-        cmocka_unit_test(measures_of_a_routing),
+        cmocka_unit_test(test_measures),
+        cmocka_unit_test(test_measures_of_a_routing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,8 +19,7 @@
 static void test_options(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 0);
-    tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
+    tgr_config *config = test_config(context, "");
     assert_message("tgr_config_set: experts is 0; it must be 1 to 4096", tgr_config_set(config, "experts", "0"));
     assert_message("tgr_config_set: experts is 'x'; a whole number is needed", tgr_config_set(config, "experts", "x"));
     assert_message("tgr_config_set: lr is 'fast'; a number is needed", tgr_config_set(config, "lr", "fast"));
@@ -39,11 +38,9 @@ static void test_nested(void **state) {
     assert_message("tgr_context_create: argument 'threads' is -1; it must be 1 to 1024, or 0 for all processors",
                    tgr_context_create(&context, &options));
     context = test_context(1, 0);
-    tgr_config *config = NULL;
     tgr_model *model = NULL;
     tgr_teacher *teacher = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, "preset=fashion heads=5"));
+    tgr_config *config = test_config(context, "preset=fashion heads=5");
     assert_fails(TGR_ERROR_RANGE, "heads", tgr_model_create(&model, context, config));
     assert_status(TGR_OK, test_config_set_all(config, "preset=fashion heads=4"));
     assert_status(TGR_OK, tgr_model_create(&model, context, config));
@@ -119,7 +116,7 @@ static void test_callbacks(void **state) {
     tgr_checkpoint *checkpoint = NULL;
     heard host = {0};
     char *path = test_file_create(), byte = 0;
-    assert_status(TGR_OK, tgr_config_create(&host.config, context));
+    host.config = test_config(context, "");
     assert_status(TGR_OK, tgr_checkpoint_create(&checkpoint, context));
     assert_status(TGR_OK, tgr_checkpoint_add_bytes(checkpoint, "byte", &byte, 1));
     assert_status(TGR_OK, tgr_checkpoint_save(checkpoint, path));

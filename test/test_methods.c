@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What holds for every routing method: the same bytes at any number of threads, whether or not evaluation came between,
- * and after a resume in the midst of accumulation; a step that allocates nothing;
+ * and after a resume in the middle of accumulation; a step that allocates nothing;
  * memory that fails. */
 #include "base/context.h"
 #include "training_support.h"
@@ -57,7 +57,7 @@ static void check_runs(const char *method, const char *more) {
     test_file_remove(path);
 }
 
-static void runs_are_the_same_to_the_bit(void **state) {
+static void test_runs_are_the_same_to_the_bit(void **state) {
     (void)state;
     each_method(check_runs);
 }
@@ -72,7 +72,7 @@ static void check_allocations(const char *method, const char *more) {
     training_end(&t);
 }
 
-static void steps_allocate_nothing(void **state) {
+static void test_steps_allocate_nothing(void **state) {
     (void)state;
     each_method(check_allocations);
 }
@@ -85,11 +85,12 @@ static tgr_status scarce(const tgr_allocator *allocator, void *user) {
     const choice *chosen = user;
     tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .seed = 7, .allocator = allocator};
     tgr_context *context = NULL;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status != TGR_OK) return status;
+    tgr_status status = TGR_OK;
     training t;
-    status = training_start(&t, context, chosen->method, chosen->more);
-    if (status == TGR_OK) status = train(&t, 0);
+    TGR_TRY(tgr_context_create(&context, &options));
+    TGR_TRY_DONE(training_start(&t, context, chosen->method, chosen->more));
+    TGR_TRY_DONE(train(&t, 0));
+done:
     training_end(&t);
     return status;
 }
@@ -99,13 +100,13 @@ static void check_memory(const char *method, const char *more) {
     assert_true(test_each_allocation_failing(scarce, &chosen) > 10);
 }
 
-static void every_allocation_may_fail(void **state) {
+static void test_every_allocation_may_fail(void **state) {
     (void)state;
     each_method(check_memory);
 }
 
-/* Shared experts are met by every token; of the routed ones each token meets top_k. */
-static void shared_experts_are_active(void **state) {
+/* Every token goes to the shared experts, and to top_k of the routed ones. */
+static void test_shared_experts_are_active(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     tgr_model *plain, *shared;
@@ -124,10 +125,10 @@ static void shared_experts_are_active(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_are_the_same_to_the_bit),
-        cmocka_unit_test(steps_allocate_nothing),
-        cmocka_unit_test(every_allocation_may_fail),
-        cmocka_unit_test(shared_experts_are_active),
+        cmocka_unit_test(test_runs_are_the_same_to_the_bit),
+        cmocka_unit_test(test_steps_allocate_nothing),
+        cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_shared_experts_are_active),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

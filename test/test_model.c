@@ -144,9 +144,9 @@ static double deviation(tgr_model *model, const char *name, double *mean) {
     const float *value = tgr_value(parameters, index);
     int64_t count = parameters->tensors[index].count;
     double sum = 0, squares = 0;
-    for (int64_t i = 0; i < count; i++) sum += (double)value[i];
+    FOR(i, count) sum += (double)value[i];
     *mean = sum / (double)count;
-    for (int64_t i = 0; i < count; i++) squares += ((double)value[i] - *mean) * ((double)value[i] - *mean);
+    FOR(i, count) squares += ((double)value[i] - *mean) * ((double)value[i] - *mean);
     return sqrt(squares / (double)count);
 }
 
@@ -261,7 +261,7 @@ static void test_unused_options_are_refused(void **state) {
     assert_fails(TGR_ERROR_OPTION, "'bias_rate' is set, but method 'tgr' does not use it; these do: loss-free",
                  test_model_create(&model, context, SMALL "method=tgr moe_blocks=2 bias_rate=0.1"));
     assert_null(model);
-    model = test_model(context, SMALL "preset=fashion"); /* whose experts and moe_blocks nobody set */
+    model = test_model(context, SMALL "preset=fashion"); /* whose experts and moe_blocks were not set */
     int64_t count = tgr_model_moe_layer_count(model);
     assert_int_equal(count, 0);
     tgr_model_free(model);
@@ -271,9 +271,7 @@ static void test_unused_options_are_refused(void **state) {
 static void test_refused_arguments(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, ALL));
+    tgr_config *config = test_config(context, ALL);
     tgr_model *model = NULL;
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_model_create(NULL, context, config));
     assert_fails(TGR_ERROR_ARGUMENT, "'context'", tgr_model_create(&model, NULL, config));
@@ -363,7 +361,7 @@ static void test_backward_out_of_order(void **state) {
     tgr_context_free(context);
 }
 
-/* Results that must be equal to the bit. */
+/* Results that must be equal bit for bit. */
 
 static void check_batch_independence(const char *options, int64_t batch) {
     tgr_context *context = test_context(2, 5);
@@ -374,7 +372,7 @@ static void check_batch_independence(const char *options, int64_t batch) {
     assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, batch));
     size_t row_bytes = (size_t)d->classes * sizeof(float);
     float *together = copy_of(test_logits(model), (size_t)batch * row_bytes);
-    for (int64_t first = 0; first < batch; first++) { /* alone, and at the front of the rest */
+    FOR(first, batch) { /* alone, and at the front of the rest */
         assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images + first * pixels, 1));
         assert_same_bytes(test_logits(model), together + first * d->classes, row_bytes);
         assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images + first * pixels, batch - first));
@@ -422,14 +420,13 @@ static float *train(int threads, const char *options, int64_t batch, size_t *byt
             assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, batch - micro));
             assert_status(TGR_OK, tgr_model_backward(model, logits_weight, micro ? features_weight : NULL));
         }
-        for (int64_t i = 0; i < parameters->floats; i++)
-            parameters->values[i] -= 1e-3f / (float)batch * parameters->gradients[i];
+        FOR(i, parameters->floats) parameters->values[i] -= 1e-3f / (float)batch * parameters->gradients[i];
         tgr_parameters_clear_gradients(parameters);
         parameters->step++;
     }
     *bytes = (size_t)parameters->floats * sizeof(float);
     float *weights = copy_of(parameters->values, *bytes);
-    for (int64_t i = 0; i < parameters->floats; i++) assert_true(isfinite(weights[i]));
+    FOR(i, parameters->floats) assert_true(isfinite(weights[i]));
     free(features_weight);
     free(logits_weight);
     free(images);
@@ -470,14 +467,14 @@ static void test_capture_changes_nothing(void **state) {
     assert_status(TGR_OK, tgr_model_forward(model, TGR_TRAIN, images, batch));
     assert_same_bytes(test_features(model), features, (size_t)count * sizeof(float));
     double length = 0;
-    for (int64_t i = 0; i < count; i++) length += (double)seen[i] * (double)seen[i];
+    FOR(i, count) length += (double)seen[i] * (double)seen[i];
     assert_true(length > 0);
     assert_true(seen[count] == 42);
 
     tgr_model_capture(model, 1, TGR_FEATURE_FFN_INPUT, NULL);
     memset(seen, 0, (size_t)count * sizeof(float));
     assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, batch));
-    for (int64_t i = 0; i < count; i++) assert_true(seen[i] == 0);
+    FOR(i, count) assert_true(seen[i] == 0);
     free(features);
     free(seen);
     free(images);
@@ -537,11 +534,9 @@ static void test_eval_needs_memory_for_one_block(void **state) {
 
 static void check_estimate(const char *options, int64_t batch) {
     tgr_context *context = test_context(1, 5);
-    tgr_config *config = NULL;
     tgr_model *model = NULL;
     uint64_t estimate = 0, before = 0, after = 0, train = 0, eval = 0;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, options));
+    tgr_config *config = test_config(context, options);
     assert_status(TGR_OK, tgr_compute_reserve(&context->compute, 2 * TGR_GEMM_SCRATCH)); /* which is no activation */
     before = tgr_context_bytes(context);
     assert_status(TGR_OK, tgr_model_estimate(context, config, batch, &estimate));
@@ -577,18 +572,23 @@ static tgr_status life_of_a_model(const tgr_allocator *allocator, void *user) {
     tgr_model *model = NULL;
     uint64_t bytes = 0;
     tgr_context_options options = {.struct_size = sizeof options, .threads = 2, .allocator = allocator};
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = test_config_set_all(config, user);
-    if (status == TGR_OK) status = tgr_model_estimate(context, config, 2, &bytes);
-    if (status == TGR_OK) status = tgr_model_create(&model, context, config);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_context_create(&context, &options));
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(test_config_set_all(config, user));
+    TGR_TRY_DONE(tgr_model_estimate(context, config, 2, &bytes));
+    TGR_TRY_DONE(tgr_model_create(&model, context, config));
+    tgr_config_free(config); /* the model keeps them alive */
+    tgr_context_free(context);
+    config = NULL, context = NULL;
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_EVAL, images, 2));
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_TRAIN, images, 2));
+    TGR_TRY_DONE(tgr_model_backward(model, gradient, NULL));
+    TGR_TRY_DONE(tgr_model_forward(model, TGR_TRAIN, images, 3));
+done:
+    tgr_model_free(model);
     tgr_config_free(config);
     tgr_context_free(context);
-    if (status == TGR_OK) status = tgr_model_forward(model, TGR_EVAL, images, 2);
-    if (status == TGR_OK) status = tgr_model_forward(model, TGR_TRAIN, images, 2);
-    if (status == TGR_OK) status = tgr_model_backward(model, gradient, NULL);
-    if (status == TGR_OK) status = tgr_model_forward(model, TGR_TRAIN, images, 3);
-    tgr_model_free(model);
     return status;
 }
 

@@ -19,16 +19,16 @@ static uint64_t hash_routing(const tgr_model *model) {
     uint64_t hash = 14695981039346656037u;
     int64_t layers = 0, tokens = 0, top_k = 0;
     layers = tgr_model_moe_layer_count(model);
-    for (int64_t layer = 0; layer < layers; layer++) {
+    FOR(layer, layers) {
         const tgr_routing *routing = NULL;
         assert_status(TGR_OK, tgr_model_routing(model, layer, &routing));
         const tgr_routing_view view = test_routing_view(routing);
         tokens = view.tokens;
         top_k = view.top_k;
         const int32_t *experts = view.choices;
-        for (int64_t t = 0; t < tokens; t++) {
+        FOR(t, tokens) {
             uint64_t chosen = 0;
-            for (int64_t k = 0; k < top_k; k++) chosen |= UINT64_C(1) << experts[t * top_k + k];
+            FOR(k, top_k) chosen |= UINT64_C(1) << experts[t * top_k + k];
             hash = (hash ^ chosen) * 1099511628211u;
         }
     }
@@ -37,7 +37,7 @@ static uint64_t hash_routing(const tgr_model *model) {
 
 static double dot(const float *a, const float *b, int64_t count) {
     double sum = 0;
-    for (int64_t i = 0; i < count; i++) sum += (double)a[i] * (double)b[i];
+    FOR(i, count) sum += (double)a[i] * (double)b[i];
     return sum;
 }
 
@@ -55,7 +55,7 @@ static double loss_of(probe *p) {
 static double loss_at(const probe *p, float *value, const float *start, const float *direction, int64_t count,
                       double distance, int *jumped) {
     probe moved = *p;
-    for (int64_t i = 0; i < count; i++) value[i] = (float)((double)start[i] + distance * (double)direction[i]);
+    FOR(i, count) value[i] = (float)((double)start[i] + distance * (double)direction[i]);
     double loss = loss_of(&moved);
     memcpy(value, start, (size_t)count * sizeof(float));
     if (moved.routing != p->routing) *jumped = 1;
@@ -98,13 +98,13 @@ static void check_tensor(const probe *p, tgr_parameters *parameters, const float
     double length = sqrt(dot(gradient, gradient, tensor->count));
     if (!(length > 1e-6)) fail_msg("%s has a gradient of length %g", tensor->name, length);
     float *direction = malloc((size_t)tensor->count * sizeof(float));
-    for (int64_t i = 0; i < tensor->count; i++) direction[i] = (float)((double)gradient[i] / length);
+    FOR(i, tensor->count) direction[i] = (float)((double)gradient[i] / length);
     check_along(p, tensor, value, gradient, direction, "its gradient");
 
     test_random random = test_random_start((uint64_t)index);
     test_random_fill(&random, direction, tensor->count, -1, 1);
     length = sqrt(dot(direction, direction, tensor->count));
-    for (int64_t i = 0; i < tensor->count; i++) direction[i] = (float)((double)direction[i] / length);
+    FOR(i, tensor->count) direction[i] = (float)((double)direction[i] / length);
     check_along(p, tensor, value, gradient, direction, "a random direction");
     free(direction);
 }
@@ -125,7 +125,7 @@ static void check_gradients(const char *options, int64_t batch, int with_logits,
     float *gradients = malloc(bytes);
     memcpy(gradients, parameters->gradients, bytes);
     tgr_parameters_clear_gradients(parameters); /* micro is 0 again: the same noise and the same dropped branches */
-    for (int64_t i = 0; i < parameters->tensor_count; i++) check_tensor(&p, parameters, gradients, i);
+    FOR(i, parameters->tensor_count) check_tensor(&p, parameters, gradients, i);
 
     free(gradients);
     free(p.features_weight);
@@ -199,7 +199,7 @@ static void test_gradients_add_up(void **state) {
         assert_status(TGR_OK, tgr_model_backward(model, weight, NULL));
         for (int64_t i = 0; pass == 0 && i < parameters->floats; i++) once[i] = parameters->gradients[i];
     }
-    for (int64_t i = 0; i < parameters->floats; i++) once[i] *= 2;
+    FOR(i, parameters->floats) once[i] *= 2;
     assert_all_close(parameters->gradients, once, parameters->floats, 1e-5, 1e-4);
     int64_t micro = tgr_parameters_micro_count(parameters);
     assert_int_equal(micro, 2);

@@ -52,10 +52,10 @@ static int block_has(const reference *r, int64_t block, const char *name) {
 /* y = x·Wᵀ + b, b may be NULL. */
 static matrix linear(matrix x, int64_t outputs, const float *w, const float *b) {
     matrix y = matrix_new(x.rows, outputs);
-    for (int64_t i = 0; i < x.rows; i++)
-        for (int64_t o = 0; o < outputs; o++) {
+    FOR(i, x.rows)
+        FOR(o, outputs) {
             double sum = b ? (double)b[o] : 0;
-            for (int64_t c = 0; c < x.columns; c++) sum += x.at[i * x.columns + c] * (double)w[o * x.columns + c];
+            FOR(c, x.columns) sum += x.at[i * x.columns + c] * (double)w[o * x.columns + c];
             y.at[i * outputs + o] = sum;
         }
     return y;
@@ -63,12 +63,12 @@ static matrix linear(matrix x, int64_t outputs, const float *w, const float *b) 
 
 static matrix layer_norm(const reference *r, matrix x, const float *w, const float *b) {
     matrix y = matrix_new(x.rows, x.columns);
-    for (int64_t i = 0; i < x.rows; i++) {
+    FOR(i, x.rows) {
         const double *row = x.at + i * x.columns;
         double mean = 0, variance = 0;
-        for (int64_t c = 0; c < x.columns; c++) mean += row[c] / (double)x.columns;
-        for (int64_t c = 0; c < x.columns; c++) variance += (row[c] - mean) * (row[c] - mean) / (double)x.columns;
-        for (int64_t c = 0; c < x.columns; c++)
+        FOR(c, x.columns) mean += row[c] / (double)x.columns;
+        FOR(c, x.columns) variance += (row[c] - mean) * (row[c] - mean) / (double)x.columns;
+        FOR(c, x.columns)
             y.at[i * x.columns + c] = (row[c] - mean) / sqrt(variance + r->epsilon) * (double)w[c] + (double)b[c];
     }
     return y;
@@ -76,27 +76,27 @@ static matrix layer_norm(const reference *r, matrix x, const float *w, const flo
 
 static void softmax(double *values, int64_t count) {
     double most = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < count; i++) most = fmax(most, values[i]);
-    for (int64_t i = 0; i < count; i++) sum += values[i] = exp(values[i] - most);
-    for (int64_t i = 0; i < count; i++) values[i] /= sum;
+    FOR(i, count) most = fmax(most, values[i]);
+    FOR(i, count) sum += values[i] = exp(values[i] - most);
+    FOR(i, count) values[i] /= sum;
 }
 
 static matrix attend(const reference *r, matrix x, int64_t block) {
     int64_t dim = r->d->dim, size = r->d->head_dim, tokens = x.rows;
     matrix qkv = linear(x, 3 * dim, block_weight(r, block, "attn.qkv.weight"), block_weight(r, block, "attn.qkv.bias"));
     matrix out = matrix_new(tokens, dim), scores = matrix_new(1, tokens);
-    for (int64_t head = 0; head < r->d->heads; head++)
-        for (int64_t i = 0; i < tokens; i++) {
+    FOR(head, r->d->heads)
+        FOR(i, tokens) {
             const double *query = qkv.at + i * 3 * dim + head * size;
-            for (int64_t j = 0; j < tokens; j++) {
+            FOR(j, tokens) {
                 const double *key = qkv.at + j * 3 * dim + dim + head * size;
                 scores.at[j] = 0;
-                for (int64_t c = 0; c < size; c++) scores.at[j] += query[c] * key[c] / sqrt((double)size);
+                FOR(c, size) scores.at[j] += query[c] * key[c] / sqrt((double)size);
             }
             softmax(scores.at, tokens);
-            for (int64_t j = 0; j < tokens; j++) {
+            FOR(j, tokens) {
                 const double *value = qkv.at + j * 3 * dim + 2 * dim + head * size;
-                for (int64_t c = 0; c < size; c++) out.at[i * dim + head * size + c] += scores.at[j] * value[c];
+                FOR(c, size) out.at[i * dim + head * size + c] += scores.at[j] * value[c];
             }
         }
     matrix y = linear(out, dim, block_weight(r, block, "attn.proj.weight"), block_weight(r, block, "attn.proj.bias"));
@@ -109,7 +109,7 @@ static matrix attend(const reference *r, matrix x, int64_t block) {
 static matrix feed_forward(matrix x, int64_t hidden, const float *w1, const float *b1, const float *w2,
                            const float *b2) {
     matrix h = linear(x, hidden, w1, b1);
-    for (int64_t i = 0; i < h.rows * h.columns; i++) h.at[i] *= 0.5 * (1 + erf(h.at[i] / sqrt(2.0)));
+    FOR(i, h.rows * h.columns) h.at[i] *= 0.5 * (1 + erf(h.at[i] / sqrt(2.0)));
     matrix y = linear(h, x.columns, w2, b2);
     free(h.at);
     return y;
@@ -124,17 +124,17 @@ static matrix mixture(const reference *r, matrix x, int64_t block) {
                 *b2 = block_weight(r, block, "moe.experts.fc2.bias");
     matrix p = linear(x, r->experts, block_weight(r, block, "moe.router.weight"), NULL);
     matrix y = matrix_new(x.rows, dim);
-    for (int64_t t = 0; t < x.rows; t++) {
+    FOR(t, x.rows) {
         double *row = p.at + t * r->experts;
         softmax(row, r->experts);
-        for (int64_t k = 0; k < r->top_k; k++) {
+        FOR(k, r->top_k) {
             int64_t best = 0;
             for (int64_t e = 1; e < r->experts; e++)
                 if (row[e] > row[best]) best = e;
             matrix one = {1, dim, x.at + t * dim};
             matrix out = feed_forward(one, hidden, w1 + best * hidden * dim, b1 + best * hidden,
                                       w2 + best * dim * hidden, b2 + best * dim);
-            for (int64_t c = 0; c < dim; c++) y.at[t * dim + c] += row[best] * out.at[c];
+            FOR(c, dim) y.at[t * dim + c] += row[best] * out.at[c];
             row[best] = -1;
             free(out.at);
         }
@@ -159,8 +159,7 @@ static void join(const reference *r, matrix x, matrix branch, int64_t block, int
     const char *name = number == 0 ? "ls1.gamma" : "ls2.gamma";
     const float *gamma = block_has(r, block, name) ? block_weight(r, block, name) : NULL;
     double scale = drop_path_scale(r, block, number);
-    for (int64_t i = 0; i < x.rows * x.columns; i++)
-        x.at[i] += scale * (gamma ? (double)gamma[i % x.columns] : 1) * branch.at[i];
+    FOR(i, x.rows * x.columns) x.at[i] += scale * (gamma ? (double)gamma[i % x.columns] : 1) * branch.at[i];
     free(branch.at);
 }
 
@@ -170,8 +169,7 @@ typedef struct sightings {
 } sightings;
 
 static void see(const reference *r, float *to, int64_t batch, int64_t block, matrix from) {
-    for (int64_t i = 0; i < from.rows * from.columns; i++)
-        to[(block * batch + r->image) * from.rows * from.columns + i] = (float)from.at[i];
+    FOR(i, from.rows * from.columns) to[(block * batch + r->image) * from.rows * from.columns + i] = (float)from.at[i];
 }
 
 static void run_block(const reference *r, matrix x, int64_t block, int64_t batch, sightings seen) {
@@ -197,19 +195,19 @@ static matrix embed(const reference *r, const float *image) {
     const tgr_dimensions *d = r->d;
     const float *kernel = weight(r, "patch_embed.proj.weight"), *bias = weight(r, "patch_embed.proj.bias");
     matrix x = matrix_new(d->tokens, d->dim);
-    for (int64_t patch = 0; patch < d->patches; patch++)
-        for (int64_t o = 0; o < d->dim; o++) {
+    FOR(patch, d->patches)
+        FOR(o, d->dim) {
             double sum = (double)bias[o];
-            for (int64_t c = 0; c < d->channels; c++)
-                for (int64_t i = 0; i < d->patch_size; i++)
-                    for (int64_t j = 0; j < d->patch_size; j++) {
+            FOR(c, d->channels)
+                FOR(i, d->patch_size)
+                    FOR(j, d->patch_size) {
                         int64_t row = patch / d->grid * d->patch_size + i, column = patch % d->grid * d->patch_size + j;
                         sum += (double)kernel[((o * d->channels + c) * d->patch_size + i) * d->patch_size + j] *
                                (double)image[(c * d->image_size + row) * d->image_size + column];
                     }
             x.at[(d->prefix_tokens + patch) * d->dim + o] = sum;
         }
-    for (int64_t o = 0; o < d->dim; o++) {
+    FOR(o, d->dim) {
         x.at[o] = (double)weight(r, "cls_token")[o];
         if (d->prefix_tokens > 1) x.at[d->dim + o] = (double)weight(r, "dist_token")[o];
     }
@@ -223,7 +221,7 @@ static void run_image(const reference *r, const float *image, int64_t batch, sig
                       float *logits) {
     const tgr_dimensions *d = r->d;
     matrix x = embed(r, image);
-    for (int64_t block = 0; block < d->depth; block++) run_block(r, x, block, batch, seen);
+    FOR(block, d->depth) run_block(r, x, block, batch, seen);
     matrix f = layer_norm(r, x, weight(r, "norm.weight"), weight(r, "norm.bias"));
     see(r, features, batch, 0, f);
     if (d->classes > 0) {
@@ -231,7 +229,7 @@ static void run_image(const reference *r, const float *image, int64_t batch, sig
         matrix l = linear(cls, d->classes, weight(r, "head.weight"), weight(r, "head.bias"));
         if (d->prefix_tokens > 1) {
             matrix second = linear(token, d->classes, weight(r, "head_dist.weight"), weight(r, "head_dist.bias"));
-            for (int64_t i = 0; i < d->classes; i++) l.at[i] = (l.at[i] + second.at[i]) / 2;
+            FOR(i, d->classes) l.at[i] = (l.at[i] + second.at[i]) / 2;
             free(second.at);
         }
         see(r, logits, batch, 0, l);
@@ -266,7 +264,7 @@ static void check_model(tgr_model *model, tgr_mode mode, int64_t batch) {
     for (r.image = 0; r.image < batch; r.image++)
         run_image(&r, images + r.image * pixels, batch, seen, features, logits);
 
-    for (int64_t block = 0; block < d->depth; block++) {
+    FOR(block, d->depth) {
         tgr_model_capture(model, block, TGR_FEATURE_FFN_INPUT, inputs + block * stream);
         tgr_model_capture(model, block, TGR_FEATURE_BLOCK_OUTPUT, outputs + block * stream);
     }
@@ -275,14 +273,14 @@ static void check_model(tgr_model *model, tgr_mode mode, int64_t batch) {
     assert_all_close(outputs, seen.block_output, d->depth * stream, 2e-5, 2e-5);
     assert_all_close(test_features(model), features, stream, 2e-5, 2e-5);
     if (d->classes > 0) assert_all_close(test_logits(model), logits, batch * d->classes, 2e-5, 2e-5);
-    for (int64_t block = 0; block < d->depth; block++)
+    FOR(block, d->depth)
         for (int feature = 0; feature < 2; feature++) tgr_model_capture(model, block, (tgr_feature)feature, NULL);
     for (int i = 0; i < 6; i++) free(buffers[i]);
     free(images);
 }
 
 static void check_options(const char *options, int64_t batch) {
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         tgr_context *context = test_context(threads, 5);
         tgr_model *model = test_model(context, options);
         check_model(model, TGR_EVAL, batch);

@@ -29,9 +29,7 @@ static void set(tgr_config *config, const char *key, double value) {
 }
 
 static tgr_config *config_of(const reference *r, tgr_context *context) {
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "vmoe"));
+    tgr_config *config = test_config(context, "method=vmoe");
     set(config, "experts", (double)r->experts);
     set(config, "top_k", (double)r->top_k);
     set(config, "mlp_ratio", (double)r->hidden / (double)r->dim);
@@ -48,11 +46,11 @@ static tgr_config *config_of(const reference *r, tgr_context *context) {
 }
 
 static void fill_teacher(test_random *random, int64_t rows, int64_t columns, float *p) {
-    for (int64_t t = 0; t < rows; t++) {
+    FOR(t, rows) {
         float sum = 0;
         test_random_fill(random, p + t * columns, columns, 0.05, 1);
-        for (int64_t e = 0; e < columns; e++) sum += p[t * columns + e];
-        for (int64_t e = 0; e < columns; e++) p[t * columns + e] /= sum;
+        FOR(e, columns) sum += p[t * columns + e];
+        FOR(e, columns) p[t * columns + e] /= sum;
     }
 }
 
@@ -60,13 +58,13 @@ static void fill_teacher(test_random *random, int64_t rows, int64_t columns, flo
 static void fill_values(scenario *s, test_random *random) {
     reference *r = &s->r;
     r->values = calloc((size_t)reference_layout(r), sizeof *r->values);
-    for (int64_t i = 0; i < r->start[6]; i++) r->values[i] = (float)test_random_uniform(random, -1, 1);
-    for (int64_t i = 0; i < r->start[1]; i++) s->x[i] = (float)r->values[i];
-    for (int64_t tensor = 0; tensor < 5; tensor++) {
+    FOR(i, r->start[6]) r->values[i] = (float)test_random_uniform(random, -1, 1);
+    FOR(i, r->start[1]) s->x[i] = (float)r->values[i];
+    FOR(tensor, 5) {
         float *value;
         assert_status(TGR_OK, tgr_parameters_value(s->parameters, tensor, &value));
         const double *from = r->values + r->start[tensor + 1];
-        for (int64_t i = 0; i < r->start[tensor + 2] - r->start[tensor + 1]; i++) value[i] = (float)from[i];
+        FOR(i, r->start[tensor + 2] - r->start[tensor + 1]) value[i] = (float)from[i];
     }
 }
 
@@ -101,7 +99,7 @@ static void scenario_end(scenario *s) {
 static void check_term(const tgr_routing *routing, const char *name, double weight, double expected) {
     int64_t count, found = 0;
     count = tgr_routing_term_count(routing);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         const char *term;
         double value;
         assert_status(TGR_OK, tgr_routing_term(routing, i, &term, &value));
@@ -121,19 +119,19 @@ static void check_forward(const scenario *s) {
     const int32_t *choices = view.choices;
     gates = view.gates;
     const uint8_t *kept = view.kept;
-    for (int64_t t = 0; t < r->tokens; t++) {
-        for (int64_t e = 0; e < r->experts; e++) {
+    FOR(t, r->tokens) {
+        FOR(e, r->experts) {
             assert_close(logits[t * r->experts + e], r->logits[t][e], 2e-6);
             assert_close(p[t * r->experts + e], r->p[t][e], 1e-6);
         }
         int computed = 0;
-        for (int64_t k = 0; k < r->top_k; k++) {
+        FOR(k, r->top_k) {
             assert_int_equal(choices[t * r->top_k + k], r->choices[t][k]);
             assert_close(gates[t * r->top_k + k], r->gates[t][k], 2e-6);
             assert_int_equal(kept[t * r->top_k + k], r->kept[t][k]);
             computed += r->kept[t][k];
         }
-        for (int64_t i = 0; i < r->dim; i++) {
+        FOR(i, r->dim) {
             if (computed)
                 assert_close(s->y[t * r->dim + i], r->y[t][i], 1e-5);
             else
@@ -160,7 +158,7 @@ static void check_gradients(scenario *s) {
     const double step = 1e-6;
     reference *r = &s->r;
     reference_freeze(r);
-    for (int64_t i = 0; i < r->start[6]; i++) {
+    FOR(i, r->start[6]) {
         double value = r->values[i];
         r->values[i] = value + step;
         double above = reference_run(r);
@@ -187,13 +185,13 @@ static void check_scenario(reference sizes, int threads, uint64_t seed) {
 
 #define SIZES .tokens = 14, .dim = 5, .hidden = 7, .experts = 4, .top_k = 2, .batch_prioritized = 1, .task_gradient = 1
 
-static void task_alone(void **state) {
+static void test_task_alone(void **state) {
     (void)state;
     check_scenario((reference){SIZES}, 1, 1);
     check_scenario((reference){SIZES, .noise = 1}, 2, 2);
 }
 
-static void task_with_capacity(void **state) {
+static void test_task_with_capacity(void **state) {
     (void)state;
     check_scenario((reference){SIZES, .noise = 1, .capacity_factor = 0.6}, 1, 3);
     reference in_order = {SIZES, .noise = 1, .capacity_factor = 0.6};
@@ -201,7 +199,7 @@ static void task_with_capacity(void **state) {
     check_scenario(in_order, 2, 4);
 }
 
-static void renormalised(void **state) {
+static void test_renormalised(void **state) {
     (void)state;
     check_scenario((reference){SIZES, .noise = 1, .renormalize = 1, .capacity_factor = 0.8}, 1, 5);
     reference one = {SIZES, .renormalize = 1};
@@ -212,7 +210,7 @@ static void renormalised(void **state) {
 }
 
 /* One loss at a time, with and without noise, for K = 1, 2 and E. */
-static void each_loss(void **state) {
+static void test_each_loss(void **state) {
     (void)state;
     const int64_t choices[] = {1, 2, 4};
     for (int loss = 0; loss < 5; loss++) {
@@ -226,7 +224,7 @@ static void each_loss(void **state) {
     }
 }
 
-static void all_losses(void **state) {
+static void test_all_losses(void **state) {
     (void)state;
     reference r = {SIZES,
                    .noise = 1,
@@ -246,7 +244,7 @@ static void all_losses(void **state) {
 }
 
 /* Then only auxiliary losses and guidance reach the router, and x through it. */
-static void without_task_gradient(void **state) {
+static void test_without_task_gradient(void **state) {
     (void)state;
     reference r = {SIZES, .noise = 1, .capacity_factor = 0.9, .importance_weight = 0.5, .guide_weight = 5};
     r.task_gradient = 0;
@@ -260,7 +258,7 @@ static void without_task_gradient(void **state) {
     scenario_end(&s);
 }
 
-static void random_forwards(void **state) {
+static void test_random_forwards(void **state) {
     (void)state;
     test_random random = test_random_start(14);
     for (int round = 0; round < 60; round++) {
@@ -287,7 +285,7 @@ static void random_forwards(void **state) {
 
 /* The router alone has the gradients that the whole layer's router has when the gates' gradients are the same: here
  * zero, so that only losses and guidance are left. */
-static void router_alone(void **state) {
+static void test_router_alone(void **state) {
     (void)state;
     reference r = {SIZES, .noise = 1, .importance_weight = 0.5, .load_weight = 0.7, .z_weight = 0.2, .guide_weight = 5};
     scenario s = scenario_start(r, 2, 15);
@@ -297,7 +295,7 @@ static void router_alone(void **state) {
     assert_status(TGR_OK, tgr_router_create(&router, s.context, config, r.dim));
     tgr_parameters *parameters = tgr_router_parameters(router);
     assert_status(TGR_OK, tgr_parameters_value(parameters, 0, &weight));
-    for (int64_t i = 0; i < r.experts * r.dim; i++) weight[i] = (float)s.r.values[s.r.start[1] + i];
+    FOR(i, r.experts * r.dim) weight[i] = (float)s.r.values[s.r.start[1] + i];
     assert_status(TGR_OK, tgr_router_forward(router, TGR_TRAIN, s.x, r.tokens));
     s.routing = tgr_router_routing(router);
     assert_status(TGR_OK, tgr_router_guide(router, s.teacher, r.guide_weight, NULL));
@@ -315,10 +313,10 @@ static void router_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(task_alone),      cmocka_unit_test(task_with_capacity),
-        cmocka_unit_test(renormalised),    cmocka_unit_test(each_loss),
-        cmocka_unit_test(all_losses),      cmocka_unit_test(without_task_gradient),
-        cmocka_unit_test(random_forwards), cmocka_unit_test(router_alone),
+        cmocka_unit_test(test_task_alone),      cmocka_unit_test(test_task_with_capacity),
+        cmocka_unit_test(test_renormalised),    cmocka_unit_test(test_each_loss),
+        cmocka_unit_test(test_all_losses),      cmocka_unit_test(test_without_task_gradient),
+        cmocka_unit_test(test_random_forwards), cmocka_unit_test(test_router_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

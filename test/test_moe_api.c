@@ -1,44 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The standalone router and MoE layer as a host meets them: wrong calls, what the getters lend, memory that fails. */
+/* The standalone router and MoE layer as a host sees them: wrong calls, what the getters lend, memory that fails. */
 #include <math.h>
 
+#include "moe_support.h"
 #include "routing/handles/standalone.h"
 #include "routing/inside.h"
-#include "support.h"
 #include "tgrmoe/measure.h"
 
 #define DIM 24
 
-static tgr_config *make_config(tgr_context *context, const char *method) {
-    const char *pairs[][2] = {{"experts", "6"},          {"top_k", "2"},       {"mlp_ratio", "2"},
-                              {"capacity_factor", "1"},  {"init_std", "0.2"},  {"router_init_std", "0.5"},
-                              {"switch_weight", "0.01"}, {"z_weight", "0.001"}};
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", method));
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        assert_status(TGR_OK, tgr_config_set(config, pairs[i][0], pairs[i][1]));
-    return config;
-}
-
-static tgr_moe *make_moe(tgr_context *context, const char *method) {
-    tgr_moe *moe;
-    tgr_config *config = make_config(context, method);
-    assert_status(TGR_OK, tgr_moe_create(&moe, context, config, DIM));
-    tgr_config_free(config);
-    return moe;
-}
-
-static const tgr_routing *routing_of(tgr_moe *moe) {
-    const tgr_routing *routing = tgr_moe_routing(moe);
-    return routing;
-}
-
 /* Every option that has no sense together, every pointer missing, calls out of order. */
-static void wrong_creations(void **state) {
+static void test_wrong_creations(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_config *config = make_config(context, "vmoe");
+    tgr_config *config = test_config(context, SMALL_MOE "method=vmoe");
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     assert_fails(TGR_ERROR_ARGUMENT, "'out'", tgr_moe_create(NULL, context, config, DIM));
@@ -67,11 +42,11 @@ static void wrong_creations(void **state) {
     tgr_context_free(context);
 }
 
-static void wrong_calls(void **state) {
+static void test_wrong_calls(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_moe *moe = make_moe(context, "vmoe");
-    const tgr_routing *routing = routing_of(moe);
+    tgr_moe *moe = test_moe(context, SMALL_MOE "method=vmoe", DIM);
+    const tgr_routing *routing = tgr_moe_routing(moe);
     float x[4 * DIM] = {0}, y[4 * DIM], teacher[4 * 6] = {0};
     assert_fails(TGR_ERROR_ARGUMENT, "'moe'", tgr_moe_forward(NULL, TGR_EVAL, x, 4, y));
     assert_fails(TGR_ERROR_ARGUMENT, "'x'", tgr_moe_forward(moe, TGR_EVAL, NULL, 4, y));
@@ -102,10 +77,10 @@ static void wrong_calls(void **state) {
     tgr_context_free(context);
 }
 
-static void wrong_router_calls(void **state) {
+static void test_wrong_router_calls(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_config *config = make_config(context, "vmoe");
+    tgr_config *config = test_config(context, SMALL_MOE "method=vmoe");
     tgr_router *router;
     float x[4 * DIM] = {0}, gates[4 * 2] = {0};
     assert_status(TGR_OK, tgr_router_create(&router, context, config, DIM));
@@ -128,11 +103,11 @@ static void wrong_router_calls(void **state) {
     tgr_router_free(router);
 }
 
-static void getters(void **state) {
+static void test_getters(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_moe *moe = make_moe(context, "vmoe");
-    const tgr_routing *routing = routing_of(moe);
+    tgr_moe *moe = test_moe(context, SMALL_MOE "method=vmoe", DIM);
+    const tgr_routing *routing = tgr_moe_routing(moe);
     const char *name;
     float x[9 * DIM] = {0}, y[9 * DIM];
     tgr_routing_measures measures = {.struct_size = sizeof measures};
@@ -159,12 +134,12 @@ static void getters(void **state) {
 }
 
 /* To V-MoE it does not matter where a token stands: only the size of a batch is checked. */
-static void sequences(void **state) {
+static void test_sequences(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_moe *moe = make_moe(context, "vmoe");
+    tgr_moe *moe = test_moe(context, SMALL_MOE "method=vmoe", DIM);
     tgr_router *router = NULL;
-    tgr_config *config = make_config(context, "vmoe");
+    tgr_config *config = test_config(context, SMALL_MOE "method=vmoe");
     test_random random = test_random_start(1);
     float x[6 * DIM], whole[6 * DIM], parts[6 * DIM];
     test_random_fill(&random, x, 6 * DIM, -1, 1);
@@ -172,7 +147,7 @@ static void sequences(void **state) {
     assert_int_equal(moe->inside.layer->pass.sequence, 6);
     assert_status(TGR_OK, tgr_moe_set_sequence(moe, 3));
     assert_fails(TGR_ERROR_SHAPE, "'tokens' is 5", tgr_moe_forward(moe, TGR_EVAL, x, 5, parts));
-    assert_int_equal(routing_of(moe)->tokens, 6);
+    assert_int_equal(tgr_moe_routing(moe)->tokens, 6);
     assert_status(TGR_OK, tgr_moe_forward(moe, TGR_EVAL, x, 6, parts));
     assert_int_equal(moe->inside.layer->pass.sequence, 3);
     assert_same_bytes(parts, whole, sizeof whole);
@@ -192,10 +167,10 @@ static void sequences(void **state) {
 }
 
 /* What the method does not use is refused when the layer is made; what no layer uses is not asked about. */
-static void unused_options(void **state) {
+static void test_unused_options(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_config *config = make_config(context, "vmoe");
+    tgr_config *config = test_config(context, SMALL_MOE "method=vmoe");
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     assert_status(TGR_OK, tgr_config_set(config, "image_size", "64"));
@@ -208,30 +183,30 @@ static void unused_options(void **state) {
 }
 
 static tgr_status use_all(const tgr_allocator *allocator, void *user) {
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_config *config = NULL;
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     float x[40 * DIM] = {0}, y[40 * DIM];
     (void)user;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = tgr_config_set(config, "method", "vmoe");
-    if (status == TGR_OK) status = tgr_config_set(config, "router_noise", "0");
-    if (status == TGR_OK) status = tgr_moe_create(&moe, context, config, DIM);
-    if (status == TGR_OK) status = tgr_router_create(&router, context, config, DIM);
-    if (status == TGR_OK) status = tgr_moe_forward(moe, TGR_TRAIN, x, 5, y);
-    if (status == TGR_OK) {
-        const tgr_routing *routing = routing_of(moe);
-        status = tgr_moe_forward(moe, TGR_EVAL, x, 40, y);
-        if (status != TGR_OK) { /* nothing has happened to the batch before */
-            assert_int_equal(routing->tokens, 5);
-            assert_int_equal(routing->slots.load[0], 5);
-            assert_status(TGR_OK, tgr_moe_backward(moe, x, y));
-        }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(tgr_config_set(config, "method", "vmoe"));
+    TGR_TRY_DONE(tgr_config_set(config, "router_noise", "0"));
+    TGR_TRY_DONE(tgr_moe_create(&moe, context, config, DIM));
+    TGR_TRY_DONE(tgr_router_create(&router, context, config, DIM));
+    TGR_TRY_DONE(tgr_moe_forward(moe, TGR_TRAIN, x, 5, y));
+    const tgr_routing *routing = tgr_moe_routing(moe);
+    status = tgr_moe_forward(moe, TGR_EVAL, x, 40, y);
+    if (status != TGR_OK) { /* nothing has happened to the batch before */
+        assert_int_equal(routing->tokens, 5);
+        assert_int_equal(routing->slots.load[0], 5);
+        assert_status(TGR_OK, tgr_moe_backward(moe, x, y));
     }
-    if (status == TGR_OK) status = tgr_router_forward(router, TGR_TRAIN, x, 40);
+    TGR_TRY_DONE(status);
+    TGR_TRY_DONE(tgr_router_forward(router, TGR_TRAIN, x, 40));
+done:
     tgr_config_free(config);
     tgr_context_free(context);
     tgr_router_free(router);
@@ -239,20 +214,20 @@ static tgr_status use_all(const tgr_allocator *allocator, void *user) {
     return status;
 }
 
-static void every_allocation_may_fail(void **state) {
+static void test_every_allocation_may_fail(void **state) {
     (void)state;
     assert_true(test_each_allocation_failing(use_all, NULL) > 10);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_creations),
-        cmocka_unit_test(wrong_calls),
-        cmocka_unit_test(wrong_router_calls),
-        cmocka_unit_test(getters),
-        cmocka_unit_test(sequences),
-        cmocka_unit_test(unused_options),
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(test_wrong_creations),
+        cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_wrong_router_calls),
+        cmocka_unit_test(test_getters),
+        cmocka_unit_test(test_sequences),
+        cmocka_unit_test(test_unused_options),
+        cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

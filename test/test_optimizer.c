@@ -22,18 +22,17 @@ static const struct {
 
 static tgr_status try_parameters(tgr_parameters **out, tgr_context *context) {
     tgr_parameters *parameters = NULL;
-    tgr_status status = tgr_parameters_create(&parameters, context);
-    for (int i = 0; status == TGR_OK && i < TENSORS; i++) {
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_parameters_create(&parameters, context));
+    for (int i = 0; i < TENSORS; i++) {
         int64_t index;
-        status = tgr_parameters_add(parameters, &index, tensors[i].name, tensors[i].flags, 1, &tensors[i].count);
+        TGR_TRY_DONE(tgr_parameters_add(parameters, &index, tensors[i].name, tensors[i].flags, 1, &tensors[i].count));
     }
-    if (status == TGR_OK) status = tgr_parameters_seal(parameters);
-    if (status != TGR_OK) {
-        tgr_parameters_release(parameters);
-        return status;
-    }
+    TGR_TRY_DONE(tgr_parameters_seal(parameters));
     *out = parameters;
-    return TGR_OK;
+done:
+    if (status != TGR_OK) tgr_parameters_release(parameters);
+    return status;
 }
 
 static tgr_parameters *make_parameters(tgr_context *context) {
@@ -47,16 +46,8 @@ static tgr_parameters *make_parameters(tgr_context *context) {
 /* Adds one backward pass's gradients, of size about `scale`. */
 static void add_gradients(tgr_parameters *parameters, test_random *random, double scale) {
     for (int i = 0; i < TENSORS; i++)
-        for (int64_t j = 0; j < tensors[i].count; j++)
-            tgr_gradient(parameters, i)[j] += (float)test_random_uniform(random, -scale, scale);
+        FOR(j, tensors[i].count) tgr_gradient(parameters, i)[j] += (float)test_random_uniform(random, -scale, scale);
     parameters->micro++;
-}
-
-static tgr_config *make_config(tgr_context *context, const char *const settings[][2]) {
-    tgr_config *config = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    for (int i = 0; settings[i][0]; i++) assert_status(TGR_OK, tgr_config_set(config, settings[i][0], settings[i][1]));
-    return config;
 }
 
 typedef struct reference {
@@ -80,7 +71,7 @@ static double reference_step(reference *r, const tgr_parameters *p, const tgr_co
     double norm = sqrt(sum), factor = clip > 0 && norm > clip ? clip / norm : 1;
     for (int i = 0; i < TENSORS; i++) {
         if (tensors[i].flags == TGR_TENSOR_STATE) continue;
-        for (int64_t j = 0; j < tensors[i].count; j++) {
+        FOR(j, tensors[i].count) {
             int64_t at = p->tensors[i].offset + j;
             double g = tgr_gradient(p, i)[j] / (double)p->micro * factor;
             double own_decay = tensors[i].flags == TGR_TENSOR_NO_DECAY ? 0 : decay;
@@ -98,24 +89,21 @@ static double reference_step(reference *r, const tgr_parameters *p, const tgr_co
     return norm;
 }
 
-static const char *const adamw_settings[][2] = {{"lr", "0.01"}, {"total_steps", "8"}, {"warmup_steps", "2"}, {0}};
-static const char *const adamw_clipped[][2] = {{"lr", "0.01"},    {"clip_norm", "0.5"},    {"beta1", "0.8"},
-                                               {"beta2", "0.95"}, {"weight_decay", "0.3"}, {0}};
-static const char *const sgd_settings[][2] = {
-    {"optimizer", "sgd"}, {"lr", "0.1"}, {"clip_norm", "3"}, {"weight_decay", "0.01"}, {0}};
-static const char *const sgd_plain[][2] = {
-    {"optimizer", "sgd"}, {"momentum", "0"}, {"total_steps", "5"}, {"min_lr", "0.0005"}, {0}};
+static const char adamw_settings[] = "lr=0.01 total_steps=8 warmup_steps=2";
+static const char adamw_clipped[] = "lr=0.01 clip_norm=0.5 beta1=0.8 beta2=0.95 weight_decay=0.3";
+static const char sgd_settings[] = "optimizer=sgd lr=0.1 clip_norm=3 weight_decay=0.01";
+static const char sgd_plain[] = "optimizer=sgd momentum=0 total_steps=5 min_lr=0.0005";
 
-static void check_against_reference(const char *const settings[][2], int sgd) {
+static void check_against_reference(const char *settings, int sgd) {
     tgr_context *context = test_context(2, 1);
-    tgr_config *config = make_config(context, settings);
+    tgr_config *config = test_config(context, settings);
     tgr_parameters *parameters = make_parameters(context);
     tgr_optimizer *optimizer = NULL;
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
     reference *r = calloc(1, sizeof *r);
     float *state = malloc((size_t)tensors[2].count * sizeof(float)), *expected = malloc(FLOATS_MOST * sizeof(float));
     assert_true(r && state && expected && parameters->floats <= FLOATS_MOST);
-    for (int64_t j = 0; j < parameters->floats; j++) r->w[j] = parameters->values[j];
+    FOR(j, parameters->floats) r->w[j] = parameters->values[j];
     memcpy(state, tgr_value(parameters, 2), (size_t)tensors[2].count * sizeof(float));
 
     test_random random = test_random_start(8);
@@ -129,7 +117,7 @@ static void check_against_reference(const char *const settings[][2], int sgd) {
         assert_close(norm, expected_norm, 1e-9 * expected_norm);
         assert_int_equal(parameters->step, step + 1);
         assert_int_equal(parameters->micro, 0);
-        for (int64_t j = 0; j < parameters->floats; j++) {
+        FOR(j, parameters->floats) {
             expected[j] = (float)r->w[j];
             assert_true(parameters->gradients[j] == 0);
         }
@@ -162,9 +150,9 @@ static void test_follows_the_papers(void **unused) {
 
 static void test_decay_by_group(void **unused) {
     (void)unused;
-    static const char *const settings[][2] = {{"lr", "0.5"}, {"weight_decay", "0.5"}, {0}};
+    static const char settings[] = "lr=0.5 weight_decay=0.5";
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = make_config(context, settings);
+    tgr_config *config = test_config(context, settings);
     tgr_parameters *parameters = make_parameters(context);
     tgr_optimizer *optimizer = NULL;
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -183,9 +171,9 @@ static void test_decay_by_group(void **unused) {
 
 /* A tensor that is frozen from step 2 on moves as ever before, and not at all from then on; the others do as if it had
  * no gradient, whatever stands there. */
-static void check_frozen(const char *const settings[][2]) {
+static void check_frozen(const char *settings) {
     tgr_context *context = test_context(2, 1);
-    tgr_config *config = make_config(context, settings);
+    tgr_config *config = test_config(context, settings);
     tgr_parameters *frozen = make_parameters(context), *free_one = make_parameters(context);
     tgr_optimizer *optimizer = NULL, *other = NULL;
     const size_t bytes = (size_t)tensors[0].count * sizeof(float);
@@ -247,9 +235,9 @@ static void take(snapshot *s, const tgr_optimizer *optimizer) {
     s->norm = optimizer->gradient_norm;
 }
 
-static void check_refusals(const char *const settings[][2], int clipped) {
+static void check_refusals(const char *settings, int clipped) {
     tgr_context *context = test_context(2, 1);
-    tgr_config *config = make_config(context, settings);
+    tgr_config *config = test_config(context, settings);
     tgr_parameters *parameters = make_parameters(context);
     tgr_optimizer *optimizer = NULL;
     assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -272,20 +260,20 @@ static void check_refusals(const char *const settings[][2], int clipped) {
             take(after, optimizer);
             assert_same_bytes(after, before, sizeof *before);
             assert_int_equal(parameters->micro, 0);
-            for (int64_t j = 0; j < parameters->floats; j++) assert_true(parameters->gradients[j] == 0);
+            FOR(j, parameters->floats) assert_true(parameters->gradients[j] == 0);
         }
     }
     take(before, optimizer);
     assert_fails(TGR_ERROR_STATE, "no backward", tgr_optimizer_step(optimizer));
     take(after, optimizer);
     assert_same_bytes(after, before, sizeof *before);
-    /* State is not trained: rubbish in its gradient is nobody's business. Training goes on. */
+    /* State is not trained: rubbish in its gradient does not matter. Training continues. */
     add_gradients(parameters, &random, 1);
     tgr_gradient(parameters, 2)[0] = NAN;
     assert_status(TGR_OK, tgr_optimizer_step(optimizer));
     add_gradients(parameters, &random, clipped ? 3e38 : 1e14);
     assert_status(TGR_OK, tgr_optimizer_step(optimizer));
-    for (int64_t j = 0; j < parameters->floats; j++)
+    FOR(j, parameters->floats)
         assert_true(isfinite(parameters->values[j]) && isfinite(optimizer->first_moment[j]) &&
                     (!optimizer->second_moment || isfinite(optimizer->second_moment[j])));
     free(before);
@@ -298,7 +286,7 @@ static void check_refusals(const char *const settings[][2], int clipped) {
 
 static void test_nonfinite_changes_nothing(void **unused) {
     (void)unused;
-    static const char *const unclipped_sgd[][2] = {{"optimizer", "sgd"}, {0}};
+    static const char unclipped_sgd[] = "optimizer=sgd";
     check_refusals(adamw_settings, 0);
     check_refusals(adamw_clipped, 1);
     check_refusals(unclipped_sgd, 0);
@@ -309,9 +297,9 @@ static void test_same_bytes_at_any_threads(void **unused) {
     (void)unused;
     float *first = malloc(FLOATS_MOST * sizeof(float));
     assert_non_null(first);
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         tgr_context *context = test_context(threads, 7);
-        tgr_config *config = make_config(context, adamw_clipped);
+        tgr_config *config = test_config(context, adamw_clipped);
         tgr_parameters *parameters = make_parameters(context);
         tgr_optimizer *optimizer = NULL;
         assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -353,7 +341,7 @@ static void test_schedule(void **unused) {
                 double rate = tgr_schedule_cosine(odd[a], odd[b], odd[c], 2, 1);
                 assert_true(rate >= 0 && rate <= 2);
             }
-    for (int64_t step = 0; step < 50; step++) /* rises, then falls */
+    FOR(step, 50) /* rises, then falls */
         assert_true(step < 8 ? tgr_schedule_cosine(step + 1, 50, 8, 1, 0) >= tgr_schedule_cosine(step, 50, 8, 1, 0)
                              : tgr_schedule_cosine(step + 1, 50, 8, 1, 0) < tgr_schedule_cosine(step, 50, 8, 1, 0));
 }
@@ -366,18 +354,16 @@ static double rate_at(tgr_optimizer *optimizer, uint64_t step) {
 
 static void test_learning_rate(void **unused) {
     (void)unused;
-    static const char *const cosine[][2] = {
-        {"lr", "2"}, {"total_steps", "10"}, {"warmup_steps", "4"}, {"min_lr", "1"}, {0}};
-    static const char *const endless[][2] = {{"lr", "2"}, {"warmup_steps", "4"}, {"min_lr", "1"}, {0}};
-    static const char *const constant[][2] = {
-        {"lr", "2"}, {"total_steps", "10"}, {"warmup_steps", "4"}, {"schedule", "constant"}, {0}};
+    static const char cosine[] = "lr=2 total_steps=10 warmup_steps=4 min_lr=1";
+    static const char endless[] = "lr=2 warmup_steps=4 min_lr=1";
+    static const char constant[] = "lr=2 total_steps=10 warmup_steps=4 schedule=constant";
     static const struct {
-        const char *const (*settings)[2];
+        const char *settings;
         double at[4]; /* steps 0, 4, 7, 10 */
     } rows[] = {{cosine, {0.5, 2, 1.5, 1}}, {endless, {0.5, 2, 2, 2}}, {constant, {0.5, 2, 2, 2}}};
     tgr_context *context = test_context(1, 1);
     for (int i = 0; i < 3; i++) {
-        tgr_config *config = make_config(context, rows[i].settings);
+        tgr_config *config = test_config(context, rows[i].settings);
         tgr_parameters *parameters = make_parameters(context);
         tgr_optimizer *optimizer = NULL;
         assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -401,9 +387,9 @@ static void test_learning_rate(void **unused) {
 
 static void test_misuse(void **unused) {
     (void)unused;
-    static const char *const nothing[][2] = {{0}};
+    static const char nothing[] = "";
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = make_config(context, nothing);
+    tgr_config *config = test_config(context, nothing);
     tgr_parameters *parameters = make_parameters(context), *unsealed = NULL;
     assert_status(TGR_OK, tgr_parameters_create(&unsealed, context));
     tgr_optimizer *optimizer = NULL;
@@ -434,16 +420,15 @@ static tgr_status create_and_step(const tgr_allocator *allocator, void *user) {
     tgr_config *config = NULL;
     tgr_parameters *parameters = NULL;
     tgr_optimizer *optimizer = NULL;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = tgr_config_set(config, "optimizer", kind);
-    if (status == TGR_OK) status = try_parameters(&parameters, context);
-    if (status == TGR_OK) status = tgr_optimizer_create(&optimizer, config, parameters);
-    if (status == TGR_OK) {
-        parameters->micro = 1;
-        status = tgr_optimizer_step(optimizer);
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(tgr_config_set(config, "optimizer", kind));
+    TGR_TRY_DONE(try_parameters(&parameters, context));
+    TGR_TRY_DONE(tgr_optimizer_create(&optimizer, config, parameters));
+    parameters->micro = 1;
+    TGR_TRY_DONE(tgr_optimizer_step(optimizer));
+done:
     tgr_optimizer_free(optimizer);
     tgr_parameters_release(parameters);
     tgr_config_free(config);

@@ -42,6 +42,17 @@ cat "$folder/untried"
 [ -s "$folder/values" ] && [ ! -s "$folder/untried" ]
 check $? "every public function that returns a value of a handle is seen to take NULL"
 
+# docs/abi.md: a struct begins with its size, and test_structs.c tries it.
+awk '/^typedef struct tgr_[a-z_]* \{/ { name = $3; getline; print name, ($1 == "size_t" && $2 == "struct_size;") ? "" : "bare" }' \
+    include/tgrmoe/*.h >"$folder/structs"
+while read -r name bare; do
+    if [ -n "$bare" ]; then echo "# $name does not begin with struct_size"; fi
+    grep -q "$name" test/test_structs.c || echo "# $name is not in test_structs.c"
+done <"$folder/structs" >"$folder/unsized"
+cat "$folder/unsized"
+[ -s "$folder/structs" ] && [ ! -s "$folder/unsized" ]
+check $? "every public struct begins with its size and is tried"
+
 # A message begins with the function that was called, which is what TGR_ENTER notes down (src/base/status.h).
 find src -name '*.c' -exec cat {} + | awk '
     /^tgr_status tgr_/ { name = $2; sub(/\(.*/, "", name) }

@@ -136,14 +136,14 @@ static void test_threads(void **state) {
     }
 }
 
-/* Adding 1 to a float32 stops at 2^24; sums by block go on. */
+/* Adding 1 to a float32 stops at 2^24; sums by block do not. */
 static void test_long_sum(void **state) {
     (void)state;
     const int64_t rows = 20000000;
     float *ones = malloc((size_t)rows * sizeof(float)), partial[TGR_SUM_BLOCKS_MAX], sum = 0;
     assert_non_null(ones);
     assert_true(tgr_partial_floats(rows, 1, 1) <= TGR_SUM_BLOCKS_MAX);
-    for (int64_t r = 0; r < rows; r++) ones[r] = 1.0f;
+    FOR(r, rows) ones[r] = 1.0f;
     tgr_context *context = test_context(2, 1);
     tgr_column_sum(&context->compute, rows, 1, ones, &sum, partial);
     assert_close(sum, (double)rows, 2);
@@ -154,7 +154,7 @@ static void test_long_sum(void **state) {
 static void test_nothing(void **state) {
     (void)state;
     tgr_context *context = test_context(2, 1);
-    for (int64_t rows = 0; rows < 2; rows++) {
+    FOR(rows, 2) {
         tensors t = tensors_make((shape){2, 2}), before = tensors_make((shape){2, 2});
         t.s = (shape){rows, rows ? 0 : 2};
         t.count = 0;

@@ -21,7 +21,7 @@ static tgr_parameters *new_parameters(uint64_t seed) {
 /* Adds `tensors` tensors with random shapes; every third is running state. */
 static void add_random(tgr_parameters *parameters, test_random *random, int64_t tensors, int64_t *trained) {
     *trained = 0;
-    for (int64_t i = 0; i < tensors; i++) {
+    FOR(i, tensors) {
         char name[TGR_NAME_BYTES];
         snprintf(name, sizeof name, "blocks.%d.weight", (int)i);
         int ndim = (int)test_random_integer(random, 1, 4);
@@ -42,7 +42,7 @@ static void add_random(tgr_parameters *parameters, test_random *random, int64_t 
 /* Writes every element of every tensor. Whatever then is still zero is padding, and nothing overlaps. */
 static void check_places(tgr_parameters *parameters) {
     int64_t end = 0, elements = 0, written = 0;
-    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+    FOR(i, parameters->tensor_count) {
         float *value = NULL, *gradient = NULL;
         assert_status(TGR_OK, tgr_parameters_value(parameters, i, &value));
         assert_status(TGR_OK, tgr_parameters_gradient(parameters, i, &gradient));
@@ -50,7 +50,7 @@ static void check_places(tgr_parameters *parameters) {
         assert_int_equal(value - parameters->values, gradient - parameters->gradients);
         assert_true(value - parameters->values >= end);
         int64_t count = parameters->tensors[i].count;
-        for (int64_t j = 0; j < count; j++) {
+        FOR(j, count) {
             assert_true(value[j] == 0 && gradient[j] == 0);
             value[j] = gradient[j] = 1;
         }
@@ -59,7 +59,7 @@ static void check_places(tgr_parameters *parameters) {
     }
     assert_true(end <= parameters->floats && parameters->floats < end + 16);
     assert_int_equal(parameters->floats % 16, 0);
-    for (int64_t i = 0; i < parameters->floats; i++) written += parameters->values[i] == 1;
+    FOR(i, parameters->floats) written += parameters->values[i] == 1;
     assert_int_equal(written, elements);
 }
 
@@ -82,7 +82,7 @@ static void test_layout(void **state) {
         assert_status(TGR_OK, tgr_parameters_zero_gradients(parameters));
         micro = tgr_parameters_micro_count(parameters);
         assert_int_equal(micro, 0);
-        for (int64_t i = 0; i < parameters->floats; i++) assert_true(parameters->gradients[i] == 0);
+        FOR(i, parameters->floats) assert_true(parameters->gradients[i] == 0);
         tgr_parameters_release(parameters);
     }
 }
@@ -212,12 +212,12 @@ static void test_bad_arguments(void **state) {
 /* Builds a table of 40 tensors. A failing call must leave the table as it was, so that it can be tried again. */
 static tgr_status build(const tgr_allocator *allocator, void *user) {
     (void)user;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_parameters *parameters = NULL;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_parameters_create(&parameters, context);
-    for (int i = 0; i < 40 && status == TGR_OK; i++) {
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_parameters_create(&parameters, context));
+    for (int i = 0; i < 40; i++) {
         char name[TGR_NAME_BYTES];
         int64_t index = -1;
         snprintf(name, sizeof name, "t%d", i);
@@ -228,14 +228,14 @@ static tgr_status build(const tgr_allocator *allocator, void *user) {
             assert_status(TGR_OK, tgr_parameters_add(parameters, &index, name, 0, 1, FIVE));
         }
         assert_int_equal(index, i);
+        TGR_TRY_DONE(status);
     }
-    if (status == TGR_OK) {
-        status = tgr_parameters_seal(parameters);
-        if (status != TGR_OK) {
-            assert_null(parameters->values);
-            assert_status(TGR_OK, tgr_parameters_seal(parameters));
-        }
+    status = tgr_parameters_seal(parameters);
+    if (status != TGR_OK) {
+        assert_null(parameters->values);
+        assert_status(TGR_OK, tgr_parameters_seal(parameters));
     }
+done:
     tgr_context_free(context);
     tgr_parameters_release(parameters);
     return status;

@@ -84,8 +84,7 @@ static void watched_task(void *argument, int64_t task, int worker) {
 static void check_watched(const watched_job *job, int64_t tasks) {
     assert_int_equal(atomic_load(&job->wrong_worker), 0);
     assert_int_equal(atomic_load(&job->shared_worker), 0);
-    for (int64_t task = 0; task < MAX_TASKS; task++)
-        assert_int_equal(atomic_load(&job->runs[task]), task < tasks ? 1 : 0);
+    FOR(task, MAX_TASKS) assert_int_equal(atomic_load(&job->runs[task]), task < tasks ? 1 : 0);
 }
 
 static void check_every_task_runs_once(tgr_pool *pool) {
@@ -171,7 +170,7 @@ static void *call_often(void *argument) {
         int64_t tasks = 1 + i % 40;
         tgr_pool_run(self->pool, tasks, watched_task, &job);
         int64_t runs = 0;
-        for (int64_t task = 0; task < tasks; task++) runs += atomic_load(&job.runs[task]);
+        FOR(task, tasks) runs += atomic_load(&job.runs[task]);
         if (runs != tasks || atomic_load(&job.wrong_worker) || atomic_load(&job.shared_worker))
             atomic_fetch_add(self->failures, 1);
     }

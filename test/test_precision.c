@@ -10,9 +10,7 @@
 /* Refusal. */
 
 static tgr_config *bfloat16_config(tgr_context *context, const char *method) {
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, SIZES "moe_blocks=1,2 precision=bfloat16"));
+    tgr_config *config = test_config(context, SIZES "moe_blocks=1,2 precision=bfloat16");
     assert_status(TGR_OK, tgr_config_set(config, "method", method));
     return config;
 }
@@ -23,10 +21,10 @@ static void check_refused(const tgr_kernels *kernels, tgr_status status) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) assert_fails(TGR_ERROR_UNSUPPORTED, parts[i], status);
 }
 
-static void creation_is_refused(void **state) {
+static void test_creation_is_refused(void **state) {
     (void)state;
     int refused = 0;
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         if (multiplies_bfloat16(kernels)) continue;
         tgr_context *context = test_context_with(kernels, 2, 7);
         void *const untouched = &refused;
@@ -88,7 +86,7 @@ static void a_file_from_elsewhere(const tgr_kernels *kernels, const char *path, 
     tgr_context_free(context);
 }
 
-static void files_are_refused_or_run_in_float32(void **state) {
+static void test_files_are_refused_or_run_in_float32(void **state) {
     (void)state;
     training t;
     tgr_context *context = bfloat16_context(1);
@@ -96,7 +94,7 @@ static void files_are_refused_or_run_in_float32(void **state) {
     assert_status(TGR_OK, training_start(&t, context, "vmoe", "precision=bfloat16"));
     assert_status(TGR_OK, train(&t, 0));
     assert_status(TGR_OK, tgr_checkpoint_save(t.checkpoint, path));
-    FOR_EACH_KERNELS(kernels) {
+    FOR_KERNELS(kernels) {
         if (!multiplies_bfloat16(kernels)) a_file_from_elsewhere(kernels, path, t.model);
     }
     tgr_model *model = NULL; /* the file keeps the precision */
@@ -108,10 +106,10 @@ static void files_are_refused_or_run_in_float32(void **state) {
     training_end(&t);
 }
 
-/* What does not change: bits that hang on threads or neighbours, other results. */
+/* What does not change: bits that depend on threads or neighbours, other results. */
 
 /* A step too small for bfloat16 to hold moves the weights. */
-static void weights_stay_float32(void **state) {
+static void test_weights_stay_float32(void **state) {
     (void)state;
     training t;
     assert_status(TGR_OK, training_start(&t, bfloat16_context(1), "vmoe", "precision=bfloat16 lr=1e-5"));
@@ -122,8 +120,8 @@ static void weights_stay_float32(void **state) {
     float *before = malloc((size_t)tensor->count * sizeof(float));
     assert_non_null(before);
     memcpy(before, parameters->values + tensor->offset, (size_t)tensor->count * sizeof(float));
-    for (int64_t position = 0; position < MICRO; position++) assert_status(TGR_OK, train(&t, position));
-    for (int64_t i = 0; i < tensor->count; i++) {
+    FOR(position, MICRO) assert_status(TGR_OK, train(&t, position));
+    FOR(i, tensor->count) {
         const float now = parameters->values[tensor->offset + i], step = fabsf(now - before[i]);
         uint32_t bits;
         if (fabsf(before[i]) < 0.1f) continue;
@@ -142,7 +140,7 @@ static void weights_stay_float32(void **state) {
 /* Trains two steps with `options` and keeps the state. */
 static void train_two_steps(training *t, tgr_context *context, const char *method, const char *options) {
     assert_status(TGR_OK, training_start(t, context, method, options));
-    for (int64_t position = 0; position < 2 * MICRO + 1; position++) assert_status(TGR_OK, train(t, position));
+    FOR(position, 2 * MICRO + 1) assert_status(TGR_OK, train(t, position));
 }
 
 static void check_same(const training *a, const training *b) {
@@ -184,10 +182,10 @@ static void check_threads(const tgr_kernels *kernels, const char *method) {
     free(images);
 }
 
-static void threads_do_not_matter(void **state) {
+static void test_threads_do_not_matter(void **state) {
     (void)state;
     bfloat16_kernels();
-    FOR_EACH_BFLOAT16(kernels) {
+    FOR_BFLOAT16_KERNELS(kernels) {
         check_threads(kernels, "dense");
         check_threads(kernels, "vmoe");
         check_threads(kernels, "soft");
@@ -195,17 +193,17 @@ static void threads_do_not_matter(void **state) {
 }
 
 /* Logits of each image alone, and of all in one batch. */
-static void an_image_does_not_depend_on_its_batch(void **state) {
+static void test_an_image_does_not_depend_on_its_batch(void **state) {
     (void)state;
     bfloat16_kernels();
-    FOR_EACH_BFLOAT16(kernels) {
+    FOR_BFLOAT16_KERNELS(kernels) {
         tgr_context *context = test_context_with(kernels, 2, 7);
         tgr_model *model = test_model(context, WIDE "method=vmoe top_k=2 shared_experts=1 precision=bfloat16");
         const int64_t pixels = 16 * 16;
         float *images = test_images(model, 5, 4), together[5 * CLASSES];
         assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images, 5));
         memcpy(together, test_logits(model), sizeof together);
-        for (int64_t i = 0; i < 5; i++) {
+        FOR(i, 5) {
             assert_status(TGR_OK, tgr_model_forward(model, TGR_EVAL, images + i * pixels, 1));
             assert_same_bytes(test_logits(model), together + i * CLASSES, CLASSES * sizeof(float));
         }
@@ -215,7 +213,7 @@ static void an_image_does_not_depend_on_its_batch(void **state) {
     }
 }
 
-static void recomputing_changes_nothing(void **state) {
+static void test_recomputing_changes_nothing(void **state) {
     (void)state;
     const char *const choices[] = {"recompute=none", "recompute=experts", "recompute=blocks"};
     const char *const methods[] = {"vmoe", "soft", "default"};
@@ -232,7 +230,7 @@ static void recomputing_changes_nothing(void **state) {
 }
 
 /* Saved after the second step; the third has the same bits in the run that was resumed. */
-static void a_run_is_resumed_to_the_bit(void **state) {
+static void test_a_run_is_resumed_to_the_bit(void **state) {
     (void)state;
     training whole, resumed;
     tgr_context *context = bfloat16_context(2);
@@ -251,7 +249,7 @@ static void a_run_is_resumed_to_the_bit(void **state) {
     test_file_remove(path);
 }
 
-static void sessions_compute_the_same(void **state) {
+static void test_sessions_compute_the_same(void **state) {
     (void)state;
     tgr_context *context = bfloat16_context(2), *alone = bfloat16_context(1);
     tgr_model *model = test_model(context, WIDE "method=vmoe top_k=2 precision=bfloat16");
@@ -271,11 +269,11 @@ static void sessions_compute_the_same(void **state) {
 }
 
 /* Pixels that are no number, or as large that their bfloat16 is infinite: no step is taken; the next batch is fine. */
-static void what_is_not_finite_changes_no_weight(void **state) {
+static void test_what_is_not_finite_changes_no_weight(void **state) {
     (void)state;
     const float bad[] = {NAN, INFINITY, -INFINITY, FLT_MAX};
     bfloat16_kernels();
-    FOR_EACH_BFLOAT16(kernels) {
+    FOR_BFLOAT16_KERNELS(kernels) {
         training t;
         assert_status(TGR_OK, training_start(&t, test_context_with(kernels, 2, 7), "vmoe", "precision=bfloat16"));
         const tgr_parameters *parameters = test_model_parameters(t.model);
@@ -288,15 +286,15 @@ static void what_is_not_finite_changes_no_weight(void **state) {
             images[PIXELS + 20] = bad[i];
             assert_status(TGR_OK, tgr_model_forward(t.model, TGR_TRAIN, images, BATCH));
             assert_false(isfinite(test_logits(t.model)[CLASSES])); /* of the second image */
-            for (int64_t c = 0; c < CLASSES; c++) {
+            FOR(c, CLASSES) {
                 assert_true(isfinite(test_logits(t.model)[c]));
                 assert_true(isfinite(test_logits(t.model)[2 * CLASSES + c]));
             }
             assert_fails(TGR_ERROR_NONFINITE, "", tgr_loss_compute(t.loss, (const int32_t[BATCH]){0, 1, 2}, &loss));
             assert_same_bytes(parameters->values, before, bytes);
         }
-        for (int64_t position = 0; position < MICRO; position++) assert_status(TGR_OK, train(&t, position));
-        for (int64_t i = 0; i < parameters->floats; i++) assert_true(isfinite(parameters->values[i]));
+        FOR(position, MICRO) assert_status(TGR_OK, train(&t, position));
+        FOR(i, parameters->floats) assert_true(isfinite(parameters->values[i]));
         free(before);
         free(images);
         training_end(&t);
@@ -305,15 +303,15 @@ static void what_is_not_finite_changes_no_weight(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(creation_is_refused),
-        cmocka_unit_test(files_are_refused_or_run_in_float32),
-        cmocka_unit_test(weights_stay_float32),
-        cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(an_image_does_not_depend_on_its_batch),
-        cmocka_unit_test(recomputing_changes_nothing),
-        cmocka_unit_test(a_run_is_resumed_to_the_bit),
-        cmocka_unit_test(sessions_compute_the_same),
-        cmocka_unit_test(what_is_not_finite_changes_no_weight),
+        cmocka_unit_test(test_creation_is_refused),
+        cmocka_unit_test(test_files_are_refused_or_run_in_float32),
+        cmocka_unit_test(test_weights_stay_float32),
+        cmocka_unit_test(test_threads_do_not_matter),
+        cmocka_unit_test(test_an_image_does_not_depend_on_its_batch),
+        cmocka_unit_test(test_recomputing_changes_nothing),
+        cmocka_unit_test(test_a_run_is_resumed_to_the_bit),
+        cmocka_unit_test(test_sessions_compute_the_same),
+        cmocka_unit_test(test_what_is_not_finite_changes_no_weight),
     };
     return cmocka_run_group_tests_name("precision", tests, NULL, NULL);
 }

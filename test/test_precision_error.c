@@ -29,7 +29,7 @@ static double pass(tgr_context *context, const char *options, const char *precis
 
 static double cosine(const float *a, const float *b, int64_t count) {
     double product = 0, a_square = 0, b_square = 0;
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         product += (double)a[i] * b[i];
         a_square += (double)a[i] * a[i];
         b_square += (double)b[i] * b[i];
@@ -47,7 +47,7 @@ static void check_close_to_float32(tgr_context *context, const char *options) {
     const double together = cosine(exact, rounded, parameters->floats);
     double worst = 1;
     const char *name = "";
-    for (int64_t t = 0; t < parameters->tensor_count; t++) {
+    FOR(t, parameters->tensor_count) {
         const tgr_tensor *tensor = &parameters->tensors[t];
         double alone = cosine(exact + tensor->offset, rounded + tensor->offset, tensor->count);
         if (!(alone >= worst)) worst = alone, name = tensor->name;
@@ -63,10 +63,10 @@ static void check_close_to_float32(tgr_context *context, const char *options) {
     tgr_model_free(other);
 }
 
-static void loss_and_gradients_are_close(void **state) {
+static void test_loss_and_gradients_are_close(void **state) {
     (void)state;
     bfloat16_kernels();
-    FOR_EACH_BFLOAT16(kernels) {
+    FOR_BFLOAT16_KERNELS(kernels) {
         tgr_context *context = test_context_with(kernels, 2, 7);
         check_close_to_float32(context, "method=dense");
         check_close_to_float32(context, "method=dense layer_scale=0.1 distillation_token=1");
@@ -86,7 +86,7 @@ static void check_method_is_near(const char *method, const char *more) {
         char options[256];
         snprintf(options, sizeof options, "precision=%s %s", precision ? "bfloat16" : "float32", more);
         assert_status(TGR_OK, training_start(&t, bfloat16_context(2), method, options));
-        for (int64_t position = 0; position < 2 * MICRO; position++) assert_status(TGR_OK, train(&t, position));
+        FOR(position, 2 * MICRO) assert_status(TGR_OK, train(&t, position));
         assert_status(TGR_OK, tgr_loss_term_value(t.loss, "task", &losses[precision]));
         training_end(&t);
     }
@@ -95,7 +95,7 @@ static void check_method_is_near(const char *method, const char *more) {
     assert_true(fabs(losses[1] - losses[0]) <= 0.05 * losses[0]);
 }
 
-static void every_method_is_near_float32(void **state) {
+static void test_every_method_is_near_float32(void **state) {
     (void)state;
     bfloat16_kernels();
     each_method(check_method_is_near);
@@ -103,10 +103,8 @@ static void every_method_is_near_float32(void **state) {
 }
 
 static tgr_moe *make_moe(tgr_context *context, const char *method, const char *precision, int64_t dim) {
-    tgr_config *config;
     tgr_moe *moe;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, test_config_set_all(config, "experts=8 init_std=0.2 total_steps=8"));
+    tgr_config *config = test_config(context, "experts=8 init_std=0.2 total_steps=8");
     assert_status(TGR_OK, tgr_config_set(config, "method", method));
     assert_status(TGR_OK, tgr_config_set(config, "precision", precision));
     assert_status(TGR_OK, tgr_moe_create(&moe, context, config, dim));
@@ -114,15 +112,15 @@ static tgr_moe *make_moe(tgr_context *context, const char *method, const char *p
     return moe;
 }
 
-/* The same tokens are routed the same to the bit, but experts compute otherwise. */
-static void routers_stay_float32(void **state) {
+/* The same tokens are routed the same bit for bit, but experts compute differently. */
+static void test_routers_stay_float32(void **state) {
     (void)state;
     enum { TOKENS = 100, DIM = 48, EXPERTS = 8 };
     const char *const methods[] = {"vmoe",          "switch",    "base",        "default",
                                    "expert-choice", "loss-free", "dense-train", "evomoe"};
     const char *const precisions[] = {"float32", "bfloat16"};
     bfloat16_kernels();
-    FOR_EACH_BFLOAT16(kernels) {
+    FOR_BFLOAT16_KERNELS(kernels) {
         tgr_context *context = test_context_with(kernels, 2, 7);
         test_random random = test_random_start(3);
         float *x = test_random_floats(&random, TOKENS * DIM), y[2][TOKENS * DIM];
@@ -146,7 +144,7 @@ static void routers_stay_float32(void **state) {
             assert_same_bytes(gates[1], gates[0], TOKENS * sizeof(float));
             assert_memory_not_equal(y[1], y[0], sizeof y[0]);
             double size = 0;
-            for (int64_t i = 0; i < TOKENS * DIM; i++) size = fmax(size, fabs((double)y[0][i]));
+            FOR(i, TOKENS * DIM) size = fmax(size, fabs((double)y[0][i]));
             assert_all_close(y[1], y[0], TOKENS * DIM, 4 * BFLOAT16_ROUNDING * size, 0);
             for (int i = 0; i < 2; i++) tgr_moe_free(moes[i]);
         }
@@ -158,7 +156,7 @@ static void routers_stay_float32(void **state) {
 /* ‖a - b‖ / ‖b‖ */
 static double distance(const float *a, const float *b, int64_t count) {
     double apart = 0, size = 0;
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         apart += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
         size += (double)b[i] * b[i];
     }
@@ -168,7 +166,7 @@ static double distance(const float *a, const float *b, int64_t count) {
 /* The instructions of two processors differ in how they round sums, which is as little as float32 is off. More comes
  * of it only where that little makes a number round to another bfloat16: hardly ever in one layer, but what comes
  * behind is moved by that, and in a deep model most of it. */
-static void processors_agree(void **state) {
+static void test_processors_agree(void **state) {
     (void)state;
     enum { TOKENS = 200, DIM = 64 };
     bfloat16_kernels();
@@ -176,7 +174,7 @@ static void processors_agree(void **state) {
     float *x = test_random_floats(&random, TOKENS * DIM), *y = malloc(3 * TOKENS * DIM * sizeof(float));
     int64_t rows = 0;
     assert_non_null(y);
-    FOR_EACH_BFLOAT16(kernels) {
+    FOR_BFLOAT16_KERNELS(kernels) {
         tgr_context *context = test_context_with(kernels, 2, 7);
         const char *const precisions[] = {"float32", "bfloat16"};
         float *last = y + 2 * TOKENS * DIM;
@@ -202,7 +200,7 @@ static void processors_agree(void **state) {
 static void models_agree(const char *options) {
     float *first = NULL;
     double first_loss = 0;
-    FOR_EACH_BFLOAT16(kernels) {
+    FOR_BFLOAT16_KERNELS(kernels) {
         tgr_context *context = test_context_with(kernels, 2, 7);
         tgr_model *model;
         float *gradients;
@@ -223,7 +221,7 @@ static void models_agree(const char *options) {
     free(first);
 }
 
-static void processors_agree_on_models(void **state) {
+static void test_processors_agree_on_models(void **state) {
     (void)state;
     bfloat16_kernels();
     models_agree("method=dense");
@@ -233,9 +231,9 @@ static void processors_agree_on_models(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loss_and_gradients_are_close), cmocka_unit_test(every_method_is_near_float32),
-        cmocka_unit_test(routers_stay_float32),         cmocka_unit_test(processors_agree),
-        cmocka_unit_test(processors_agree_on_models),
+        cmocka_unit_test(test_loss_and_gradients_are_close), cmocka_unit_test(test_every_method_is_near_float32),
+        cmocka_unit_test(test_routers_stay_float32),         cmocka_unit_test(test_processors_agree),
+        cmocka_unit_test(test_processors_agree_on_models),
     };
     return cmocka_run_group_tests_name("precision_error", tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ typedef struct expectation {
 
 static void expect_batch(expectation *out, tgr_model *model, int64_t at, int64_t images) {
     const double share = (double)images / IMAGES;
-    for (int64_t layer = 0; layer < LAYERS; layer++) {
+    FOR(layer, LAYERS) {
         const tgr_routing *routing;
         tgr_routing_measures measures = {.struct_size = sizeof measures};
         assert_status(TGR_OK, tgr_model_routing(model, layer, &routing));
@@ -26,9 +26,9 @@ static void expect_batch(expectation *out, tgr_model *model, int64_t at, int64_t
         const int32_t *choices = view.choices;
         const int64_t *load = view.load;
         assert_status(TGR_OK, tgr_measure_routing(routing, &measures));
-        for (int64_t t = 0; t < images * PATCHES; t++)
-            for (int64_t k = 0; k < 2; k++) out->choices[k][layer][at * PATCHES + t] = choices[t * 2 + k];
-        for (int64_t e = 0; e < EXPERTS; e++) out->load[layer][e] += (double)load[e];
+        FOR(t, images * PATCHES)
+            FOR(k, 2) out->choices[k][layer][at * PATCHES + t] = choices[t * 2 + k];
+        FOR(e, EXPERTS) out->load[layer][e] += (double)load[e];
         out->entropy[layer] += measures.entropy * share;
         out->dropped[layer] += measures.dropped * share;
         out->margin[layer] += measures.margin * share;
@@ -51,11 +51,11 @@ static void check_run(const tgr_probe *probe, int64_t run, const expectation *ex
     const int32_t *choices;
     double dropped_sum = 0;
     int64_t dead_sum = 0;
-    for (int64_t k = 0; k < 2; k++) {
+    FOR(k, 2) {
         assert_status(TGR_OK, tgr_probe_choices(probe, run, k, &choices));
         assert_same_bytes(choices, expected->choices[k], sizeof expected->choices[k]);
     }
-    for (int64_t layer = 0; layer < LAYERS; layer++) {
+    FOR(layer, LAYERS) {
         double shares[EXPERTS], sum = 0, square = 0;
         int64_t idle = 0;
         tgr_routing_measures measures = {.struct_size = sizeof measures};
@@ -86,17 +86,17 @@ static void check_run(const tgr_probe *probe, int64_t run, const expectation *ex
 static void disturb(tgr_model *model, uint64_t seed) {
     tgr_parameters *parameters = test_model_parameters(model);
     test_random random = test_random_start(seed);
-    for (int64_t t = 0; t < parameters->tensor_count; t++) {
+    FOR(t, parameters->tensor_count) {
         if (strstr(parameters->tensors[t].name, "router.weight") == NULL) continue;
         float *value = tgr_value(parameters, t);
-        for (int64_t i = 0; i < parameters->tensors[t].count; i++)
+        FOR(i, parameters->tensors[t].count)
             value[i] = (float)((double)value[i] + test_random_uniform(&random, -0.2, 0.2));
     }
 }
 
-static void runs_record_what_the_model_decides(void **state) {
+static void test_runs_record_what_the_model_decides(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         tgr_context *context = test_context(threads, 7);
         tgr_model *model = test_model(context, OPTIONS);
         float *images = test_images(model, IMAGES, 3);
@@ -130,12 +130,12 @@ static tgr_probe *probe_of(tgr_model *model, int64_t runs, const int32_t (*first
     assert_status(TGR_OK, tgr_probe_resize(probe, runs));
     assert_status(TGR_OK, tgr_probe_history(probe, &bytes, &size));
     assert_non_null(bytes);
-    for (int64_t run = 0; run < runs; run++) {
-        for (int64_t k = 0; k < 2; k++) {
+    FOR(run, runs) {
+        FOR(k, 2) {
             const int32_t *lent;
             assert_status(TGR_OK, tgr_probe_choices(probe, run, k, &lent));
             int32_t *choices = (int32_t *)((char *)bytes + ((const char *)lent - (char *)bytes));
-            for (int64_t i = 0; i < LAYERS * PATCHES; i++) choices[i] = k == 1 ? 4 : 0;
+            FOR(i, LAYERS * PATCHES) choices[i] = k == 1 ? 4 : 0;
             if (k == 0) choices[0] = first[run][0];
             if (k == 0) choices[PATCHES] = first[run][1];
         }
@@ -143,7 +143,7 @@ static tgr_probe *probe_of(tgr_model *model, int64_t runs, const int32_t (*first
     return probe;
 }
 
-static void comparisons_by_hand(void **state) {
+static void test_comparisons_by_hand(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 7);
     tgr_model *model = test_model(context, OPTIONS);
@@ -183,7 +183,7 @@ static void comparisons_by_hand(void **state) {
 }
 
 /* Sets are compared as sets: the order of a token's experts does not matter to overlap. */
-static void overlap_is_of_sets(void **state) {
+static void test_overlap_is_of_sets(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 7);
     tgr_model *model = test_model(context, OPTIONS);
@@ -205,7 +205,7 @@ static void overlap_is_of_sets(void **state) {
 }
 
 /* The host evaluates by itself, in batches of its own, and gets the same history when they are cut the same way. */
-static void recording_a_hosts_passes(void **state) {
+static void test_recording_a_hosts_passes(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 7);
     tgr_model *model = test_model(context, OPTIONS);
@@ -249,8 +249,8 @@ static void recording_a_hosts_passes(void **state) {
     free(images);
 }
 
-/* A history survives a file, and goes on there. */
-static void history_in_a_checkpoint(void **state) {
+/* A history survives a file, and is continued. */
+static void test_history_in_a_checkpoint(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 7);
     tgr_model *model = test_model(context, OPTIONS);
@@ -289,7 +289,7 @@ static void history_in_a_checkpoint(void **state) {
     tgr_context_free(context);
 }
 
-static void wrong_calls(void **state) {
+static void test_wrong_calls(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 7);
     tgr_model *model = test_model(context, OPTIONS);
@@ -344,26 +344,28 @@ static void wrong_calls(void **state) {
 
 static tgr_status probe_with_little_memory(const tgr_allocator *allocator, void *user) {
     const float *images = user;
-    const tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_model *model = NULL;
     tgr_probe *probe = NULL;
     int64_t runs = 0;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = test_model_create(&model, context, OPTIONS);
-    if (status == TGR_OK) status = tgr_probe_create(&probe, model, images, IMAGES, BATCH);
-    for (int i = 0; i < 3 && status == TGR_OK; i++) {
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(test_model_create(&model, context, OPTIONS));
+    TGR_TRY_DONE(tgr_probe_create(&probe, model, images, IMAGES, BATCH));
+    for (int i = 0; i < 3; i++) {
         status = tgr_probe_run(probe);
         runs = tgr_probe_run_count(probe);
         assert_int_equal(runs, status == TGR_OK ? i + 1 : i);
+        TGR_TRY_DONE(status);
     }
+done:
     tgr_probe_free(probe);
     tgr_model_free(model);
     tgr_context_free(context);
     return status;
 }
 
-static void memory_that_fails(void **state) {
+static void test_memory_that_fails(void **state) {
     (void)state;
     float images[IMAGES * 2 * 8 * 8] = {0};
     assert_true(test_each_allocation_failing(probe_with_little_memory, images) > 5);
@@ -371,13 +373,13 @@ static void memory_that_fails(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_record_what_the_model_decides),
-        cmocka_unit_test(comparisons_by_hand),
-        cmocka_unit_test(overlap_is_of_sets),
-        cmocka_unit_test(recording_a_hosts_passes),
-        cmocka_unit_test(history_in_a_checkpoint),
-        cmocka_unit_test(wrong_calls),
-        cmocka_unit_test(memory_that_fails),
+        cmocka_unit_test(test_runs_record_what_the_model_decides),
+        cmocka_unit_test(test_comparisons_by_hand),
+        cmocka_unit_test(test_overlap_is_of_sets),
+        cmocka_unit_test(test_recording_a_hosts_passes),
+        cmocka_unit_test(test_history_in_a_checkpoint),
+        cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_memory_that_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,8 +58,7 @@ static void test_normals(void **state) {
             double normals[301] = {0};
             normals[count] = 77;
             tgr_random_normals(&random, first, count, normals);
-            for (int64_t i = 0; i < count; i++)
-                assert_true(normals[i] == tgr_random_normal(&random, first + (uint64_t)i));
+            FOR(i, count) assert_true(normals[i] == tgr_random_normal(&random, first + (uint64_t)i));
             assert_true(normals[count] == 77);
         }
     }

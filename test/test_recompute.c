@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Option recompute: the same weights and gradients to the bit as without, for every method; less memory, as planned. */
+/* Option recompute: the same weights and gradients as without, bit for bit, for every method; less memory, as planned.
+ */
 #include "base/context.h"
 #include "base/parameters.h"
 #include "tgrmoe/teacher.h"
@@ -24,8 +25,7 @@ static void check_steps(const char *method, const char *more, const char *size) 
         char options[256];
         snprintf(options, sizeof options, "%s%s%s", choices[i], size, more);
         assert_status(TGR_OK, training_start(&runs[i], test_context(1 + i % 2, 7), method, options));
-        for (int64_t position = 0; position < STEPS * MICRO + 1; position++)
-            assert_status(TGR_OK, train(&runs[i], position));
+        FOR(position, STEPS * MICRO + 1) assert_status(TGR_OK, train(&runs[i], position));
         check_same_state(runs[i].model, runs[0].model);
     }
     for (int i = 0; i < CHOICES; i++) training_end(&runs[i]);
@@ -38,7 +38,7 @@ static void check_method(const char *method, const char *more) {
     check_steps(method, more, "depth=3 drop_path=0.4 "); /* the last block is dense */
 }
 
-static void results_are_the_same_for_every_method(void **state) {
+static void test_results_are_the_same_for_every_method(void **state) {
     (void)state;
     each_method(check_method);
     check_method("dense", "");
@@ -62,7 +62,7 @@ static void guide(training *t, tgr_teacher *teacher, tgr_loss *loss) {
     }
 }
 
-static void guidance_is_not_lost(void **state) {
+static void test_guidance_is_not_lost(void **state) {
     (void)state;
     training runs[CHOICES];
     for (int i = 0; i < CHOICES; i++) {
@@ -84,7 +84,7 @@ static void guidance_is_not_lost(void **state) {
 }
 
 /* Another host's loss reads logits, features and routing between the passes, and after. */
-static void results_stay_readable(void **state) {
+static void test_results_stay_readable(void **state) {
     (void)state;
     training t;
     assert_status(TGR_OK, training_start(&t, test_context(1, 7), "evomoe", "recompute=blocks " DEEP));
@@ -118,7 +118,7 @@ static int64_t activations(const char *options) {
 }
 
 /* Experts keep their outputs and what is before GELU, which a dense FFN keeps, too. The rest is for all layers. */
-static void layers_share_what_backward_makes_again(void **state) {
+static void test_layers_share_what_backward_makes_again(void **state) {
     (void)state;
     const int64_t output = 32 * 5 * 64 * (int64_t)sizeof(float);
     const int64_t one = activations(SIZES "embed_dim=64 depth=4 method=vmoe experts=2 moe_blocks=4");
@@ -127,7 +127,7 @@ static void layers_share_what_backward_makes_again(void **state) {
 }
 
 /* What the estimate says is what is taken, and more is saved the more is made again. */
-static void memory_is_saved_as_estimated(void **state) {
+static void test_memory_is_saved_as_estimated(void **state) {
     (void)state;
     uint64_t estimates[CHOICES], taken[CHOICES]; /* of a model, of its activations */
     for (int i = 0; i < CHOICES; i++) {
@@ -154,11 +154,11 @@ static void memory_is_saved_as_estimated(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(results_are_the_same_for_every_method),
-        cmocka_unit_test(guidance_is_not_lost),
-        cmocka_unit_test(results_stay_readable),
-        cmocka_unit_test(layers_share_what_backward_makes_again),
-        cmocka_unit_test(memory_is_saved_as_estimated),
+        cmocka_unit_test(test_results_are_the_same_for_every_method),
+        cmocka_unit_test(test_guidance_is_not_lost),
+        cmocka_unit_test(test_results_stay_readable),
+        cmocka_unit_test(test_layers_share_what_backward_makes_again),
+        cmocka_unit_test(test_memory_is_saved_as_estimated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,16 +27,8 @@ typedef struct fixture {
 /* `options`: "key=value key=value …" */
 static fixture fixture_start(int threads, const char *options, int64_t tokens) {
     fixture f = {.context = test_context(threads, 11)};
-    tgr_config *config;
-    assert_status(TGR_OK, tgr_config_create(&config, f.context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "tgr"));
-    char text[512];
-    snprintf(text, sizeof text, "%s", options);
-    for (char *rest, *pair = strtok_r(text, " ", &rest); pair != NULL; pair = strtok_r(NULL, " ", &rest)) {
-        char *value = strchr(pair, '=');
-        *value = '\0';
-        assert_status(TGR_OK, tgr_config_set(config, pair, value + 1));
-    }
+    tgr_config *config = test_config(f.context, "method=tgr");
+    assert_status(TGR_OK, test_config_set_all(config, options));
     assert_status(TGR_OK, tgr_router_options_read(&f.router.options, config));
     tgr_config_free(config);
     f.router.method = tgr_method_of(f.router.options.method);
@@ -100,14 +92,14 @@ static int precedes(float a, int64_t i, float b, int64_t j) {
 }
 
 static void naive_top_k(const float *values, int64_t count, int64_t k, int32_t *indices) {
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         int64_t before = 0;
-        for (int64_t j = 0; j < count; j++) before += precedes(values[j], j, values[i], i);
+        FOR(j, count) before += precedes(values[j], j, values[i], i);
         if (before < k) indices[before] = (int32_t)i;
     }
 }
 
-static void top_k_equals_sorting(void **state) {
+static void test_top_k_equals_sorting(void **state) {
     (void)state;
     const float awkward[] = {0, -0.0f, 1, 1, -1, NAN, INFINITY, -INFINITY, FLT_MIN, 0.5f};
     test_random random = test_random_start(1);
@@ -115,7 +107,7 @@ static void top_k_equals_sorting(void **state) {
         float values[9];
         int32_t expected[9], actual[9];
         int64_t count = test_random_integer(&random, 1, 9), k = test_random_integer(&random, 1, count);
-        for (int64_t i = 0; i < count; i++) values[i] = awkward[test_random_integer(&random, 0, 9)];
+        FOR(i, count) values[i] = awkward[test_random_integer(&random, 0, 9)];
         naive_top_k(values, count, k, expected);
         tgr_top_k(values, count, k, actual);
         assert_same_bytes(actual, expected, (size_t)k * sizeof *actual);
@@ -128,7 +120,7 @@ static void check_slots(const fixture *f) {
     int64_t top_k = r->top_k, experts = r->experts, kept = 0;
     int64_t capacity = tgr_capacity(&f->router.options, f->pass.mode, r->tokens);
     assert_true(capacity >= 1);
-    for (int64_t t = 0; t < r->tokens; t++) {
+    FOR(t, r->tokens) {
         for (int64_t i = t * top_k; i < (t + 1) * top_k; i++) {
             assert_in_range(r->choices.experts[i], 0, experts - 1);
             for (int64_t j = t * top_k; j < i; j++) assert_int_not_equal(r->choices.experts[i], r->choices.experts[j]);
@@ -143,7 +135,7 @@ static void check_slots(const fixture *f) {
     }
     assert_int_equal(r->slots.count, kept);
     assert_int_equal(r->slots.first_slot[0], 0);
-    for (int64_t e = 0; e < experts; e++) {
+    FOR(e, experts) {
         assert_int_equal(r->slots.first_slot[e + 1] - r->slots.first_slot[e], r->slots.load[e]);
         assert_true(r->slots.load[e] <= capacity);
         for (int64_t s = r->slots.first_slot[e] + 1; s < r->slots.first_slot[e + 1]; s++)
@@ -157,9 +149,9 @@ static void check_slots(const fixture *f) {
 static void check_priorities(const fixture *f) {
     const tgr_routing *r = &f->routing;
     int64_t top_k = r->top_k, capacity = tgr_capacity(&f->router.options, f->pass.mode, r->tokens);
-    for (int64_t i = 0; i < r->tokens * top_k; i++) {
+    FOR(i, r->tokens * top_k) {
         int64_t before = 0, token = i / top_k, rank = i % top_k;
-        for (int64_t j = 0; j < r->tokens * top_k; j++) {
+        FOR(j, r->tokens * top_k) {
             if (r->choices.experts[j] != r->choices.experts[i]) continue;
             int64_t other = j / top_k;
             int earlier = other < token;
@@ -171,7 +163,7 @@ static void check_priorities(const fixture *f) {
     }
 }
 
-static void random_batches_follow_the_rules(void **state) {
+static void test_random_batches_follow_the_rules(void **state) {
     (void)state;
     test_random random = test_random_start(2);
     for (int round = 0; round < 200; round++) {
@@ -183,12 +175,12 @@ static void random_batches_follow_the_rules(void **state) {
                  (int)experts, (int)top_k, round % 5 == 0 ? 0 : test_random_uniform(&random, 0.01, 1.5), round % 2,
                  round % 3 == 0, round % 7 == 0);
         fixture f = fixture_start(1 + round % 2, options, tokens);
-        for (int64_t i = 0; i < tokens * experts; i++) /* few distinct values: many ties */
+        FOR(i, tokens * experts) /* few distinct values: many ties */
             f.routing.scores.logits[i] = (float)test_random_integer(&random, -2, round % 4 == 0 ? 20 : 2);
         fixture_route(&f, TGR_TRAIN, (uint32_t)round, 0);
         check_slots(&f);
         check_priorities(&f);
-        for (int64_t t = 0; t < tokens; t++) {
+        FOR(t, tokens) {
             int32_t expected[9];
             naive_top_k(f.routing.choices.gate_probabilities + t * experts, experts, top_k, expected);
             assert_same_bytes(f.routing.choices.experts + t * top_k, expected, (size_t)top_k * sizeof *expected);
@@ -197,7 +189,7 @@ static void random_batches_follow_the_rules(void **state) {
     }
 }
 
-static void capacity_is_the_formula(void **state) {
+static void test_capacity_is_the_formula(void **state) {
     (void)state;
     const struct {
         int64_t tokens, top_k, experts;
@@ -213,7 +205,7 @@ static void capacity_is_the_formula(void **state) {
     }
 }
 
-static void hard_logits_are_safe(void **state) {
+static void test_hard_logits_are_safe(void **state) {
     (void)state;
     const float awkward[] = {NAN, INFINITY, -INFINITY, FLT_MAX, -FLT_MAX, 0, 1};
     test_random random = test_random_start(3);
@@ -222,12 +214,12 @@ static void hard_logits_are_safe(void **state) {
                                   "experts=5 top_k=3 capacity_factor=0.7 importance_weight=1 load_weight=1 "
                                   "switch_weight=1 z_weight=1 renormalize=1",
                                   130);
-        for (int64_t i = 0; i < 130 * 5; i++) f.routing.scores.logits[i] = awkward[test_random_integer(&random, 0, 6)];
-        for (int64_t i = 0; i < 5; i++) f.routing.scores.logits[i] = NAN;
+        FOR(i, 130 * 5) f.routing.scores.logits[i] = awkward[test_random_integer(&random, 0, 6)];
+        FOR(i, 5) f.routing.scores.logits[i] = NAN;
         fixture_route(&f, TGR_TRAIN, 0, 0);
         check_slots(&f);
         check_priorities(&f);
-        for (int64_t i = 0; i < 130 * 3; i++) f.work.dgates[i] = 1;
+        FOR(i, 130 * 3) f.work.dgates[i] = 1;
         fixture_route_backward(&f);
         assert_int_equal(f.routing.choices.experts[0], 0); /* all NaN: a tie, to the lowest indices */
         assert_int_equal(f.routing.choices.experts[1], 1);
@@ -236,65 +228,64 @@ static void hard_logits_are_safe(void **state) {
     }
 }
 
-static void all_tokens_to_one_expert(void **state) {
+static void test_all_tokens_to_one_expert(void **state) {
     (void)state;
     fixture f = fixture_start(2, "experts=4 capacity_factor=1 importance_weight=1 load_weight=1", 100);
-    for (int64_t i = 0; i < 400; i++) f.routing.scores.logits[i] = i % 4 == 2 ? 30.0f : 0.0f;
+    FOR(i, 400) f.routing.scores.logits[i] = i % 4 == 2 ? 30.0f : 0.0f;
     fixture_route(&f, TGR_TRAIN, 0, 0);
     check_slots(&f);
     assert_int_equal(f.routing.slots.load[2], 25);
     assert_int_equal(f.routing.slots.count, 25);
-    for (int64_t i = 0; i < 25; i++)
-        assert_int_equal(f.routing.slots.token_of_slot[i], i); /* ties go to lower tokens */
+    FOR(i, 25) assert_int_equal(f.routing.slots.token_of_slot[i], i); /* ties go to lower tokens */
     assert_int_equal(f.routing.losses.term_count, 2);
     assert_close(f.routing.losses.terms[0].value, 3, 1e-6); /* loads (T, 0, 0, 0): var / mean² = E - 1 */
     assert_string_equal(f.routing.losses.terms[0].name, "importance");
     assert_string_equal(f.routing.losses.terms[1].name, "load");
-    for (int64_t i = 0; i < 400; i++) assert_true(isfinite(f.routing.losses.dlogits[i]));
+    FOR(i, 400) assert_true(isfinite(f.routing.losses.dlogits[i]));
     fixture_end(&f);
 }
 
-static void perfect_balance_is_smooth(void **state) {
+static void test_perfect_balance_is_smooth(void **state) {
     (void)state;
     fixture f = fixture_start(1, "experts=4 router_noise=0 importance_weight=1 load_weight=1 switch_weight=1", 64);
-    for (int64_t t = 0; t < 64; t++)
-        for (int64_t e = 0; e < 4; e++) f.routing.scores.logits[t * 4 + e] = (float)((t + e) % 4);
+    FOR(t, 64)
+        FOR(e, 4) f.routing.scores.logits[t * 4 + e] = (float)((t + e) % 4);
     fixture_route(&f, TGR_TRAIN, 0, 0);
-    for (int64_t e = 0; e < 4; e++) assert_int_equal(f.routing.slots.load[e], 16);
+    FOR(e, 4) assert_int_equal(f.routing.slots.load[e], 16);
     assert_close(f.routing.losses.terms[0].value, 0, 1e-12);
     assert_close(f.routing.losses.terms[1].value, 0, 1e-12);
     assert_close(f.routing.losses.terms[2].value, 1, 1e-6); /* E · Σ 1/E · 1/E */
-    for (int64_t i = 0; i < 256; i++) assert_close(f.routing.losses.dlogits[i], 0, 1e-7);
+    FOR(i, 256) assert_close(f.routing.losses.dlogits[i], 0, 1e-7);
     fixture_end(&f);
 }
 
 /* Logits all equal: everybody chooses expert 0, all probabilities are the same. */
-static void equal_logits_are_smooth(void **state) {
+static void test_equal_logits_are_smooth(void **state) {
     (void)state;
     fixture f = fixture_start(1, "experts=8 top_k=2 router_noise=0 importance_weight=1 load_weight=1 z_weight=1", 50);
-    for (int64_t i = 0; i < 400; i++) f.routing.scores.logits[i] = 0;
+    FOR(i, 400) f.routing.scores.logits[i] = 0;
     fixture_route(&f, TGR_TRAIN, 0, 0);
     assert_int_equal(f.routing.slots.load[0], 50);
     assert_int_equal(f.routing.slots.load[1], 50);
     assert_close(f.routing.losses.terms[0].value, 0, 1e-15);
     assert_close(f.routing.losses.terms[1].value, 0, 1e-15);
     assert_close(f.routing.losses.terms[2].value, log(8) * log(8), 1e-12);
-    for (int64_t i = 0; i < 400; i++) assert_close(f.routing.losses.dlogits[i], 2 * log(8) / 8 / 50, 1e-7);
+    FOR(i, 400) assert_close(f.routing.losses.dlogits[i], 2 * log(8) / 8 / 50, 1e-7);
     fixture_end(&f);
 }
 
-static void one_expert_and_one_token(void **state) {
+static void test_one_expert_and_one_token(void **state) {
     (void)state;
     const char *options[] = {"experts=1 capacity_factor=1 importance_weight=1 load_weight=1",
                              "experts=6 top_k=6 capacity_factor=1 importance_weight=1 load_weight=1",
                              "experts=6 capacity_factor=0.01 importance_weight=1 load_weight=1"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         fixture f = fixture_start(2, options[i], 1);
-        for (int64_t e = 0; e < f.routing.experts; e++) f.routing.scores.logits[e] = (float)e / 3;
+        FOR(e, f.routing.experts) f.routing.scores.logits[e] = (float)e / 3;
         fixture_route(&f, TGR_TRAIN, 0, 0);
         check_slots(&f);
         assert_int_equal(f.routing.slots.count, f.routing.top_k);
-        for (int64_t e = 0; e < f.routing.experts; e++) assert_true(isfinite(f.routing.losses.dlogits[e]));
+        FOR(e, f.routing.experts) assert_true(isfinite(f.routing.losses.dlogits[e]));
         if (f.routing.experts == 1) {
             assert_close(f.routing.choices.gates[0], 1, 0);
             assert_close(f.routing.losses.terms[0].value, 0, 0);
@@ -304,7 +295,7 @@ static void one_expert_and_one_token(void **state) {
     }
 }
 
-static void renormalised_gates_sum_to_one(void **state) {
+static void test_renormalised_gates_sum_to_one(void **state) {
     (void)state;
     test_random random = test_random_start(4);
     for (int top_k = 1; top_k <= 4; top_k++) {
@@ -313,9 +304,9 @@ static void renormalised_gates_sum_to_one(void **state) {
         fixture f = fixture_start(1, options, 70);
         test_random_fill(&random, f.routing.scores.logits, 280, -3, 3);
         fixture_route(&f, TGR_TRAIN, 3, 1);
-        for (int64_t t = 0; t < 70; t++) {
+        FOR(t, 70) {
             double sum = 0;
-            for (int64_t k = 0; k < top_k; k++) sum += f.routing.choices.gates[t * top_k + k];
+            FOR(k, top_k) sum += f.routing.choices.gates[t * top_k + k];
             assert_close(sum, 1, 1e-6);
         }
         test_random_fill(&random, f.work.dgates, 70 * top_k, -1, 1);
@@ -325,7 +316,7 @@ static void renormalised_gates_sum_to_one(void **state) {
     }
 }
 
-static void noise_is_drawn_as_said(void **state) {
+static void test_noise_is_drawn_as_said(void **state) {
     (void)state;
     enum { TOKENS = 4000, EXPERTS = 8, COUNT = TOKENS * EXPERTS };
     fixture f = fixture_start(2, "experts=8 router_noise=1.5", TOKENS);
@@ -335,7 +326,7 @@ static void noise_is_drawn_as_said(void **state) {
     memcpy(first, f.routing.choices.gate_logits, COUNT * sizeof(float));
     double sum = 0, squares = 0;
     tgr_random random = {.seed = 11, .step = 5, .place = tgr_random_place(TGR_PLACE_ROUTER_NOISE, 2, 0)};
-    for (int64_t i = 0; i < COUNT; i++) {
+    FOR(i, COUNT) {
         sum += first[i];
         squares += (double)first[i] * first[i];
         assert_close(first[i], tgr_random_normal(&random, (uint64_t)i) * 1.5 / EXPERTS, 1e-7);
@@ -348,7 +339,7 @@ static void noise_is_drawn_as_said(void **state) {
     for (int i = 0; i < 2; i++) {
         fixture_route(&f, TGR_TRAIN, others[i][0], others[i][1]);
         int64_t same = 0;
-        for (int64_t j = 0; j < COUNT; j++) same += f.routing.choices.gate_logits[j] == first[j];
+        FOR(j, COUNT) same += f.routing.choices.gate_logits[j] == first[j];
         assert_true(same < COUNT / 100);
     }
     fixture_route(&f, TGR_EVAL, 5, 0);
@@ -357,29 +348,29 @@ static void noise_is_drawn_as_said(void **state) {
     fixture_end(&f);
 }
 
-static void guidance_reaches_every_expert(void **state) {
+static void test_guidance_reaches_every_expert(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         enum { TOKENS = 200, EXPERTS = 5 };
         fixture f = fixture_start(threads, "experts=5 router_noise=1", TOKENS);
         test_random random = test_random_start(6);
         float teacher[TOKENS * EXPERTS];
         test_random_fill(&random, f.routing.scores.logits, TOKENS * EXPERTS, -2, 2);
-        for (int64_t t = 0; t < TOKENS; t++) {
+        FOR(t, TOKENS) {
             double sum = 0;
-            for (int64_t e = 0; e < EXPERTS; e++) {
+            FOR(e, EXPERTS) {
                 int zero = t % 3 == 0 && e == 1;
                 teacher[t * EXPERTS + e] = zero ? 0 : (float)test_random_uniform(&random, 0.1, 1);
                 sum += teacher[t * EXPERTS + e];
             }
-            for (int64_t e = 0; e < EXPERTS; e++) teacher[t * EXPERTS + e] /= (float)sum;
+            FOR(e, EXPERTS) teacher[t * EXPERTS + e] /= (float)sum;
         }
         double divergence, expected = 0;
         fixture_route(&f, TGR_TRAIN, 0, 0);
         divergence = tgr_guidance_divergence(&f.router, &f.pass, &f.routing.scores, teacher, &f.work);
-        for (int64_t i = 0; i < TOKENS * EXPERTS; i++) assert_true(f.routing.losses.dlogits[i] == 0);
+        FOR(i, TOKENS * EXPERTS) assert_true(f.routing.losses.dlogits[i] == 0);
         tgr_guidance_backward(&f.router, &f.pass, &f.routing.scores, teacher, 5, f.routing.losses.dlogits);
-        for (int64_t i = 0; i < TOKENS * EXPERTS; i++) {
+        FOR(i, TOKENS * EXPERTS) {
             double p = f.routing.scores.probabilities[i], q = teacher[i];
             if (q > 0) expected += q * log(q / p) / TOKENS;
             assert_close(f.routing.losses.dlogits[i], 5 * (p - q) / TOKENS, 1e-8);
@@ -394,22 +385,22 @@ static void guidance_reaches_every_expert(void **state) {
 }
 
 /* In evaluation a teacher's probabilities may choose instead; what the router says itself stays readable. */
-static void oracle_chooses_in_evaluation_only(void **state) {
+static void test_oracle_chooses_in_evaluation_only(void **state) {
     (void)state;
     fixture f = fixture_start(1, "experts=4 top_k=2", 3);
     const float teacher[] = {0.1f, 0.2f, 0.3f, 0.4f, 0.4f, 0.3f, 0.2f, 0.1f, 0.25f, 0.25f, 0.25f, 0.25f};
     const int32_t expected[] = {3, 2, 0, 1, 0, 1};
-    for (int64_t i = 0; i < 12; i++) f.routing.scores.logits[i] = i % 4 == 1 ? 5.0f : 0.0f;
+    FOR(i, 12) f.routing.scores.logits[i] = i % 4 == 1 ? 5.0f : 0.0f;
     fixture_route_by(&f, TGR_EVAL, 0, 0, teacher);
     assert_same_bytes(f.routing.choices.experts, expected, sizeof expected);
-    for (int64_t i = 0; i < 6; i++) assert_true(f.routing.choices.gates[i] == teacher[i / 2 * 4 + expected[i]]);
+    FOR(i, 6) assert_true(f.routing.choices.gates[i] == teacher[i / 2 * 4 + expected[i]]);
     assert_true(f.routing.scores.probabilities[1] > 0.9f);
     fixture_route_by(&f, TGR_TRAIN, 0, 0, teacher);
-    for (int64_t t = 0; t < 3; t++) assert_int_equal(f.routing.choices.experts[t * 2], 1);
+    FOR(t, 3) assert_int_equal(f.routing.choices.experts[t * 2], 1);
     fixture_end(&f);
 }
 
-static void plan_refuses_what_cannot_be_numbered(void **state) {
+static void test_plan_refuses_what_cannot_be_numbered(void **state) {
     (void)state;
     const int64_t too_many[] = {INT64_C(1) << 31, INT64_MAX, -1};
     for (int i = 0; i < 3; i++) {
@@ -422,9 +413,9 @@ static void plan_refuses_what_cannot_be_numbered(void **state) {
     }
 }
 
-static void every_method_has_a_row(void **state) {
+static void test_every_method_has_a_row(void **state) {
     (void)state;
-    for (int64_t i = 0; i < tgr_method_count(); i++) {
+    FOR(i, tgr_method_count()) {
         const tgr_method *method = tgr_method_of((int)i);
         assert_true((method == NULL) == (i == TGR_METHOD_DENSE));
         if (method == NULL) continue;
@@ -435,20 +426,20 @@ static void every_method_has_a_row(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(top_k_equals_sorting),
-        cmocka_unit_test(random_batches_follow_the_rules),
-        cmocka_unit_test(capacity_is_the_formula),
-        cmocka_unit_test(hard_logits_are_safe),
-        cmocka_unit_test(all_tokens_to_one_expert),
-        cmocka_unit_test(perfect_balance_is_smooth),
-        cmocka_unit_test(equal_logits_are_smooth),
-        cmocka_unit_test(one_expert_and_one_token),
-        cmocka_unit_test(renormalised_gates_sum_to_one),
-        cmocka_unit_test(noise_is_drawn_as_said),
-        cmocka_unit_test(guidance_reaches_every_expert),
-        cmocka_unit_test(oracle_chooses_in_evaluation_only),
-        cmocka_unit_test(plan_refuses_what_cannot_be_numbered),
-        cmocka_unit_test(every_method_has_a_row),
+        cmocka_unit_test(test_top_k_equals_sorting),
+        cmocka_unit_test(test_random_batches_follow_the_rules),
+        cmocka_unit_test(test_capacity_is_the_formula),
+        cmocka_unit_test(test_hard_logits_are_safe),
+        cmocka_unit_test(test_all_tokens_to_one_expert),
+        cmocka_unit_test(test_perfect_balance_is_smooth),
+        cmocka_unit_test(test_equal_logits_are_smooth),
+        cmocka_unit_test(test_one_expert_and_one_token),
+        cmocka_unit_test(test_renormalised_gates_sum_to_one),
+        cmocka_unit_test(test_noise_is_drawn_as_said),
+        cmocka_unit_test(test_guidance_reaches_every_expert),
+        cmocka_unit_test(test_oracle_chooses_in_evaluation_only),
+        cmocka_unit_test(test_plan_refuses_what_cannot_be_numbered),
+        cmocka_unit_test(test_every_method_has_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,7 @@ static void test_a_file_of_the_reference_library(void **state) {
         {"half", TGR_ELEMENT_F16, 3, {1, 2, 2}}, {"n\xC3\xA4me \"\\\n\x01", TGR_ELEMENT_F16, 0, {0}},
         {"bytes", TGR_ELEMENT_U8, 1, {3}},
     };
-    for (int64_t i = 0; i < 7; i++) {
+    FOR(i, 7) {
         const tgr_safetensors_entry entry = entry_at(file, i);
         assert_string_equal(entry.name, expected[i].name);
         assert_int_equal(index_of(file, entry.name), i);
@@ -121,7 +121,7 @@ static void test_sound_files(void **state) {
         tgr_safetensors *file = NULL;
         assert_status(TGR_OK, tgr_safetensors_open_memory(&file, context, bytes.bytes, bytes.size));
         assert_int_equal(count_of(file), sound[i].tensors);
-        for (int64_t t = 0; t < sound[i].tensors; t++) {
+        FOR(t, sound[i].tensors) {
             const tgr_safetensors_entry entry = entry_at(file, t);
             assert_int_equal(index_of(file, entry.name), t);
             if (strstr(sound[i].json, "ud83d") != NULL) assert_string_equal(entry.name, "\xF0\x9F\x98\x80");
@@ -367,16 +367,15 @@ static void test_a_hundred_thousand_tensors(void **state) {
 static tgr_status open_with(const tgr_allocator *allocator, void *user) {
     const char *json = "{\"__metadata__\":{\"k\":\"v\"}," TENSOR("a", "F32", "1", "0,4") "}";
     test_file bytes = craft(json, strlen(json), 4);
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_safetensors *file = NULL;
     float numbers[3];
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK && user == NULL)
-        status = tgr_safetensors_open_memory(&file, context, bytes.bytes, bytes.size);
-    else if (status == TGR_OK)
-        status = tgr_safetensors_open(&file, context, user);
-    if (status == TGR_OK) status = tgr_safetensors_read(file, 0, numbers);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(user == NULL ? tgr_safetensors_open_memory(&file, context, bytes.bytes, bytes.size)
+                              : tgr_safetensors_open(&file, context, user));
+    TGR_TRY_DONE(tgr_safetensors_read(file, 0, numbers));
+done:
     tgr_context_free(context); /* the file keeps it alive */
     tgr_safetensors_close(file);
     free(bytes.bytes);

@@ -82,6 +82,8 @@ static void test_arrays(void **state) {
     static const float numbers[] = {1, -2.5f, 0x1p-149f};
     static const unsigned char f32[] = {9, 0, 0, 0x80, 0x3F, 0, 0, 0x20, 0xC0, 1, 0, 0, 0, 9};
     static const unsigned char bf16[] = {9, 0x80, 0x3F, 0x20, 0xC0, 0, 0, 9}, f16[] = {9, 0, 0x3C, 0, 0xC1, 1, 0, 9};
+    static const unsigned char f64[] = {9, 0, 0, 0,    0, 0, 0, 0xF0, 0x3F, 0, 0,    0,    0,
+                                        0, 0, 4, 0xC0, 0, 0, 0, 0,    0,    0, 0xA0, 0x36, 9};
     unsigned char written[14];
     float read[3];
     memset(written, 9, sizeof written);
@@ -96,8 +98,35 @@ static void test_arrays(void **state) {
     assert_true(read[0] == 1 && read[1] == -2.5f && read[2] == 0);
     assert_true(tgr_element_decode(TGR_ELEMENT_F16, f16 + 1, 3, read));
     assert_true(read[0] == 1 && read[1] == -2.5f && read[2] == 0x1p-24f);
-    assert_false(tgr_element_decode(TGR_ELEMENT_F64, f32, 1, read));
+    assert_true(tgr_element_decode(TGR_ELEMENT_F64, f64 + 1, 3, read));
+    assert_same_bytes(read, numbers, sizeof numbers);
+    assert_false(tgr_element_decode(TGR_ELEMENT_I64, f64, 1, read));
     assert_false(tgr_element_encode(TGR_ELEMENT_F16, numbers, 1, written));
+}
+
+/* To the nearest float32, ties to even; denormals, infinities and NaN are what they were. */
+static void test_f64(void **state) {
+    (void)state;
+    static const struct {
+        double from;
+        float to;
+    } cases[] = {{1 + 0x1p-24, 1},
+                 {1 + 0x1.8p-23, 1 + 0x1p-22f},
+                 {1 + 0x1.000001p-24, 1 + 0x1p-23f},
+                 {-0x1p-150, -0.0f},
+                 {0x1.8p-149, 0x1p-148f},
+                 {0x1.fffffefp127, 0x1.fffffep127f},
+                 {0x1.ffffffp127, (float)INFINITY},
+                 {-1e300, -(float)INFINITY},
+                 {-INFINITY, -(float)INFINITY}};
+    float read = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(tgr_element_decode(TGR_ELEMENT_F64, &cases[i].from, 1, &read));
+        assert_int_equal(bits_of(read), bits_of(cases[i].to));
+    }
+    const double nan = NAN;
+    assert_true(tgr_element_decode(TGR_ELEMENT_F64, &nan, 1, &read));
+    assert_true(isnan(read));
 }
 
 static void test_names(void **state) {
@@ -127,6 +156,7 @@ int main(void) {
         cmocka_unit_test(test_every_bf16),
         cmocka_unit_test(test_rounding_beside_every_tie),
         cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_f64),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests_name("safetensors element", tests, NULL, NULL);

@@ -28,13 +28,11 @@ enum { TENSORS = sizeof tensors / sizeof *tensors };
 
 /* Lists the tensors above from number `first` on, round and round, and one text. */
 static tgr_status list_all(tgr_safetensors_writer *writer, int first) {
-    tgr_status status = TGR_OK;
-    for (int i = 0; i < TENSORS && status == TGR_OK; i++) {
+    for (int i = 0; i < TENSORS; i++) {
         const struct tensor *t = &tensors[(first + i) % TENSORS];
-        status = tgr_safetensors_writer_add(writer, t->name, t->element, t->ndim, t->dims, t->data);
+        TGR_TRY(tgr_safetensors_writer_add(writer, t->name, t->element, t->ndim, t->dims, t->data));
     }
-    if (status == TGR_OK) status = tgr_safetensors_writer_add_text(writer, "note", "line\n\"two\" \xC3\xBC");
-    return status;
+    return tgr_safetensors_writer_add_text(writer, "note", "line\n\"two\" \xC3\xBC");
 }
 
 static tgr_safetensors_writer *new_writer(tgr_context *context) {
@@ -105,7 +103,7 @@ static void test_round_trips(void **state) {
         int64_t dims[MOST][TGR_SAFETENSORS_DIMS] = {{0}}, from[MOST], numbers[MOST], index;
         int ndim[MOST];
         char name[32];
-        for (int64_t i = 0; i < count; i++) {
+        FOR(i, count) {
             ndim[i] = (int)test_random_integer(&random, 0, TGR_SAFETENSORS_DIMS);
             numbers[i] = 1;
             for (int d = 0; d < ndim[i]; d++)
@@ -119,7 +117,7 @@ static void test_round_trips(void **state) {
         assert_status(TGR_OK, tgr_safetensors_writer_save(writer, path));
         const test_file bytes = test_file_read(path); /* at an address that any number may have */
         assert_status(TGR_OK, tgr_safetensors_open_memory(&file, context, bytes.bytes, bytes.size));
-        for (int64_t i = 0; i < count; i++) {
+        FOR(i, count) {
             tgr_safetensors_entry entry = {.struct_size = sizeof entry};
             const char *key, *text;
             snprintf(name, sizeof name, "%s%lld", i % 3 ? "b." : "", (long long)i);
@@ -129,7 +127,7 @@ static void test_round_trips(void **state) {
             assert_memory_equal(entry.dims, dims[i], sizeof entry.dims);
             assert_true((uintptr_t)entry.data % (i % 2 ? 2 : 4) == 0);
             assert_status(TGR_OK, tgr_safetensors_read(file, index, read));
-            for (int64_t n = 0; n < numbers[i]; n++)
+            FOR(n, numbers[i])
                 assert_true(fabs((double)read[n] - (double)data[from[i] + n]) <=
                             (i % 2 ? 0x1p-8 * fabs((double)read[n]) : 0));
             assert_status(TGR_OK, tgr_safetensors_text_at(file, i, &key, &text));
@@ -261,15 +259,18 @@ static void test_the_longest_header(void **state) {
 }
 
 static tgr_status write_with(const tgr_allocator *allocator, void *path) {
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_safetensors_writer *writer = NULL;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_safetensors_writer_create(&writer, context);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_safetensors_writer_create(&writer, context));
     tgr_context_free(context); /* the writer keeps it alive */
-    if (status == TGR_OK) status = list_all(writer, 0);
-    if (status == TGR_OK) status = tgr_safetensors_writer_save(writer, path);
+    context = NULL;
+    TGR_TRY_DONE(list_all(writer, 0));
+    TGR_TRY_DONE(tgr_safetensors_writer_save(writer, path));
+done:
     tgr_safetensors_writer_free(writer);
+    tgr_context_free(context);
     return status;
 }
 
@@ -285,8 +286,7 @@ static void test_a_failed_save(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     tgr_safetensors_writer *writer = new_writer(context);
-    char folder[] = "/tmp/tgrmoe-safetensors-XXXXXX", path[64];
-    assert_non_null(mkdtemp(folder));
+    char *folder = test_folder_create(), path[4096];
     snprintf(path, sizeof path, "%s/file", folder);
     assert_int_equal(mkdir(path, 0700), 0);
     assert_status(TGR_OK, list_all(writer, 0));
@@ -297,8 +297,7 @@ static void test_a_failed_save(void **state) {
     for (struct dirent *entry; (entry = readdir(stream)) != NULL;) names += entry->d_name[0] != '.';
     closedir(stream);
     assert_int_equal(names, 1);
-    rmdir(path);
-    rmdir(folder);
+    test_folder_remove(folder);
     tgr_safetensors_writer_free(writer);
     tgr_context_free(context);
 }

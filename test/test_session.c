@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions: the model's results to the bit, for every method, from several threads at once; the weights of the moment;
+/* Sessions: the model's results bit for bit, for every method, from several threads at once; the weights of the moment;
  * nothing of the model changed; any order of ends; memory that fails. */
 #include "tgrmoe/session.h"
 
@@ -39,7 +39,7 @@ static void check_same(const tgr_session *session, const tgr_model *model) {
     assert_same_bytes(logits, test_logits(model), (size_t)(batch * d->classes) * sizeof(float));
     assert_status(TGR_OK, tgr_session_features(session, &features));
     assert_same_bytes(features, test_features(model), (size_t)(batch * d->tokens * d->dim) * sizeof(float));
-    for (int64_t i = 0; i < tgr_model_moe_layer_count(model); i++) {
+    FOR(i, tgr_model_moe_layer_count(model)) {
         const tgr_routing *a, *b;
         assert_status(TGR_OK, tgr_session_routing(session, i, &a));
         assert_status(TGR_OK, tgr_model_routing(model, i, &b));
@@ -55,14 +55,14 @@ static void check_run(tgr_session *session, tgr_model *model, int64_t batch, uin
     check_same(session, model);
 }
 
-/* Before, in the midst of and after steps of training, on a context of its own and on the model's. */
+/* Before, in the middle of and after steps of training, on a context of its own and on the model's. */
 static void check_method(const char *method, const char *more) {
     training t;
     tgr_context *alone = test_context(1, 99);
     print_message("%s %s\n", method, more);
     assert_status(TGR_OK, training_start(&t, test_context(2, 7), method, more));
     tgr_session *own = new_session(t.model, alone), *shared = new_session(t.model, NULL);
-    for (int64_t position = 0; position < 2 * MICRO + 1; position++) {
+    FOR(position, 2 * MICRO + 1) {
         check_run(own, t.model, BATCH, (uint64_t)position);
         check_run(shared, t.model, 1 + position % BATCH, (uint64_t)(50 + position));
         assert_status(TGR_OK, train(&t, position));
@@ -74,14 +74,14 @@ static void check_method(const char *method, const char *more) {
     tgr_context_free(alone);
 }
 
-static void results_are_the_models_for_every_method(void **state) {
+static void test_results_are_the_models_for_every_method(void **state) {
     (void)state;
     each_method(check_method);
     if (bfloat16_is_there()) check_method("tgr", "shared_experts=1 precision=bfloat16");
 }
 
 /* Between a forward pass and its backward, sessions change nothing that either sees. */
-static void training_goes_on_undisturbed(void **state) {
+static void test_training_goes_on_undisturbed(void **state) {
     (void)state;
     const tgr_parameters *parameters[2];
     training runs[2];
@@ -149,11 +149,11 @@ static void visit_from_threads(tgr_model *model, const float *images, const floa
     }
 }
 
-/* Results of an image must not hang on its batch, so nothing is dropped here. */
+/* Results of an image must not depend on its batch, so nothing is dropped here. */
 static void check_threads(const char *method) {
     training t;
     assert_status(TGR_OK, training_start(&t, test_context(2, 7), method, ""));
-    for (int64_t position = 0; position < MICRO + 1; position++) assert_status(TGR_OK, train(&t, position));
+    FOR(position, MICRO + 1) assert_status(TGR_OK, train(&t, position));
     float *images = test_images(t.model, BATCH, 5), logits[BATCH * CLASSES];
     assert_status(TGR_OK, tgr_model_forward(t.model, TGR_EVAL, images, BATCH));
     memcpy(logits, test_logits(t.model), sizeof logits);
@@ -162,14 +162,14 @@ static void check_threads(const char *method) {
     training_end(&t);
 }
 
-static void threads_run_at_once(void **state) {
+static void test_threads_run_at_once(void **state) {
     (void)state;
     const char *const methods[] = {"dense", "tgr",  "switch",    "stable",      "default", "soft",
                                    "hash",  "base", "loss-free", "dense-train", "evomoe"};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) check_threads(methods[i]);
 }
 
-static void ends_come_in_any_order(void **state) {
+static void test_ends_come_in_any_order(void **state) {
     (void)state;
     for (int order = 0; order < 4; order++) {
         tgr_context *context = test_context(2, 7), *alone = test_context(1, 7);
@@ -192,7 +192,7 @@ static void ends_come_in_any_order(void **state) {
 }
 
 /* The session's memory is its context's, the model's stays as it is; without growth nothing is allocated. */
-static void memory_is_the_contexts(void **state) {
+static void test_memory_is_the_contexts(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 7), *alone = test_context(1, 7);
     tgr_model *model = test_model(context, SIZES "method=tgr moe_blocks=1,2 experts=64");
@@ -236,8 +236,8 @@ static uint64_t activations(const char *options) {
     return after - before;
 }
 
-/* A further block costs its routing's record at most; experts that nobody chooses cost nothing. */
-static void layers_work_in_the_same_memory(void **state) {
+/* A further block costs its routing's record at most; experts that no token chooses cost nothing. */
+static void test_layers_work_in_the_same_memory(void **state) {
     (void)state;
     const uint64_t tokens = 16 * 5, one = activations(SIZES "depth=4 method=tgr moe_blocks=1 experts=4");
     const uint64_t four = activations(SIZES "depth=4 method=tgr moe_blocks=1,2,3,4 experts=4");
@@ -253,28 +253,27 @@ typedef struct scarcity {
 
 static tgr_status scarce(const tgr_allocator *allocator, void *user) {
     const scarcity *s = user;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
     tgr_context *context = NULL;
     tgr_session *session = NULL;
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = tgr_session_create(&session, s->model, context);
-    if (status == TGR_OK) status = tgr_session_forward(session, s->images, 1);
-    if (status == TGR_OK) {
-        const float *logits, *kept;
-        float first[CLASSES];
-        assert_status(TGR_OK, tgr_session_logits(session, &logits));
-        memcpy(first, logits, sizeof first);
-        status = tgr_session_forward(session, s->images, BATCH);
-        /* When it fails, the last results are still there. */
-        assert_status(TGR_OK, tgr_session_logits(session, &kept));
-        if (status != TGR_OK) assert_same_bytes(kept, first, sizeof first);
-    }
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(tgr_session_create(&session, s->model, context));
+    TGR_TRY_DONE(tgr_session_forward(session, s->images, 1));
+    const float *logits, *kept;
+    float first[CLASSES];
+    assert_status(TGR_OK, tgr_session_logits(session, &logits));
+    memcpy(first, logits, sizeof first);
+    status = tgr_session_forward(session, s->images, BATCH);
+    /* When it fails, the last results are still there. */
+    assert_status(TGR_OK, tgr_session_logits(session, &kept));
+    if (status != TGR_OK) assert_same_bytes(kept, first, sizeof first);
+done:
     tgr_session_free(session);
     tgr_context_free(context);
     return status;
 }
 
-static void every_allocation_may_fail(void **state) {
+static void test_every_allocation_may_fail(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 7);
     tgr_model *model = test_model(context, SIZES "method=default moe_blocks=1,2");
@@ -285,7 +284,7 @@ static void every_allocation_may_fail(void **state) {
     tgr_context_free(context);
 }
 
-static void bad_arguments_are_refused(void **state) {
+static void test_bad_arguments_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 7);
     tgr_model *model = test_model(context, SIZES "method=tgr moe_blocks=1,2");
@@ -329,14 +328,14 @@ static void bad_arguments_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(results_are_the_models_for_every_method),
-        cmocka_unit_test(training_goes_on_undisturbed),
-        cmocka_unit_test(threads_run_at_once),
-        cmocka_unit_test(ends_come_in_any_order),
-        cmocka_unit_test(memory_is_the_contexts),
-        cmocka_unit_test(layers_work_in_the_same_memory),
-        cmocka_unit_test(every_allocation_may_fail),
-        cmocka_unit_test(bad_arguments_are_refused),
+        cmocka_unit_test(test_results_are_the_models_for_every_method),
+        cmocka_unit_test(test_training_goes_on_undisturbed),
+        cmocka_unit_test(test_threads_run_at_once),
+        cmocka_unit_test(test_ends_come_in_any_order),
+        cmocka_unit_test(test_memory_is_the_contexts),
+        cmocka_unit_test(test_layers_work_in_the_same_memory),
+        cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_bad_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,19 +34,21 @@ static void weigh(const test_layer *layer, const double *x, double dispatch[SEQU
                   double combine[SEQUENCE][ALL]) {
     const double *slots = test_layer_tensor(layer, "router.phi"), scale = *test_layer_tensor(layer, "router.scale");
     double of_slot[ALL] = {0}, of_token[SEQUENCE] = {0};
-    FOR(t, SEQUENCE) FOR(s, ALL) {
-        double token[DIM], slot[DIM], score = 0;
-        unit(x + t * DIM, token);
-        unit(slots + s * DIM, slot);
-        FOR(i, DIM) score += scale * token[i] * slot[i];
-        dispatch[t][s] = combine[t][s] = exp(score);
-        of_slot[s] += exp(score);
-        of_token[t] += exp(score);
-    }
-    FOR(t, SEQUENCE) FOR(s, ALL) {
-        dispatch[t][s] /= of_slot[s];
-        combine[t][s] /= of_token[t];
-    }
+    FOR(t, SEQUENCE)
+        FOR(s, ALL) {
+            double token[DIM], slot[DIM], score = 0;
+            unit(x + t * DIM, token);
+            unit(slots + s * DIM, slot);
+            FOR(i, DIM) score += scale * token[i] * slot[i];
+            dispatch[t][s] = combine[t][s] = exp(score);
+            of_slot[s] += exp(score);
+            of_token[t] += exp(score);
+        }
+    FOR(t, SEQUENCE)
+        FOR(s, ALL) {
+            dispatch[t][s] /= of_slot[s];
+            combine[t][s] /= of_token[t];
+        }
 }
 
 /* y [SEQUENCE, DIM] of one image */
@@ -56,9 +58,11 @@ static void mix(const test_layer *layer, const double *x, double *y) {
     FOR(i, SEQUENCE * DIM) y[i] = 0;
     FOR(s, ALL) {
         double input[DIM] = {0}, output[DIM];
-        FOR(t, SEQUENCE) FOR(i, DIM) input[i] += dispatch[t][s] * x[t * DIM + i];
+        FOR(t, SEQUENCE)
+            FOR(i, DIM) input[i] += dispatch[t][s] * x[t * DIM + i];
         test_layer_expert(layer, s / SLOTS, input, output);
-        FOR(t, SEQUENCE) FOR(i, DIM) y[t * DIM + i] += combine[t][s] * output[i];
+        FOR(t, SEQUENCE)
+            FOR(i, DIM) y[t * DIM + i] += combine[t][s] * output[i];
     }
 }
 
@@ -71,14 +75,15 @@ static double loss_of(test_layer *layer) {
     return loss;
 }
 
-static void numbers_are_the_formulas(void **state) {
+static void test_numbers_are_the_formulas(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 4; seed++) {
         test_layer layer = start(1 + (int)seed % 2, seed);
         double y[SEQUENCE * DIM];
         if (seed == 2) layer.values[layer.start[2]] = -1.5;
-        if (seed == 3) layer.values[layer.start[2]] = 0;    /* even mixtures; the scale learns all the same */
-        if (seed == 4) FOR(i, DIM) layer.values[i] *= 0.05; /* a short token */
+        if (seed == 3) layer.values[layer.start[2]] = 0; /* even mixtures; the scale learns all the same */
+        if (seed == 4)
+            FOR(i, DIM) layer.values[i] *= 0.05; /* a short token */
         test_layer_copy_values(&layer);
         FOR(i, layer.start[1]) layer.values[i] = layer.x[i];
         forward(&layer, TGR_TRAIN);
@@ -93,7 +98,7 @@ static void numbers_are_the_formulas(void **state) {
 }
 
 /* What the routing says of a token: the experts' shares, and the largest of them. */
-static void record_is_the_shares(void **state) {
+static void test_record_is_the_shares(void **state) {
     (void)state;
     test_layer layer = start(2, 5);
     const tgr_routing *r = layer.routing;
@@ -123,7 +128,7 @@ static void record_is_the_shares(void **state) {
 
 /* Experts that see one number of a slot, which is 1 in every token: so it is in every mixture, and all experts say
  * gelu(1), and so does every mixture of what they say. */
-static void mixtures_sum_to_one(void **state) {
+static void test_mixtures_sum_to_one(void **state) {
     (void)state;
     test_layer layer = start(2, 6);
     double *fc1 = test_layer_tensor(&layer, "experts.fc1.weight"),
@@ -141,7 +146,7 @@ static void mixtures_sum_to_one(void **state) {
     test_layer_end(&layer);
 }
 
-static void permuting_tokens_permutes_outputs(void **state) {
+static void test_permuting_tokens_permutes_outputs(void **state) {
     (void)state;
     test_layer layer = start(1, 7), moved = start(1, 7);
     FOR(t, TOKENS) {
@@ -164,7 +169,7 @@ static void permuting_tokens_permutes_outputs(void **state) {
 }
 
 /* Even NaN in one image does nothing to another, and an image is worth the same alone. */
-static void images_keep_to_themselves(void **state) {
+static void test_images_keep_to_themselves(void **state) {
     (void)state;
     test_layer layer = start(2, 8), other = start(2, 8);
     const size_t image = SEQUENCE * DIM * sizeof(float);
@@ -183,7 +188,7 @@ static void images_keep_to_themselves(void **state) {
 }
 
 /* Tokens of length 0, and a scale at which mixtures become choices. */
-static void hard_inputs_are_finite(void **state) {
+static void test_hard_inputs_are_finite(void **state) {
     (void)state;
     test_layer layer = start(1, 9);
     FOR(i, 2 * DIM) layer.x[i] = 0;
@@ -198,7 +203,7 @@ static void hard_inputs_are_finite(void **state) {
 }
 
 /* Whoever wants no gradient of x gets the same for everything else. */
-static void x_gradient_may_be_left_out(void **state) {
+static void test_x_gradient_may_be_left_out(void **state) {
     (void)state;
     test_layer layer = start(2, 10), without = start(2, 10);
     forward(&layer, TGR_TRAIN), forward(&without, TGR_TRAIN);
@@ -211,7 +216,7 @@ static void x_gradient_may_be_left_out(void **state) {
 }
 
 /* Two passes without a step between give twice the gradients. */
-static void gradients_accumulate(void **state) {
+static void test_gradients_accumulate(void **state) {
     (void)state;
     test_layer once = start(1, 12), twice = start(1, 12);
     for (int pass = 0; pass < 3; pass++) {
@@ -226,14 +231,14 @@ static void gradients_accumulate(void **state) {
     test_layer_end(&twice);
 }
 
-static void runs_agree(void **state) {
+static void test_runs_agree(void **state) {
     (void)state;
     test_moe_runs("method=soft experts=6 mlp_ratio=2 soft_slots=5", 17 * 30, 24, 17);
     test_moe_runs("method=soft experts=70 mlp_ratio=0.5 soft_slots=1 shared_experts=1", 9 * 40, 8, 9);
 }
 
 /* S of a model: slots enough for all tokens. */
-static void slots_of_a_model(void **state) {
+static void test_slots_of_a_model(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     const char *options =
@@ -248,17 +253,15 @@ static void slots_of_a_model(void **state) {
     tgr_context_free(context);
 }
 
-static void bad_uses_are_refused(void **state) {
+static void test_bad_uses_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
-    tgr_config *config;
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     const char *wrong[][2] = {{"top_k", "2"},         {"capacity_factor", "1"}, {"router_task_gradient", "0"},
                               {"z_weight", "0.1"},    {"router_noise", "1"},    {"renormalize", "1"},
                               {"distill_weight", "1"}};
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "soft"));
+    tgr_config *config = test_config(context, "method=soft");
     assert_fails(TGR_ERROR_RANGE, "'soft_slots' is 0", tgr_moe_create(&moe, context, config, 8));
     assert_fails(TGR_ERROR_UNSUPPORTED, "without experts", tgr_router_create(&router, context, config, 8));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -283,7 +286,7 @@ static void bad_uses_are_refused(void **state) {
     tgr_context_free(context);
 }
 
-static void teachers_are_refused(void **state) {
+static void test_teachers_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
     const char *sizes = "image_size=8 patch_size=4 channels=1 embed_dim=8 heads=2 depth=2 classes=3";
@@ -300,12 +303,12 @@ static void teachers_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_are_the_formulas),   cmocka_unit_test(record_is_the_shares),
-        cmocka_unit_test(mixtures_sum_to_one),        cmocka_unit_test(permuting_tokens_permutes_outputs),
-        cmocka_unit_test(images_keep_to_themselves),  cmocka_unit_test(hard_inputs_are_finite),
-        cmocka_unit_test(x_gradient_may_be_left_out), cmocka_unit_test(runs_agree),
-        cmocka_unit_test(gradients_accumulate),       cmocka_unit_test(slots_of_a_model),
-        cmocka_unit_test(bad_uses_are_refused),       cmocka_unit_test(teachers_are_refused),
+        cmocka_unit_test(test_numbers_are_the_formulas),   cmocka_unit_test(test_record_is_the_shares),
+        cmocka_unit_test(test_mixtures_sum_to_one),        cmocka_unit_test(test_permuting_tokens_permutes_outputs),
+        cmocka_unit_test(test_images_keep_to_themselves),  cmocka_unit_test(test_hard_inputs_are_finite),
+        cmocka_unit_test(test_x_gradient_may_be_left_out), cmocka_unit_test(test_runs_agree),
+        cmocka_unit_test(test_gradients_accumulate),       cmocka_unit_test(test_slots_of_a_model),
+        cmocka_unit_test(test_bad_uses_are_refused),       cmocka_unit_test(test_teachers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

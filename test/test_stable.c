@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* StableMoE against its formulas: who goes where in each stage, both losses, and the gradients that they give to the
- * router, by central differences in double. What hangs on the step is in test_stable_stages.c. */
+ * router, by central differences in double. What depends on the step is in test_stable_stages.c. */
 #include <stdio.h>
 
 #include "model_support.h"
@@ -51,7 +51,7 @@ static void read_router(scenario *c) {
         const int64_t count = c->parameters->tensors[c->index[i]].count;
         c->value[i] = calloc((size_t)count, sizeof(double));
         assert_non_null(c->value[i]);
-        for (int64_t j = 0; j < count; j++) c->value[i][j] = tgr_value(c->parameters, c->index[i])[j];
+        FOR(j, count) c->value[i][j] = tgr_value(c->parameters, c->index[i])[j];
     }
 }
 
@@ -100,22 +100,20 @@ static double feature(const scenario *c, int64_t token, int64_t f) {
     double sum = c->value[POSITION][place * c->width + f];
     if (patch < 0) return sum + c->value[PREFIX][place * c->width + f];
     sum += c->value[PATCH_BIAS][f];
-    for (int64_t i = 0; i < c->d->patch_dim; i++)
-        sum += c->value[PATCH_WEIGHT][f * c->d->patch_dim + i] * pixel(c, image, patch, i);
+    FOR(i, c->d->patch_dim) sum += c->value[PATCH_WEIGHT][f * c->d->patch_dim + i] * pixel(c, image, patch, i);
     return sum;
 }
 
 /* s and ŝ from the values in double. */
 static void score(scenario *c) {
-    for (int64_t t = 0; t < c->tokens; t++) {
+    FOR(t, c->tokens) {
         double features[16];
-        for (int64_t f = 0; f < c->width; f++) features[f] = feature(c, t, f);
-        for (int64_t e = 0; e < c->experts; e++) {
+        FOR(f, c->width) features[f] = feature(c, t, f);
+        FOR(e, c->experts) {
             double *s = &c->s[t * c->experts + e], *distilled = &c->distilled[t * c->experts + e];
             *s = *distilled = 0;
-            for (int64_t i = 0; i < c->d->dim; i++)
-                *s += c->value[CENTROIDS][e * c->d->dim + i] * c->x[t * c->d->dim + i];
-            for (int64_t f = 0; f < c->width; f++) *distilled += c->value[DISTILLED][e * c->width + f] * features[f];
+            FOR(i, c->d->dim) *s += c->value[CENTROIDS][e * c->d->dim + i] * c->x[t * c->d->dim + i];
+            FOR(f, c->width) *distilled += c->value[DISTILLED][e * c->width + f] * features[f];
         }
     }
 }
@@ -130,10 +128,10 @@ static void losses(const scenario *c, double *balance, double *imitate) {
     const tgr_routing_view view = test_routing_view(c->routing);
     const int32_t *choices = view.choices;
     *balance = *imitate = 0;
-    for (int64_t t = 0; t < c->tokens; t++) {
+    FOR(t, c->tokens) {
         double members = 0, exponentials = 0;
-        for (int64_t other = 0; other < c->tokens; other++) members += choices[other] == choices[t];
-        for (int64_t e = 0; e < c->experts; e++) exponentials += exp(c->distilled[t * c->experts + e]);
+        FOR(other, c->tokens) members += choices[other] == choices[t];
+        FOR(e, c->experts) exponentials += exp(c->distilled[t * c->experts + e]);
         const int64_t at = t * c->experts + choices[t];
         *balance += c->balance * (members - even) / even * sigmoid(c->s[at]) / (double)c->tokens;
         *imitate += c->imitate * (log(exponentials) - c->distilled[at]) / (double)c->tokens;
@@ -144,7 +142,7 @@ static double term(const scenario *c, const char *name, int expected) {
     int64_t count = 0, found = 0;
     double value = 0;
     count = tgr_routing_term_count(c->routing);
-    for (int64_t i = 0; i < count; i++) {
+    FOR(i, count) {
         const char *term_name = NULL;
         double number = NAN;
         assert_status(TGR_OK, tgr_routing_term(c->routing, i, &term_name, &number));
@@ -167,12 +165,12 @@ static void check_forward(scenario *c, tgr_mode mode, int learning) {
     const int32_t *choices = view.choices;
     gates = view.gates;
     score(c);
-    for (int64_t t = 0; t < c->tokens; t++) {
+    FOR(t, c->tokens) {
         const double *s = c->s + t * c->experts, *distilled = c->distilled + t * c->experts;
         const double *chooser = learning ? s : distilled, *other = learning ? distilled : s;
         int64_t best = 0, best_other = 0;
         double exponentials = 0;
-        for (int64_t e = 0; e < c->experts; e++) {
+        FOR(e, c->experts) {
             if (chooser[e] > chooser[best]) best = e;
             if (other[e] > other[best_other]) best_other = e;
             exponentials += exp(chooser[e]);
@@ -183,7 +181,7 @@ static void check_forward(scenario *c, tgr_mode mode, int learning) {
         assert_close(p[t * c->experts + best], exp(chooser[best]) / exponentials, 1e-6);
         moved += best != best_other;
     }
-    if (c->experts > 1) assert_true(moved > c->tokens / 5); /* else nobody could tell the stages apart */
+    if (c->experts > 1) assert_true(moved > c->tokens / 5); /* otherwise the stages could not be distinguished */
     double balance, imitate;
     losses(c, &balance, &imitate);
     assert_close(term(c, "stable_balance", learning && c->balance > 0), learning ? balance : 0, 1e-6);
@@ -192,13 +190,13 @@ static void check_forward(scenario *c, tgr_mode mode, int learning) {
     assert_int_equal(terms, learning * ((c->balance > 0) + (c->imitate > 0)));
 }
 
-static void follows_the_formulas(void **state) {
+static void test_follows_the_formulas(void **state) {
     (void)state;
     static const char *const stage1[] = {ONE_LAYER "experts=4 ",
                                          ONE_LAYER "experts=5 distillation_token=1 stable_balance_weight=2 ",
                                          ONE_LAYER "experts=20 stable_distill_weight=0 ",
                                          ONE_LAYER "experts=3 stable_balance_weight=0 ", ONE_LAYER "experts=1 "};
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         for (size_t i = 0; i < sizeof stage1 / sizeof *stage1; i++) {
             for (int stage = 1; stage <= 2; stage++) {
                 char options[512];
@@ -212,7 +210,7 @@ static void follows_the_formulas(void **state) {
     }
 }
 
-/* Backward of the auxiliary losses alone, or of a task beside them. */
+/* Backward of only the auxiliary losses, or also of a task. */
 static void backward(scenario *c, int with_task) {
     double total = NAN;
     int32_t labels[16] = {0, 3, 1, 4, 2, 0, 1};
@@ -235,7 +233,7 @@ static double moved_losses(scenario *c, int i, int64_t j, double distance) {
     return balance + imitate;
 }
 
-static void losses_match_differences(void **state) {
+static void test_losses_match_differences(void **state) {
     (void)state;
     static const char *const cases[] = {ONE_LAYER "experts=4 ",
                                         ONE_LAYER "experts=7 distillation_token=1 stable_balance_weight=3 "};
@@ -245,7 +243,7 @@ static void losses_match_differences(void **state) {
         for (int i = 0; i < ROUTER_TENSORS; i++) {
             const float *gradient = tgr_gradient(c.parameters, c.index[i]);
             double largest = 0;
-            for (int64_t j = 0; j < c.parameters->tensors[c.index[i]].count; j++) {
+            FOR(j, c.parameters->tensors[c.index[i]].count) {
                 double slope = (moved_losses(&c, i, j, 1e-4) - moved_losses(&c, i, j, -1e-4)) / 2e-4;
                 assert_close(gradient[j], slope, 1e-6 + 1e-5 * fabs(slope));
                 largest = fmax(largest, fabs(slope));
@@ -271,7 +269,7 @@ static int is_distilled(const char *name) {
 /* Compares one tensor's gradient; `zero` compares with zeros instead of `expected`. */
 static void check_gradient(const tgr_parameters *parameters, int64_t index, const float *expected, int zero) {
     const tgr_tensor *tensor = &parameters->tensors[index];
-    for (int64_t i = 0; i < tensor->count; i++)
+    FOR(i, tensor->count)
         if (!(tgr_gradient(parameters, index)[i] == (zero ? 0 : expected[tensor->offset + i])))
             fail_msg("the gradient of %s differs", tensor->name);
 }
@@ -279,9 +277,9 @@ static void check_gradient(const tgr_parameters *parameters, int64_t index, cons
 #define TWO_LAYERS SIZES "moe_blocks=1,2 experts=4 "
 
 /* Neither does the task reach the distilled router, nor its loss anything else; in stage 2 nothing reaches it. */
-static void distilled_router_learns_from_its_loss_alone(void **state) {
+static void test_distilled_router_learns_from_its_loss_alone(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         scenario c = start(TWO_LAYERS, threads, 5), without = start(TWO_LAYERS "stable_distill_weight=0 ", threads, 5);
         scenario later = start(TWO_LAYERS "stable_stage1=0 ", threads, 5);
         backward(&c, 0);
@@ -290,7 +288,7 @@ static void distilled_router_learns_from_its_loss_alone(void **state) {
         backward(&without, 1);
         backward(&later, 1);
         int64_t distilled = 0;
-        for (int64_t i = 0; i < c.parameters->tensor_count; i++) {
+        FOR(i, c.parameters->tensor_count) {
             const int own = is_distilled(c.parameters->tensors[i].name);
             distilled += own;
             if (own) check_gradient(c.parameters, i, alone, 0);
@@ -308,7 +306,7 @@ static int32_t *evaluate(const scenario *c) {
     int32_t *copy = malloc((size_t)c->tokens * 2 * sizeof *copy);
     assert_non_null(copy);
     assert_status(TGR_OK, tgr_model_forward(c->model, TGR_EVAL, c->images, c->batch));
-    for (int64_t layer = 0; layer < 2; layer++) {
+    FOR(layer, 2) {
         const tgr_routing *routing = NULL;
         assert_status(TGR_OK, tgr_model_routing(c->model, layer, &routing));
         const tgr_routing_view view = test_routing_view(routing);
@@ -319,14 +317,14 @@ static int32_t *evaluate(const scenario *c) {
 }
 
 /* Each of its own tensors moves the routing; nothing else does, whatever becomes of it. */
-static void nothing_of_the_backbone_feeds_it(void **state) {
+static void test_nothing_of_the_backbone_feeds_it(void **state) {
     (void)state;
     scenario c = start(TWO_LAYERS, 2, 6);
     const size_t bytes = (size_t)c.tokens * 2 * sizeof(int32_t);
     int32_t *before = evaluate(&c), *after;
     test_random random = test_random_start(17);
     for (int own = 0; own < 2; own++) {
-        for (int64_t i = 0; i < c.parameters->tensor_count; i++) {
+        FOR(i, c.parameters->tensor_count) {
             const tgr_tensor *tensor = &c.parameters->tensors[i];
             if (is_distilled(tensor->name) != own) continue;
             float *saved = malloc((size_t)tensor->count * sizeof(float)), *value = tgr_value(c.parameters, i);
@@ -343,7 +341,7 @@ static void nothing_of_the_backbone_feeds_it(void **state) {
 }
 
 /* Two micro-batches leave the sum of what each leaves alone. */
-static void micro_batches_add_up(void **state) {
+static void test_micro_batches_add_up(void **state) {
     (void)state;
     scenario c = start(TWO_LAYERS, 2, 4);
     const int64_t floats = c.parameters->floats;
@@ -357,14 +355,14 @@ static void micro_batches_add_up(void **state) {
     assert_status(TGR_OK, tgr_loss_backward(c.loss));
     float *both = copy_gradients(c.parameters);
     backward(&c, 0);
-    for (int64_t i = 0; i < floats; i++) sum[i] += c.parameters->gradients[i];
+    FOR(i, floats) sum[i] += c.parameters->gradients[i];
     assert_all_close(both, sum, floats, 1e-6, 1e-5);
     free(other), free(sum), free(both);
     finish(&c);
 }
 
 /* Ties go to the first expert, which then has all tokens: (T - n) / n = E - 1. What is not a number is reported. */
-static void hard_scores(void **state) {
+static void test_hard_scores(void **state) {
     (void)state;
     scenario c = start(ONE_LAYER "experts=4 ", 2, 5);
     float *centroids = tgr_value(c.parameters, c.index[CENTROIDS]);
@@ -373,13 +371,13 @@ static void hard_scores(void **state) {
     backward(&c, 0);
     const tgr_routing_view view = test_routing_view(c.routing);
     const int32_t *choices = view.choices;
-    for (int64_t t = 0; t < c.tokens; t++) assert_int_equal(choices[t], 0);
+    FOR(t, c.tokens) assert_int_equal(choices[t], 0);
     assert_close(term(&c, "stable_balance", 1), c.balance * (double)(c.experts - 1) * 0.5, 1e-6);
     for (int64_t i = c.d->dim; i < c.experts * c.d->dim; i++)
         assert_true(tgr_gradient(c.parameters, c.index[CENTROIDS])[i] == 0);
-    for (int64_t i = 0; i < c.experts * c.d->dim; i++) centroids[i] = i % 2 ? 1e4f : -1e4f; /* σ is 0 or 1 */
+    FOR(i, c.experts * c.d->dim) centroids[i] = i % 2 ? 1e4f : -1e4f; /* σ is 0 or 1 */
     backward(&c, 1);
-    for (int64_t i = 0; i < c.parameters->floats; i++) assert_true(isfinite(c.parameters->gradients[i]));
+    FOR(i, c.parameters->floats) assert_true(isfinite(c.parameters->gradients[i]));
     tgr_value(c.parameters, c.index[DISTILLED])[0] = NAN;
     assert_status(TGR_OK, tgr_model_forward(c.model, TGR_TRAIN, c.images, c.batch));
     assert_fails(TGR_ERROR_NONFINITE, "is nan", tgr_loss_compute_own(c.loss, 0, c.zeros, NULL, &total));
@@ -389,10 +387,10 @@ static void hard_scores(void **state) {
 static void check_orthogonal(const float *value, int64_t rows, int64_t columns) {
     const int by_row = rows <= columns;
     const int64_t vectors = by_row ? rows : columns, length = by_row ? columns : rows;
-    for (int64_t a = 0; a < vectors; a++) {
-        for (int64_t b = 0; b < vectors; b++) {
+    FOR(a, vectors) {
+        FOR(b, vectors) {
             double sum = 0;
-            for (int64_t i = 0; i < length; i++)
+            FOR(i, length)
                 sum += by_row ? (double)value[a * columns + i] * value[b * columns + i]
                               : (double)value[i * columns + a] * value[i * columns + b];
             assert_close(sum, a == b ? 0.01 : 0, 1e-8);
@@ -400,7 +398,7 @@ static void check_orthogonal(const float *value, int64_t rows, int64_t columns) 
     }
 }
 
-static void centroids_begin_orthogonal(void **state) {
+static void test_centroids_begin_orthogonal(void **state) {
     (void)state;
     static const struct {
         const char *options;
@@ -426,18 +424,16 @@ static void centroids_begin_orthogonal(void **state) {
     }
 }
 
-static void what_it_cannot_do_is_said(void **state) {
+static void test_what_it_cannot_do_is_said(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
-    tgr_config *config = NULL;
     tgr_moe *moe = NULL;
     tgr_router *router = NULL;
     tgr_model *student = test_model(context, TWO_LAYERS), *other = NULL;
     tgr_model *dense =
         test_model(context, "image_size=6 patch_size=2 channels=2 classes=5 embed_dim=12 depth=2 heads=3");
     tgr_teacher *teacher = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
-    assert_status(TGR_OK, tgr_config_set(config, "method", "stable"));
+    tgr_config *config = test_config(context, "method=stable");
     assert_fails(TGR_ERROR_UNSUPPORTED, "'stable' reads the patches of images",
                  tgr_moe_create(&moe, context, config, 8));
     assert_fails(TGR_ERROR_UNSUPPORTED, "'stable' reads the patches of images",
@@ -453,14 +449,14 @@ static void what_it_cannot_do_is_said(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(follows_the_formulas),
-        cmocka_unit_test(losses_match_differences),
-        cmocka_unit_test(distilled_router_learns_from_its_loss_alone),
-        cmocka_unit_test(nothing_of_the_backbone_feeds_it),
-        cmocka_unit_test(micro_batches_add_up),
-        cmocka_unit_test(hard_scores),
-        cmocka_unit_test(centroids_begin_orthogonal),
-        cmocka_unit_test(what_it_cannot_do_is_said),
+        cmocka_unit_test(test_follows_the_formulas),
+        cmocka_unit_test(test_losses_match_differences),
+        cmocka_unit_test(test_distilled_router_learns_from_its_loss_alone),
+        cmocka_unit_test(test_nothing_of_the_backbone_feeds_it),
+        cmocka_unit_test(test_micro_batches_add_up),
+        cmocka_unit_test(test_hard_scores),
+        cmocka_unit_test(test_centroids_begin_orthogonal),
+        cmocka_unit_test(test_what_it_cannot_do_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* StableMoE's change of stage: from its first step on the distilled router stands still and every image keeps its
- * experts, to the bit, through training, evaluation, saving, loading and resuming. */
+/* StableMoE's change of stage: from its first step on the distilled router is frozen and every image keeps its
+ * experts, bit for bit, through training, evaluation, saving, loading and resuming. */
 #include "checkpoint_support.h"
 #include "model_support.h"
 #include "optimizer/optimizer.h"
@@ -56,7 +56,7 @@ static int is_distilled(const tgr_tensor *tensor) {
 
 /* From stage 2 on nothing asks anything of the distilled router. */
 static void check_no_gradient(const training *t) {
-    for (int64_t i = 0; i < t->parameters->tensor_count; i++) {
+    FOR(i, t->parameters->tensor_count) {
         const tgr_tensor *tensor = &t->parameters->tensors[i];
         for (int64_t j = 0; is_distilled(tensor) && j < tensor->count; j++)
             assert_true(tgr_gradient(t->parameters, i)[j] == 0);
@@ -87,7 +87,7 @@ static int32_t *routing_of(training *t) {
     int32_t *copy = malloc((size_t)(LAYERS * t->tokens) * sizeof *copy);
     assert_non_null(copy);
     assert_status(TGR_OK, tgr_model_forward(t->model, TGR_EVAL, t->fixed, BATCH));
-    for (int64_t layer = 0; layer < LAYERS; layer++) {
+    FOR(layer, LAYERS) {
         const tgr_routing *routing = NULL;
         assert_status(TGR_OK, tgr_model_routing(t->model, layer, &routing));
         const tgr_routing_view view = test_routing_view(routing);
@@ -123,7 +123,7 @@ static void drop(snapshot *s) {
 /* Trained tensors have moved since; frozen ones have not, nor have their moments. */
 static void check_moved(const training *t, const snapshot *before, int distilled_frozen) {
     snapshot now = take(t);
-    for (int64_t i = 0; i < t->parameters->tensor_count; i++) {
+    FOR(i, t->parameters->tensor_count) {
         const tgr_tensor *tensor = &t->parameters->tensors[i];
         const size_t bytes = (size_t)tensor->count * sizeof(float);
         const int frozen = distilled_frozen && is_distilled(tensor);
@@ -141,7 +141,7 @@ static void check_standing_still(const char *options, int threads) {
     int32_t *final = NULL;
     const size_t bytes = (size_t)(LAYERS * t.tokens) * sizeof *final;
     int64_t changes = 0;
-    for (int64_t step = 0; step < 10; step++) {
+    FOR(step, 10) {
         snapshot before = take(&t);
         int32_t *routing = routing_of(&t);
         if (step == STAGE2) final = routing_of(&t);
@@ -158,9 +158,9 @@ static void check_standing_still(const char *options, int threads) {
     finish(&t);
 }
 
-static void routing_stands_still(void **state) {
+static void test_routing_stands_still(void **state) {
     (void)state;
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         check_standing_still(STAGES, threads);
         check_standing_still(STAGES "optimizer=sgd ", threads);
         check_standing_still(STAGES "distillation_token=1 shared_experts=1 ", threads);
@@ -168,14 +168,14 @@ static void routing_stands_still(void **state) {
 }
 
 /* What a host writes into the gradient of a frozen tensor is no part of the step, nor of its norm. */
-static void gradients_of_frozen_tensors_are_ignored(void **state) {
+static void test_gradients_of_frozen_tensors_are_ignored(void **state) {
     (void)state;
     training t = start(STAGES, 2, 7), other = start(STAGES, 2, 7);
     double norm, other_norm;
     train(&t, 0, 3 * STAGE2 + 2);
     train(&other, 0, 3 * STAGE2 + 2);
     snapshot before = take(&t);
-    for (int64_t i = 0; i < t.parameters->tensor_count; i++)
+    FOR(i, t.parameters->tensor_count)
         if (is_distilled(&t.parameters->tensors[i])) tgr_gradient(t.parameters, i)[0] = i % 2 ? NAN : 1e6f;
     train(&t, 3 * STAGE2 + 2, 3 * STAGE2 + 3);
     train(&other, 3 * STAGE2 + 2, 3 * STAGE2 + 3);
@@ -212,9 +212,9 @@ static void check_resume(const char *options, int64_t saved_at, int64_t end, int
     test_file_remove(path);
 }
 
-/* Saved before, at and after the change of stage, and in the midst of steps: even right before the optimizer's, when no
- * forward pass comes between loading and stepping. */
-static void resumes_across_the_change_of_stage(void **state) {
+/* Saved before, at and after the change of stage, and in the middle of steps: even right before the optimizer's, when
+ * no forward pass comes between loading and stepping. */
+static void test_resumes_across_the_change_of_stage(void **state) {
     (void)state;
     static const char *const cases[] = {STAGES, STAGES "optimizer=sgd "};
     const int64_t end = 3 * (STAGE2 + 2);
@@ -234,8 +234,8 @@ static void resumes_across_the_change_of_stage(void **state) {
     }
 }
 
-/* A model made from a file routes as the one that was saved, and its routing stands still where that one's did. */
-static void a_loaded_model_routes_the_same(void **state) {
+/* A model made from a file routes as the one that was saved, and its routing is frozen where that one's was. */
+static void test_a_loaded_model_routes_the_same(void **state) {
     (void)state;
     char *path = test_file_create();
     training t = start(STAGES, 2, 7);
@@ -249,7 +249,7 @@ static void a_loaded_model_routes_the_same(void **state) {
     int32_t *after = routing_of(&again);
     assert_same_bytes(after, before, (size_t)(LAYERS * t.tokens) * sizeof *after);
     const tgr_parameters *parameters = test_model_parameters(loaded);
-    for (int64_t i = 0; i < parameters->tensor_count; i++)
+    FOR(i, parameters->tensor_count)
         if (is_distilled(&parameters->tensors[i])) assert_true(parameters->step >= parameters->tensors[i].frozen_from);
     tgr_model_free(loaded);
     free(before), free(after);
@@ -257,8 +257,8 @@ static void a_loaded_model_routes_the_same(void **state) {
     test_file_remove(path);
 }
 
-/* The first step of stage 2 is ceil(share · total), but for rounding; without a total it never comes. */
-static void stage_2_begins_where_the_options_say(void **state) {
+/* The first step of stage 2 is ceil(share · total), except for rounding; without a total it never comes. */
+static void test_stage_2_begins_where_the_options_say(void **state) {
     (void)state;
     static const struct {
         const char *options;
@@ -280,7 +280,7 @@ static void stage_2_begins_where_the_options_say(void **state) {
         snprintf(options, sizeof options, "%s%s", SIZES, cases[i].options);
         tgr_model *model = test_model(context, options);
         const tgr_parameters *parameters = test_model_parameters(model);
-        for (int64_t k = 0; k < parameters->tensor_count; k++) {
+        FOR(k, parameters->tensor_count) {
             const tgr_tensor *tensor = &parameters->tensors[k];
             assert_true(tensor->frozen_from == (is_distilled(tensor) ? cases[i].first : UINT64_MAX));
         }
@@ -291,7 +291,7 @@ static void stage_2_begins_where_the_options_say(void **state) {
 
 /* Training changes its way of routing at that very step: by the learned router before, by the distilled one from then
  * on. */
-static void training_changes_its_router_at_that_step(void **state) {
+static void test_training_changes_its_router_at_that_step(void **state) {
     (void)state;
     training t = start(STAGES, 1, 7);
     for (uint64_t step = 0; step < 6; step++) {
@@ -313,12 +313,12 @@ static void training_changes_its_router_at_that_step(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stage_2_begins_where_the_options_say),
-        cmocka_unit_test(training_changes_its_router_at_that_step),
-        cmocka_unit_test(routing_stands_still),
-        cmocka_unit_test(gradients_of_frozen_tensors_are_ignored),
-        cmocka_unit_test(resumes_across_the_change_of_stage),
-        cmocka_unit_test(a_loaded_model_routes_the_same),
+        cmocka_unit_test(test_stage_2_begins_where_the_options_say),
+        cmocka_unit_test(test_training_changes_its_router_at_that_step),
+        cmocka_unit_test(test_routing_stands_still),
+        cmocka_unit_test(test_gradients_of_frozen_tensors_are_ignored),
+        cmocka_unit_test(test_resumes_across_the_change_of_stage),
+        cmocka_unit_test(test_a_loaded_model_routes_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

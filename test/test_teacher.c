@@ -50,7 +50,7 @@ static void test_token_map(void **unused) {
         tgr_dimensions backbone = {.patches = 4, .prefix_tokens = rows[i].backbone};
         int64_t map[6] = {-1, -1, -1, -1, -1, -1};
         tgr_match_tokens(&student, &backbone, map);
-        for (int64_t n = 0; n < rows[i].student + 4; n++) assert_int_equal(map[n], rows[i].map[n]);
+        FOR(n, rows[i].student + 4) assert_int_equal(map[n], rows[i].map[n]);
     }
 }
 
@@ -63,13 +63,13 @@ static void check_probabilities(const char *backbone_more, const char *student_m
     float *features = calloc((size_t)(BATCH * theirs * WIDTH), sizeof *features);
     assert_non_null(features);
     assert_status(TGR_OK, tgr_teacher_forward(s.teacher, TGR_TRAIN, s.images, BATCH));
-    for (int64_t layer = 0; layer < LAYERS; layer++) {
+    FOR(layer, LAYERS) {
         const float *p = test_teacher_rows(s.teacher, layer);
         const float *weight = tgr_value(tgr_teacher_router_weights(s.teacher), layer);
         tgr_model_capture(s.backbone, blocks[layer], feature, features);
         assert_status(TGR_OK, tgr_model_forward(s.backbone, TGR_EVAL, s.images, BATCH));
         tgr_model_capture(s.backbone, blocks[layer], feature, NULL);
-        for (int64_t row = 0; row < BATCH * tokens; row++) {
+        FOR(row, BATCH * tokens) {
             int64_t n = row % tokens, source = n - student_dist + backbone_dist; /* a patch */
             if (n == 0) source = 0;
             if (n == 1 && student_dist) source = backbone_dist ? 1 : 0;
@@ -107,14 +107,14 @@ static void test_probabilities(void **unused) {
 /* Whether the student's last pass chose what the teacher says, with the teacher's gates. */
 static int routes_as_teacher(const test_scene *s, int64_t batch) {
     int64_t differences = 0;
-    for (int64_t layer = 0; layer < LAYERS; layer++) {
+    FOR(layer, LAYERS) {
         const tgr_routing *routing = NULL;
         const float *gates = NULL, *p = test_teacher_rows(s->teacher, layer);
         assert_status(TGR_OK, tgr_model_routing(s->student, layer, &routing));
         const tgr_routing_view view = test_routing_view(routing);
         const int32_t *choices = view.choices;
         gates = view.gates;
-        for (int64_t t = 0; t < batch * (1 + PATCHES); t++) {
+        FOR(t, batch * (1 + PATCHES)) {
             int best = 0;
             for (int e = 1; e < EXPERTS; e++)
                 if (p[t * EXPERTS + e] > p[t * EXPERTS + best]) best = e;
@@ -174,7 +174,7 @@ static void test_oracle(void **unused) {
 static void check_cached_pass(test_scene *s, test_scene *plain, const int64_t *ids, int64_t batch, int64_t missing) {
     float *images = malloc((size_t)(batch * IMAGE) * sizeof *images);
     assert_non_null(images);
-    for (int64_t b = 0; b < batch; b++) { /* the image of that id */
+    FOR(b, batch) { /* the image of that id */
         test_random random = test_random_start((uint64_t)ids[b]);
         test_random_fill(&random, images + b * IMAGE, IMAGE, -1, 1);
     }
@@ -183,7 +183,7 @@ static void check_cached_pass(test_scene *s, test_scene *plain, const int64_t *i
     assert_status(TGR_OK, tgr_teacher_forward_cached(s->teacher, TGR_TRAIN, images, ids, batch));
     assert_int_equal(tgr_model_batch(s->teacher->twin), missing == 0 ? before : missing);
     assert_status(TGR_OK, tgr_teacher_forward(plain->teacher, TGR_TRAIN, images, batch));
-    for (int64_t layer = 0; layer < LAYERS; layer++)
+    FOR(layer, LAYERS)
         assert_same_bytes(test_teacher_rows(s->teacher, layer), test_teacher_rows(plain->teacher, layer),
                           (size_t)(batch * s->teacher->tokens * EXPERTS) * sizeof(float));
     tgr_teacher_backward(s->teacher); /* gradients read the features themselves */
@@ -216,11 +216,11 @@ static void test_cache_is_no_cache(void **unused) {
         int64_t ids[20], known = 10; /* 5 6 7 large 100 101 0 9 11 12 */
         assert_true(capacity > 500 && capacity < 4000);
         for (int64_t first = 1000; first < 1000 + capacity + 60; first += 20) {
-            for (int64_t i = 0; i < 20; i++) ids[i] = first + i;
+            FOR(i, 20) ids[i] = first + i;
             check_cached_pass(&s, &plain, ids, 20, 20);
         }
         check_cached_pass(&s, &plain, ids, 20, 20); /* too late */
-        for (int64_t i = 0; i < 20; i++) ids[i] = 1000 + capacity - known - 10 + i;
+        FOR(i, 20) ids[i] = 1000 + capacity - known - 10 + i;
         check_cached_pass(&s, &plain, ids, 20, 10); /* the last ten that found room, and ten that did not */
         assert_status(TGR_OK, tgr_model_forward(s.student, TGR_TRAIN, images, 4));
         assert_status(TGR_OK, tgr_model_forward(plain.student, TGR_TRAIN, images, 4));
@@ -266,7 +266,7 @@ static void test_cache_alone(void **unused) {
                 entry[rows[i].floats - 1] = (float)id;
             }
         }
-        for (int64_t id = 0; id < 3000; id++) {
+        FOR(id, 3000) {
             const float *entry = tgr_feature_cache_find(cache, id);
             assert_int_equal(entry != NULL, present[id]);
             if (entry != NULL) assert_true(entry[0] == (float)id && entry[rows[i].floats - 1] == (float)id);
@@ -345,20 +345,20 @@ static tgr_status create_and_train(const tgr_allocator *allocator, void *user) {
     test_scene s = {.images = user};
     const int64_t ids[3] = {3, 1, 2};
     const int32_t labels[3] = {0, 1, 2};
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&s.context, &options);
-    if (status == TGR_OK) status = test_model_create(&s.backbone, s.context, BACKBONE);
-    if (status == TGR_OK)
-        status = test_model_create(&s.student, s.context, STUDENT "teacher_cache_mb=1 distillation_token=1");
-    if (status == TGR_OK) status = tgr_teacher_create(&s.teacher, s.backbone, s.student);
-    if (status == TGR_OK) status = tgr_loss_create(&s.loss, s.student, s.teacher);
-    for (int64_t batch = 1; status == TGR_OK && batch <= 3; batch++) {
-        status = tgr_model_forward(s.student, TGR_TRAIN, s.images, batch);
-        if (status == TGR_OK) status = forward_or_leave(s.teacher, s.images, batch == 2 ? ids : NULL, batch);
-        if (status == TGR_OK) status = tgr_loss_compute(s.loss, labels, NULL);
-        if (status == TGR_OK) status = tgr_loss_backward(s.loss);
-        if (status == TGR_OK) status = tgr_teacher_step(s.teacher);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&s.context, allocator));
+    TGR_TRY_DONE(test_model_create(&s.backbone, s.context, BACKBONE));
+    TGR_TRY_DONE(test_model_create(&s.student, s.context, STUDENT "teacher_cache_mb=1 distillation_token=1"));
+    TGR_TRY_DONE(tgr_teacher_create(&s.teacher, s.backbone, s.student));
+    TGR_TRY_DONE(tgr_loss_create(&s.loss, s.student, s.teacher));
+    for (int64_t batch = 1; batch <= 3; batch++) {
+        TGR_TRY_DONE(tgr_model_forward(s.student, TGR_TRAIN, s.images, batch));
+        TGR_TRY_DONE(forward_or_leave(s.teacher, s.images, batch == 2 ? ids : NULL, batch));
+        TGR_TRY_DONE(tgr_loss_compute(s.loss, labels, NULL));
+        TGR_TRY_DONE(tgr_loss_backward(s.loss));
+        TGR_TRY_DONE(tgr_teacher_step(s.teacher));
     }
+done:
     tgr_loss_free(s.loss);
     tgr_teacher_free(s.teacher);
     tgr_model_free(s.student);

@@ -12,10 +12,12 @@
 
 static tgr_status try_router(tgr_teacher_router **out, tgr_context *context, int64_t dim, int64_t experts) {
     tgr_config *config = NULL;
-    tgr_status status = tgr_config_create(&config, context);
-    if (status == TGR_OK) status = tgr_config_set(config, "teacher_load_weight", "0.7");
-    if (status == TGR_OK) status = tgr_config_set(config, "teacher_entropy_weight", "0.3");
-    if (status == TGR_OK) status = tgr_teacher_router_create(out, context, config, dim, experts);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(tgr_config_create(&config, context));
+    TGR_TRY_DONE(tgr_config_set(config, "teacher_load_weight", "0.7"));
+    TGR_TRY_DONE(tgr_config_set(config, "teacher_entropy_weight", "0.3"));
+    TGR_TRY_DONE(tgr_teacher_router_create(out, context, config, dim, experts));
+done:
     tgr_config_free(config);
     return status;
 }
@@ -25,20 +27,20 @@ static double naive(const double *logits, int64_t tokens, int64_t experts, doubl
     double *importance = calloc((size_t)experts, sizeof *importance);
     assert_non_null(importance);
     *entropy = 0;
-    for (int64_t t = 0; t < tokens; t++) {
+    FOR(t, tokens) {
         const double *l = logits + t * experts;
         double most = l[0], sum = 0;
-        for (int64_t e = 0; e < experts; e++) most = fmax(most, l[e]);
-        for (int64_t e = 0; e < experts; e++) sum += exp(l[e] - most);
-        for (int64_t e = 0; e < experts; e++) {
+        FOR(e, experts) most = fmax(most, l[e]);
+        FOR(e, experts) sum += exp(l[e] - most);
+        FOR(e, experts) {
             double p = exp(l[e] - most) / sum;
             importance[e] += p / (double)tokens;
             if (p > 0) *entropy -= p * log(p) / (double)tokens;
         }
     }
     double mean = 0, variance = 0;
-    for (int64_t e = 0; e < experts; e++) mean += importance[e] / (double)experts;
-    for (int64_t e = 0; e < experts; e++) variance += pow(importance[e] - mean, 2) / (double)experts;
+    FOR(e, experts) mean += importance[e] / (double)experts;
+    FOR(e, experts) variance += pow(importance[e] - mean, 2) / (double)experts;
     *balance = variance / (mean * mean);
     free(importance);
     return 0.7 * *balance + 0.3 * *entropy;
@@ -48,9 +50,9 @@ static double naive_objective(const double *weight, const float *features, int64
                               double *balance, double *entropy) {
     double *logits = calloc((size_t)(tokens * experts), sizeof *logits);
     assert_non_null(logits);
-    for (int64_t t = 0; t < tokens; t++)
-        for (int64_t e = 0; e < experts; e++)
-            for (int64_t d = 0; d < dim; d++) logits[t * experts + e] += weight[e * dim + d] * features[t * dim + d];
+    FOR(t, tokens)
+        FOR(e, experts)
+            FOR(d, dim) logits[t * experts + e] += weight[e * dim + d] * features[t * dim + d];
     double value = naive(logits, tokens, experts, balance, entropy);
     free(logits);
     return value;
@@ -68,14 +70,14 @@ static void check_objective(int64_t tokens, int64_t dim, int64_t experts, double
     double *wide = calloc((size_t)(experts * dim), sizeof *wide);
     assert_non_null(wide);
     test_random_fill(&random, weight, experts * dim, -size, size);
-    for (int64_t i = 0; i < experts * dim; i++) wide[i] = weight[i];
+    FOR(i, experts * dim) wide[i] = weight[i];
 
     tgr_teacher_measures measures = {.struct_size = sizeof measures};
     double balance, entropy, right_balance, right_entropy;
     assert_status(TGR_OK, tgr_teacher_router_forward(router, features, tokens, &p));
-    for (int64_t t = 0; t < tokens; t++) {
+    FOR(t, tokens) {
         double sum = 0;
-        for (int64_t e = 0; e < experts; e++) sum += p[t * experts + e];
+        FOR(e, experts) sum += p[t * experts + e];
         assert_close(sum, 1, 1e-5);
     }
     assert_status(TGR_OK, tgr_teacher_router_measure(router, &measures));
@@ -84,7 +86,7 @@ static void check_objective(int64_t tokens, int64_t dim, int64_t experts, double
     assert_close(measures.entropy, right_entropy, 2e-5 * (1 + right_entropy));
     assert_close(measures.objective, right, 2e-5 * (1 + right));
 
-    for (int64_t i = 0; i < experts * dim; i++) {
+    FOR(i, experts * dim) {
         double kept = wide[i], step = 1e-5, up, down;
         wide[i] = kept + step;
         up = naive_objective(wide, features, tokens, dim, experts, &balance, &entropy);
@@ -113,7 +115,7 @@ static void test_objective(void **unused) {
     check_objective(256, 1, 16, 3);
 }
 
-/* Perfect balance, perfect confidence, an expert that nobody takes: all finite, all with known values. */
+/* Perfect balance, perfect confidence, an expert that no token takes: all finite, all with known values. */
 static void test_edges(void **unused) {
     (void)unused;
     enum { TOKENS = 400, EXPERTS = 4 };
@@ -166,16 +168,14 @@ static void test_trains(void **unused) {
     float first[EXPERTS * DIM];
     test_random random = test_random_start(9);
     float *features = test_random_floats(&random, TOKENS * DIM);
-    TEST_FOR_THREADS(threads) {
+    FOR_THREADS(threads) {
         tgr_context *context = test_context(threads, 5);
-        tgr_config *config = NULL;
         tgr_teacher_router *router = NULL;
         tgr_optimizer *optimizer = NULL;
         double start = 0;
         int64_t before = 0;
         tgr_teacher_measures end = {.struct_size = sizeof end};
-        assert_status(TGR_OK, tgr_config_create(&config, context));
-        assert_status(TGR_OK, tgr_config_set(config, "lr", "0.05"));
+        tgr_config *config = test_config(context, "lr=0.05");
         assert_status(TGR_OK, try_router(&router, context, DIM, EXPERTS));
         tgr_parameters *parameters = tgr_teacher_router_parameters(router);
         assert_status(TGR_OK, tgr_optimizer_create(&optimizer, config, parameters));
@@ -204,11 +204,10 @@ static void test_trains(void **unused) {
 static void test_misuse(void **unused) {
     (void)unused;
     tgr_context *context = test_context(1, 1);
-    tgr_config *config = NULL;
     tgr_teacher_router *router = NULL;
     tgr_teacher_measures measures = {.struct_size = sizeof measures, .objective = 42};
     const float features[2] = {1, 2}, *p = NULL;
-    assert_status(TGR_OK, tgr_config_create(&config, context));
+    tgr_config *config = test_config(context, "");
     assert_fails(TGR_ERROR_ARGUMENT, "out", tgr_teacher_router_create(NULL, context, config, 2, 2));
     assert_fails(TGR_ERROR_ARGUMENT, "context", tgr_teacher_router_create(&router, NULL, config, 2, 2));
     assert_fails(TGR_ERROR_ARGUMENT, "config", tgr_teacher_router_create(&router, context, NULL, 2, 2));
@@ -246,13 +245,14 @@ static void test_misuse(void **unused) {
 static tgr_status create_and_run(const tgr_allocator *allocator, void *user) {
     tgr_context *context = NULL;
     tgr_teacher_router *router = NULL;
-    tgr_context_options options = {.struct_size = sizeof options, .threads = 1, .allocator = allocator};
-    tgr_status status = tgr_context_create(&context, &options);
-    if (status == TGR_OK) status = try_router(&router, context, 3, 4);
-    for (int64_t tokens = 1; status == TGR_OK && tokens < 3; tokens++) {
-        status = tgr_teacher_router_forward(router, user, tokens, NULL);
-        if (status == TGR_OK) status = tgr_teacher_router_backward(router);
+    tgr_status status = TGR_OK;
+    TGR_TRY_DONE(test_context_create(&context, allocator));
+    TGR_TRY_DONE(try_router(&router, context, 3, 4));
+    for (int64_t tokens = 1; tokens < 3; tokens++) {
+        TGR_TRY_DONE(tgr_teacher_router_forward(router, user, tokens, NULL));
+        TGR_TRY_DONE(tgr_teacher_router_backward(router));
     }
+done:
     tgr_teacher_router_free(router);
     tgr_context_free(context);
     return status;

@@ -103,7 +103,15 @@ refuse 1 "optimizer=adamw" "moments of another optimizer" train --method vmoe --
     --set upcycle=1 --init-optimizer --optimizer sgd
 }
 
-refuse 2 "there is no command" "unknown command" "$tool" fly
+refuse 2 "there is no command 'fly'$" "unknown command" "$tool" fly
+refuse 2 "there is no command 'trian'; did you mean train?" "misspelt command" "$tool" trian
+refuse 2 "train: there is no flag --epohcs=2; did you mean --epochs?" "misspelt flag" "$tool" train --epohcs=2
+refuse 2 "eval: there is no flag --epochs$" "flag of another command" "$tool" eval --epochs 2
+refuse 2 "options: --markdown takes no value" "value for a switch" "$tool" options --markdown=1
+refuse 1 "tgr_config_set: there is no option 'expert'; did you mean 'experts'?" "misspelt key" \
+    train --method vmoe --epochs 1 --set expert=4
+refuse 1 "tgr_config_set: method is 'vmeo'; it must be one of dense|.*; did you mean 'vmoe'?" "misspelt method" \
+    train --method vmeo --epochs 1
 refuse 2 "tgrmoe train" "no command" "$tool"
 refuse 2 "no flag --fly" "unknown flag" train --fly
 refuse 2 "needs a value" "flag without its value" train --method

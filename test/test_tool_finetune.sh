@@ -19,9 +19,8 @@ done
 timm=$goldens/timm_deit3.safetensors
 quick="--data photos --held-out 0.3 --batch 6 --threads 1 --probe 9 --augment none --lr 0.003"
 
-refuse 1 "the number of heads is not known" "a file that does not tell the heads" \
-    "$tool" finetune "$timm" --data photos
-"$tool" import "$timm" dense.tgr --set heads=3 >/dev/null
+refuse 1 "no shape tells the number of heads" "a file that does not tell the heads" "$tool" finetune "$timm" --data photos
+"$tool" import "$timm" dense.tgr --set heads=3 --set image_size=32 >/dev/null
 "$tool" export dense.tgr dense.safetensors >/dev/null
 
 # A dense model becomes a student: upcycled, guided by itself, prepared as its file says.
@@ -43,6 +42,13 @@ check "the student is what was said" sh -c "$tool info student.tgr >info; for li
 "$tool" export student.tgr student.safetensors >/dev/null
 "$tool" export other.tgr other.safetensors >/dev/null
 check "from a checkpoint: the same student" cmp student.safetensors other.safetensors
+
+# What its shapes do not tell can be said at once, and holds for the student and its teacher.
+# shellcheck disable=SC2086
+check "heads on the command line" "$tool" finetune "$timm" $quick --epochs 6 --set experts=4 --set heads=3 \
+    --set image_size=32 --save said.tgr
+"$tool" export said.tgr said.safetensors >/dev/null
+check "the same student as of a file that says so" cmp student.safetensors said.safetensors
 
 # Classes have names wherever the student is.
 "$tool" import student.safetensors back.tgr >/dev/null

@@ -40,14 +40,14 @@ static void check_copied(const tgr_model *sparse, const float *to, const tgr_mod
     const char *parts[] = {"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"};
     const size_t sizes[] = {24 * 12, 24, 24 * 12, 12};
     int64_t copied = 0;
-    for (int64_t i = 0; i < parameters->tensor_count; i++) {
+    FOR(i, parameters->tensor_count) {
         const tgr_tensor *tensor = &parameters->tensors[i];
         if (strstr(tensor->name, ".moe.") == NULL) {
             assert_same_bytes(to + tensor->offset, numbers(dense, from, tensor->name),
                               (size_t)tensor->count * sizeof(float));
             copied++;
         } else if (strstr(tensor->name, ".experts.") == NULL && rest_is_zero) {
-            for (int64_t j = 0; j < tensor->count; j++) assert_true(to[tensor->offset + j] == 0);
+            FOR(j, tensor->count) assert_true(to[tensor->offset + j] == 0);
         }
     }
     assert_int_equal(copied, parameters->tensor_count - 2 * 5);
@@ -65,7 +65,7 @@ static void check_copied(const tgr_model *sparse, const float *to, const tgr_mod
 
 static const char *const sparse_options = SIZES "method=vmoe experts=4 moe_blocks=2,3 renormalize=1";
 
-static void weights_are_copied(void **state) {
+static void test_weights_are_copied(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_model *dense = test_model(context, DENSE), *sparse = fresh(context, sparse_options);
@@ -92,7 +92,7 @@ static double difference(tgr_model *sparse, tgr_model *dense) {
     double worst = 0;
     assert_status(TGR_OK, tgr_model_forward(sparse, TGR_EVAL, images, BATCH));
     assert_status(TGR_OK, tgr_model_forward(dense, TGR_EVAL, images, BATCH));
-    for (int64_t i = 0; i < BATCH * CLASSES; i++) {
+    FOR(i, BATCH * CLASSES) {
         const double gap = fabs((double)test_logits(sparse)[i] - (double)test_logits(dense)[i]);
         if (!(gap <= worst)) worst = gap;
     }
@@ -101,7 +101,7 @@ static double difference(tgr_model *sparse, tgr_model *dense) {
 }
 
 /* With gates that sum to one, experts that are all the same are the FFN. */
-static void student_equals_its_parent(void **state) {
+static void test_student_equals_its_parent(void **state) {
     (void)state;
     const char *same[] = {"method=vmoe experts=4 top_k=4 renormalize=1 moe_blocks=1,2,3",
                           "method=vmoe experts=4 top_k=1 renormalize=1 moe_blocks=2",
@@ -148,7 +148,7 @@ static double check_noise(const tgr_model *sparse, const tgr_model *dense, int64
     return sqrt(gap / own);
 }
 
-static void noise_is_drawn_by_the_seed(void **state) {
+static void test_noise_is_drawn_by_the_seed(void **state) {
     (void)state;
     const char *options = SIZES "method=vmoe experts=4 moe_blocks=2,3 upcycle_noise=0.25";
     tgr_context *contexts[] = {test_context(1, 3), test_context(2, 3), test_context(1, 4)};
@@ -162,7 +162,7 @@ static void noise_is_drawn_by_the_seed(void **state) {
     }
     assert_same_bytes(values[1], values[0], 4 * 288 * sizeof(float));
     assert_memory_not_equal(values[2], values[0], 288 * sizeof(float));
-    for (int64_t e = 0; e < 4; e++) {
+    FOR(e, 4) {
         assert_close(check_noise(sparse[0], dense, e), 0.25, 0.04);
         if (e > 0) assert_memory_not_equal(values[0] + e * 288, values[0], 288 * sizeof(float));
     }
@@ -171,12 +171,12 @@ static void noise_is_drawn_by_the_seed(void **state) {
     for (int i = 0; i < 3; i++) tgr_context_free(contexts[i]);
 }
 
-static void every_method_may_be_upcycled(void **state) {
+static void test_every_method_may_be_upcycled(void **state) {
     (void)state;
     tgr_context *context = test_context(2, 3);
     tgr_model *dense = test_model(context, DENSE);
     float *images = test_images(dense, BATCH, 5), gradient[BATCH * CLASSES] = {1, -1, 0.5f};
-    for (int64_t i = 0; i < tgr_method_count(); i++) {
+    FOR(i, tgr_method_count()) {
         if (tgr_method_of((int)i) == NULL) continue;
         char options[256];
         snprintf(options, sizeof options, SIZES "method=%s experts=3 moe_blocks=2,3 upcycle=1 total_steps=10",
@@ -210,7 +210,7 @@ static double guided_step(tgr_model *sparse, tgr_teacher *teacher, tgr_loss *los
 
 /* A student that starts as its dense parent, guided by it: with one renormalised gate the task gives the router no
  * gradient, the teacher does. */
-static void guidance_goes_with_upcycling(void **state) {
+static void test_guidance_goes_with_upcycling(void **state) {
     (void)state;
     tgr_context *context = test_context(2, 3);
     tgr_model *dense = test_model(context, DENSE);
@@ -239,7 +239,7 @@ static void guidance_goes_with_upcycling(void **state) {
     tgr_context_free(context);
 }
 
-static void mismatches_are_named(void **state) {
+static void test_mismatches_are_named(void **state) {
     (void)state;
     const struct {
         const char *sparse, *text;
@@ -279,7 +279,7 @@ static void mismatches_are_named(void **state) {
     tgr_context_free(context);
 }
 
-static void bad_arguments_are_refused(void **state) {
+static void test_bad_arguments_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_model *dense = test_model(context, DENSE), *sparse = fresh(context, sparse_options);
@@ -298,8 +298,8 @@ static void bad_arguments_are_refused(void **state) {
     tgr_context_free(context);
 }
 
-/* What ran before was another model: neither its outputs nor its backward are to be had. */
-static void a_pass_before_does_not_count(void **state) {
+/* What ran before was a different model: neither its outputs nor its backward are available. */
+static void test_a_pass_before_does_not_count(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_model *dense = test_model(context, DENSE), *sparse = fresh(context, sparse_options);
@@ -360,13 +360,13 @@ static void check_moments(const char *kind) {
     tgr_context_free(context);
 }
 
-static void moments_take_the_same_way(void **state) {
+static void test_moments_take_the_same_way(void **state) {
     (void)state;
     check_moments("adamw");
     check_moments("sgd");
 }
 
-static void optimizers_that_do_not_match(void **state) {
+static void test_optimizers_that_do_not_match(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 3);
     tgr_model *models[] = {test_model(context, DENSE), test_model(context, DENSE " optimizer=sgd"),
@@ -394,11 +394,11 @@ static void optimizers_that_do_not_match(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weights_are_copied),           cmocka_unit_test(student_equals_its_parent),
-        cmocka_unit_test(noise_is_drawn_by_the_seed),   cmocka_unit_test(every_method_may_be_upcycled),
-        cmocka_unit_test(guidance_goes_with_upcycling), cmocka_unit_test(mismatches_are_named),
-        cmocka_unit_test(bad_arguments_are_refused),    cmocka_unit_test(a_pass_before_does_not_count),
-        cmocka_unit_test(moments_take_the_same_way),    cmocka_unit_test(optimizers_that_do_not_match),
+        cmocka_unit_test(test_weights_are_copied),           cmocka_unit_test(test_student_equals_its_parent),
+        cmocka_unit_test(test_noise_is_drawn_by_the_seed),   cmocka_unit_test(test_every_method_may_be_upcycled),
+        cmocka_unit_test(test_guidance_goes_with_upcycling), cmocka_unit_test(test_mismatches_are_named),
+        cmocka_unit_test(test_bad_arguments_are_refused),    cmocka_unit_test(test_a_pass_before_does_not_count),
+        cmocka_unit_test(test_moments_take_the_same_way),    cmocka_unit_test(test_optimizers_that_do_not_match),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

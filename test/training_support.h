@@ -28,15 +28,13 @@ static inline tgr_status training_start(training *t, tgr_context *context, const
     char options[512];
     *t = (training){.context = context};
     snprintf(options, sizeof options, SIZES "method=%s moe_blocks=1,2 experts=4 %s", method, more);
-    tgr_status status = test_model_create(&t->model, context, options);
-    if (status == TGR_OK) test_model_enliven(t->model, 3);
-    if (status == TGR_OK) status = tgr_loss_create(&t->loss, t->model, NULL);
-    const tgr_config *config = tgr_model_config(t->model);
-    if (status == TGR_OK) status = tgr_optimizer_create(&t->optimizer, config, tgr_model_parameters(t->model));
-    if (status == TGR_OK) status = tgr_checkpoint_create(&t->checkpoint, context);
-    if (status == TGR_OK) status = tgr_checkpoint_add_model(t->checkpoint, "model", t->model);
-    if (status == TGR_OK) status = tgr_checkpoint_add_optimizer(t->checkpoint, "optimizer", t->optimizer);
-    return status;
+    TGR_TRY(test_model_create(&t->model, context, options));
+    test_model_enliven(t->model, 3);
+    TGR_TRY(tgr_loss_create(&t->loss, t->model, NULL));
+    TGR_TRY(tgr_optimizer_create(&t->optimizer, tgr_model_config(t->model), tgr_model_parameters(t->model)));
+    TGR_TRY(tgr_checkpoint_create(&t->checkpoint, context));
+    TGR_TRY(tgr_checkpoint_add_model(t->checkpoint, "model", t->model));
+    return tgr_checkpoint_add_optimizer(t->checkpoint, "optimizer", t->optimizer);
 }
 
 static inline void training_end(training *t) {
@@ -54,12 +52,11 @@ static inline tgr_status train(training *t, int64_t position) {
     int32_t labels[BATCH];
     double loss;
     test_random_fill(&random, images, BATCH * PIXELS, -1, 1);
-    for (int64_t i = 0; i < BATCH; i++) labels[i] = (int32_t)test_random_integer(&random, 0, CLASSES - 1);
-    tgr_status status = tgr_model_forward(t->model, TGR_TRAIN, images, BATCH);
-    if (status == TGR_OK) status = tgr_loss_compute(t->loss, labels, &loss);
-    if (status == TGR_OK) status = tgr_loss_backward(t->loss);
-    if (status == TGR_OK && position % MICRO == MICRO - 1) status = tgr_optimizer_step(t->optimizer);
-    return status;
+    FOR(i, BATCH) labels[i] = (int32_t)test_random_integer(&random, 0, CLASSES - 1);
+    TGR_TRY(tgr_model_forward(t->model, TGR_TRAIN, images, BATCH));
+    TGR_TRY(tgr_loss_compute(t->loss, labels, &loss));
+    TGR_TRY(tgr_loss_backward(t->loss));
+    return position % MICRO == MICRO - 1 ? tgr_optimizer_step(t->optimizer) : TGR_OK;
 }
 
 /* Whether this machine has products of bfloat16 operands, on which the methods' options may be tried, too. */
@@ -74,7 +71,7 @@ static inline int bfloat16_is_there(void) {
 
 /* fn(name of a method that is there, options on top) */
 static inline void each_method(void (*fn)(const char *method, const char *more)) {
-    for (int64_t i = 0; i < tgr_method_count(); i++)
+    FOR(i, tgr_method_count())
         if (tgr_method_of((int)i) != NULL) fn(tgr_method_name(i), "");
     fn("tgr", "shared_experts=2 top_k=2 capacity_factor=0.7");
     fn("default", "top_k=2 default_weighted=0 default_beta=0.5");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "failure.h"
+#include "nearest.h"
 
 typedef enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_SWITCH, FLAG_OPTION, FLAG_SET } flag_kind;
 
@@ -92,6 +93,20 @@ static int take(tool_arguments *out, const tool_flag *flag, const char *text) {
     return 0;
 }
 
+/* `written` is as on the command line: "--name" or "--name=value". */
+static int fail_flag(tool_command command, const char *command_name, const char *written) {
+    const char *name = written + strspn(written, "-");
+    nearest_name nearest = {.text = name, .length = strcspn(name, "=")};
+    char hint[NEAREST_TEXT];
+    for (int i = 0; i < FLAGS; i++) {
+        if (flags[i].commands & (unsigned)command) nearest_offer(&nearest, flags[i].name);
+    }
+    if (nearest.name && nearest.distance == 0) {
+        return fail_usage("%s: --%s takes no value", command_name, nearest.name);
+    }
+    return fail_usage("%s: there is no flag %s%s", command_name, written, nearest_hint(&nearest, "--", hint));
+}
+
 int arguments_parse(tool_arguments *out, tool_command command, int argc, char **argv) {
     struct option table[FLAGS + 1] = {{0}};
     int count = 0;
@@ -109,7 +124,7 @@ int arguments_parse(tool_arguments *out, tool_command command, int argc, char **
         const int found = getopt_long(argc, argv, ":", table, NULL);
         if (found == -1) break;
         if (found == ':') return fail_usage("%s: %s needs a value", argv[0], argv[optind - 1]);
-        if (found == '?') return fail_usage("%s: there is no flag %s, or it does not take a value", argv[0], argv[at]);
+        if (found == '?') return fail_flag(command, argv[0], argv[at]);
         const int result = take(out, &flags[found - 256], optarg);
         if (result != 0) return result;
     }

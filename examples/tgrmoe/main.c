@@ -16,6 +16,7 @@
 #include "commands/report.h"
 #include "commands/train.h"
 #include "failure.h"
+#include "nearest.h"
 
 typedef struct tool_entry {
     const char *name;
@@ -43,6 +44,13 @@ static int write_help(const tool_entry *entry) {
     return list_options(stdout);
 }
 
+static int fail_command(const char *name) {
+    nearest_name nearest = {.text = name, .length = strlen(name)};
+    char hint[NEAREST_TEXT];
+    for (int i = 0; i < COMMANDS; i++) nearest_offer(&nearest, entries[i].name);
+    return fail_usage("there is no command '%s'%s", name, nearest_hint(&nearest, "", hint));
+}
+
 static int run(int argc, char **argv) {
     int result = 0;
     tool_arguments arguments;
@@ -52,7 +60,7 @@ static int run(int argc, char **argv) {
         TRY(arguments.help ? write_help(&entries[i]) : entries[i].run(&arguments));
         goto done;
     }
-    TRY(fail_usage("there is no command '%s'", argv[0]));
+    TRY(fail_command(argv[0]));
 done:
     return result;
 }

@@ -4,10 +4,10 @@
  * What every public header of libtgrmoe shares: version, visibility, status codes, the names of the opaque handles.
  *
  * Conventions that hold everywhere:
- *  - A function that can fail returns a ::tgr_status. On failure nothing that the caller can see has changed, no
- *    output is written, and tgr_last_error() tells which argument was wrong, its value and what was allowed.
- *  - `create` takes the place for the new handle first; `free` accepts NULL. Handles keep what they need alive, so they
- *    may be freed in any order. What a getter lends (a `const` pointer) belongs to the handle.
+ *  - A function that can fail returns a ::tgr_status. On failure nothing that the caller can see has changed, no output
+ *    is written, and tgr_last_error() says which argument was wrong, its value and what is allowed.
+ *  - `create` takes the address of the new handle first; `free` accepts NULL. Handles keep what they need alive, so
+ *    they may be freed in any order. What a getter lends (a pointer) belongs to the handle.
  *  - A handle may be used by one thread at a time. Different handles may be used by different threads at once, even
  *    when they share a context or a pool; but a model and what was made to change or run it (its parameters, loss,
  *    optimizer, probe, its teacher as a student) are one handle in this. While nobody changes a model's weights, what
@@ -38,23 +38,23 @@ extern "C" {
 #endif
 
 /** Every status: X(number, NAME, "what it means"). Numbers never change; new ones fill the gaps. */
-#define TGR_STATUS_MAP(X)                                                                        \
-    X(0, OK, "success")                                                                          \
-    X(10, ERROR_ARGUMENT, "an argument is missing or has no meaning here")                       \
-    X(11, ERROR_RANGE, "a value is outside of what is allowed")                                  \
-    X(12, ERROR_OPTION, "there is no option of that name or number, or it has another type")     \
-    X(20, ERROR_SHAPE, "shapes do not match")                                                    \
-    X(21, ERROR_STATE, "a call came out of order")                                               \
-    X(30, ERROR_MEMORY, "the allocator returned no memory")                                      \
-    X(31, ERROR_OVERFLOW, "a size does not fit the machine's integers")                          \
-    X(32, ERROR_THREAD, "a thread could not be started")                                         \
-    X(40, ERROR_NONFINITE, "a loss or gradient is infinite or not a number; no weight changed")  \
-    X(50, ERROR_FILE, "a file could not be opened, read, written or renamed")                    \
-    X(51, ERROR_FILE_FOREIGN, "the file is of another kind")                                     \
-    X(52, ERROR_FILE_VERSION, "the file has a format version that this library does not know")   \
-    X(53, ERROR_FILE_TRUNCATED, "the file ends too early")                                       \
-    X(54, ERROR_FILE_CORRUPT, "the file was altered: a checksum or a size in it is wrong")       \
-    X(55, ERROR_FILE_MISMATCH, "the file is sound but holds something else than what was asked") \
+#define TGR_STATUS_MAP(X)                                                                          \
+    X(0, OK, "success")                                                                            \
+    X(10, ERROR_ARGUMENT, "an argument is missing or does not make sense here")                    \
+    X(11, ERROR_RANGE, "a value is out of range")                                                  \
+    X(12, ERROR_OPTION, "there is no option with that name or number, or it has a different type") \
+    X(20, ERROR_SHAPE, "shapes do not match")                                                      \
+    X(21, ERROR_STATE, "a function was called out of order")                                       \
+    X(30, ERROR_MEMORY, "the allocator returned no memory")                                        \
+    X(31, ERROR_OVERFLOW, "a size does not fit the machine's integers")                            \
+    X(32, ERROR_THREAD, "a thread could not be started")                                           \
+    X(40, ERROR_NONFINITE, "a loss or gradient is infinite or not a number; no weight changed")    \
+    X(50, ERROR_FILE, "a file could not be opened, read, written or renamed")                      \
+    X(51, ERROR_FILE_FOREIGN, "the file has a different format")                                   \
+    X(52, ERROR_FILE_VERSION, "the file has a format version that this library does not know")     \
+    X(53, ERROR_FILE_TRUNCATED, "the file ends too early")                                         \
+    X(54, ERROR_FILE_CORRUPT, "the file is damaged: a checksum or a size in it is wrong")          \
+    X(55, ERROR_FILE_MISMATCH, "the file is intact, but does not contain what was asked for")      \
     X(60, ERROR_UNSUPPORTED, "this build or machine cannot do that")
 
 /** What a function returns. Zero is success. */
@@ -69,7 +69,7 @@ typedef struct tgr_context tgr_context;               /**< pool, allocator, log 
 typedef struct tgr_config tgr_config;                 /**< options as keys */
 typedef struct tgr_parameters tgr_parameters;         /**< named tensors with their gradients */
 typedef struct tgr_routing tgr_routing;               /**< what a router decided for the last batch (read only) */
-typedef struct tgr_router tgr_router;                 /**< a gating network alone */
+typedef struct tgr_router tgr_router;                 /**< a router without experts */
 typedef struct tgr_moe tgr_moe;                       /**< a router and its experts: one MoE layer */
 typedef struct tgr_model tgr_model;                   /**< a vision transformer, dense or sparse */
 typedef struct tgr_teacher_router tgr_teacher_router; /**< a teacher router for one layer */
@@ -77,7 +77,7 @@ typedef struct tgr_teacher tgr_teacher;               /**< a frozen dense model 
 typedef struct tgr_loss tgr_loss;                     /**< the training objective and its terms */
 typedef struct tgr_optimizer tgr_optimizer;           /**< AdamW or SGD over parameters */
 typedef struct tgr_probe tgr_probe;                   /**< routings of one set of images, run after run */
-typedef struct tgr_checkpoint tgr_checkpoint;         /**< what is to be saved to, or restored from, one file */
+typedef struct tgr_checkpoint tgr_checkpoint;         /**< what is saved to, or restored from, one file */
 typedef struct tgr_safetensors tgr_safetensors;       /**< a safetensors file that is open for reading */
 typedef struct tgr_safetensors_writer tgr_safetensors_writer; /**< what is to be written to a safetensors file */
 typedef struct tgr_session tgr_session;                       /**< inference on a model's weights */
@@ -88,15 +88,15 @@ typedef enum tgr_mode { TGR_EVAL = 0, TGR_TRAIN = 1 } tgr_mode;
 /** The version of the library that is running, as "major.minor.patch". Never NULL. */
 TGR_API const char *tgr_version(void);
 
-/** The name of a status, such as "ERROR_SHAPE". Never NULL; "UNKNOWN" for a number that is none. */
+/** The name of a status, such as "ERROR_SHAPE". Never NULL; "UNKNOWN" for any other number. */
 TGR_API const char *tgr_status_name(tgr_status status);
 
 /** One line of English about a status. Never NULL. */
 TGR_API const char *tgr_status_text(tgr_status status);
 
 /**
- * The message of the last call that failed on this thread: function, argument, value, what was allowed.
- * Never NULL; "" when nothing failed yet. Valid until the next failing call on this thread.
+ * The message of the last call that failed on this thread: function, argument, value, what is allowed. Never NULL; ""
+ * when nothing has failed yet. Valid until the next failing call on this thread.
  */
 TGR_API const char *tgr_last_error(void);
 

@@ -16,28 +16,29 @@
 extern "C" {
 #endif
 
-/** A loss for `model`. @param teacher NULL for no guidance; made for the same model otherwise. Both are held. */
+/** A loss for `model`. @param teacher NULL for no guidance; made for the same model otherwise. The loss keeps both
+ *  alive. */
 TGR_API tgr_status tgr_loss_create(tgr_loss **out, tgr_model *model, tgr_teacher *teacher);
 TGR_API void tgr_loss_free(tgr_loss *loss);
 
-/* Simple: a step, an evaluation. Each is the calls further down, in their order, and gives the same bytes. */
+/* Simple: a step, an evaluation. Each combines calls from further down, in that order, and gives the same bytes. */
 
-/** One training step on `batch` images [batch, channels, image_size, image_size] with labels [batch], each in
- *  [0, classes): teacher (if there is one) and model forward in TGR_TRAIN, compute, backward, the optimizer's step, the
+/** One training step on `batch` images [batch, channels, image_size, image_size] with labels [batch], each in [0,
+ *  classes): teacher (if there is one) and model forward in TGR_TRAIN, compute, backward, the optimizer's step, the
  *  teacher's. `optimizer` must be of the model's parameters. Gradients accumulated before count as micro-batches of
- * this step. @param total the loss before the step, over this batch; may be NULL. ERROR_NONFINITE when a term or a
- * gradient is infinite or not a number: no weight, moment or count changed, and the gradients are thrown away, so that
- * the host can go on with its next batch. After any other failure weights, moments, counts and gradients are as before.
- * (If the teacher routers' own gradients are all that is not finite, the model's step was taken and theirs was not.) */
+ *  this step. @param total the loss of this batch before the step; may be NULL. ERROR_NONFINITE when a term or a
+ *  gradient is infinite or not a number: no weight, moment or count changed, and the gradients are discarded, so that
+ *  the host can continue with its next batch. After any other failure weights, moments, counts and gradients are as
+ *  before. (If only the teacher routers' gradients are not finite, the model has taken its step and they have not.) */
 TGR_API tgr_status tgr_loss_step(tgr_loss *loss, tgr_optimizer *optimizer, const float *images, const int32_t *labels,
                                  int64_t batch, double *total);
-/** Runs `batch` images in TGR_EVAL. @param total as of tgr_loss_compute(): the mean cross-entropy, with
- * label_smoothing, and the routers' terms; tgr_loss_term_value() tells them apart. @param correct how many images have
- * their largest logit at their label (the first of equal ones counts). Either output may be NULL. */
+/** Runs `batch` images in TGR_EVAL. @param total as from tgr_loss_compute(): the mean cross-entropy, with
+ *  label_smoothing, and the routers' terms; tgr_loss_term_value() gives each. @param correct how many images have their
+ *  largest logit at their label (the first of equal ones counts). Either output may be NULL. */
 TGR_API tgr_status tgr_loss_evaluate(tgr_loss *loss, const float *images, const int32_t *labels, int64_t batch,
                                      double *total, int64_t *correct);
 
-/* A step in two calls: for micro-batches, soft labels, and a teacher that remembers images. */
+/* A step in two calls: for micro-batches, soft labels, and a teacher's cache of features. */
 
 /** One batch to train on. */
 typedef struct tgr_batch {
@@ -45,13 +46,13 @@ typedef struct tgr_batch {
     int64_t count;         /**< images, at least 1 */
     const float *images;   /**< [count, channels, image_size, image_size], normalised by the host */
     const int32_t *labels; /**< [count], each in [0, classes), or NULL: */
-    const float *targets;  /**< [count, classes], soft labels as of tgr_loss_compute_soft() */
-    const int64_t *ids;    /**< [count], for tgr_teacher_forward_cached(), or NULL: the teacher looks at each image */
+    const float *targets;  /**< [count, classes], soft labels as for tgr_loss_compute_soft() */
+    const int64_t *ids;    /**< [count], for tgr_teacher_forward_cached(), or NULL: the teacher runs on every image */
 } tgr_batch;
 
 /** What tgr_loss_step() does up to backward. Call it several times before one tgr_loss_update() to accumulate
- *  micro-batches: the step uses the mean over them. @param total of this batch alone; may be NULL.
- *  ERROR_NONFINITE throws away all gradients accumulated so far; other failures leave them. */
+ *  micro-batches: the step uses the mean over them. @param total of this batch only; may be NULL. ERROR_NONFINITE
+ *  discards all gradients accumulated so far; other failures leave them. */
 TGR_API tgr_status tgr_loss_accumulate(tgr_loss *loss, const tgr_batch *batch, double *total);
 /** The rest: the optimizer's step, then the teacher's. ERROR_STATE when nothing was accumulated. */
 TGR_API tgr_status tgr_loss_update(tgr_loss *loss, tgr_optimizer *optimizer);
@@ -61,13 +62,13 @@ TGR_API tgr_status tgr_loss_update(tgr_loss *loss, tgr_optimizer *optimizer);
 
 /** The loss of the last forward pass for `labels` [batch], each in [0, classes); label_smoothing applies. Adds to no
  *  gradient: it may be called again for the same pass, and the last call counts. After a forward in TGR_EVAL the terms
- *  are computed as well (guidance among them if the teacher's last forward was in TGR_EVAL with the same batch), but
- *  nothing can be backpropagated. @param total may be NULL.
- *  ERROR_NONFINITE when a term is; the terms can be read all the same. ERROR_STATE when guidance is on and the teacher
- *  has not run in TGR_TRAIN, ERROR_SHAPE when its batch is another. */
-TGR_API tgr_status tgr_loss_compute(tgr_loss *loss, const int32_t *labels, double *total);
-/** The same for soft labels [batch, classes] (Mixup, CutMix), rows of non-negative numbers with sum one (within 1e-3).
+ *  are computed, too (guidance included if the teacher's last forward was in TGR_EVAL with the same batch), but there
+ *  is no backward. @param total may be NULL. ERROR_NONFINITE when a term is not finite; the terms can still be read.
+ *  ERROR_STATE when guidance is on and the teacher has not run in TGR_TRAIN, ERROR_SHAPE when its batch is different.
  */
+TGR_API tgr_status tgr_loss_compute(tgr_loss *loss, const int32_t *labels, double *total);
+/** The same for soft labels [batch, classes] (Mixup, CutMix), rows of non-negative numbers whose sum is 1 (within
+ *  1e-3). */
 TGR_API tgr_status tgr_loss_compute_soft(tgr_loss *loss, const float *targets, double *total);
 /** The same for a host with its own task loss: its `value`, and its gradient with respect to the logits
  *  [batch, classes] or to the features [batch, tokens, dim] (one may be NULL, and both after a forward in TGR_EVAL);
@@ -86,7 +87,7 @@ TGR_API int64_t tgr_loss_term_count(const tgr_loss *loss);
 /** Term `index` in [0, tgr_loss_term_count()): its name, and its value with its weight in it. Either output may be
  * NULL. */
 TGR_API tgr_status tgr_loss_term(const tgr_loss *loss, int64_t index, const char **name, double *value);
-/** The value of the term called `name`. ERROR_ARGUMENT when there is none. */
+/** The value of the term called `name`. ERROR_ARGUMENT if there is none. */
 TGR_API tgr_status tgr_loss_term_value(const tgr_loss *loss, const char *name, double *value);
 
 #ifdef __cplusplus

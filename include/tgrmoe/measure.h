@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file measure.h
- * Routing measures as pure functions: how steadily and how evenly tokens find their experts.
+ * Routing measures as pure functions: how stable and how even the routing is.
  */
 #ifndef TGRMOE_MEASURE_H
 #define TGRMOE_MEASURE_H
@@ -20,7 +20,7 @@ TGR_API tgr_status tgr_measure_overlap(const int32_t *a, const int32_t *b, int64
 /** The coefficient of variation of the loads, population deviation over mean; 0 when all are zero.
  *  @param load [experts] @param experts ≥ 1 */
 TGR_API tgr_status tgr_measure_load_cv(const int64_t *load, int64_t experts, double *cv);
-/** One routing in numbers. */
+/** The measures of one routing. */
 typedef struct tgr_routing_measures {
     size_t struct_size; /**< sizeof(tgr_routing_measures), set by the caller */
     double load_cv;     /**< tgr_measure_load_cv() of the experts' loads */
@@ -30,7 +30,7 @@ typedef struct tgr_routing_measures {
     int64_t dead;       /**< experts that computed no token */
 } tgr_routing_measures;
 
-/** What the routing of the last batch shows. ERROR_STATE before the first forward pass. */
+/** The measures of the last batch's routing. ERROR_STATE before the first forward pass. */
 TGR_API tgr_status tgr_measure_routing(const tgr_routing *routing, tgr_routing_measures *measures);
 
 #ifdef __cplusplus

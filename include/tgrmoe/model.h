@@ -26,20 +26,20 @@ TGR_API tgr_status tgr_model_create(tgr_model **out, tgr_context *context, const
 TGR_API void tgr_model_free(tgr_model *model);
 
 /** Runs `batch` images, float32 [batch, channels, image_size, image_size], normalised by the host. In TGR_TRAIN the
- *  activations are kept for backward and `images` must stay until then. Memory is allocated when `batch` is larger
- *  than ever before, or for the first pass in TGR_TRAIN; otherwise nothing is. @param batch at least 1. */
+ *  activations are kept for backward, and `images` must stay until then. Memory is allocated only when `batch` is
+ *  larger than ever before, or for the first pass in TGR_TRAIN. @param batch at least 1. */
 TGR_API tgr_status tgr_model_forward(tgr_model *model, tgr_mode mode, const float *images, int64_t batch);
 /** Adds to the gradients of all parameters, from the gradient of the logits [batch, classes] and of the features
- *  [batch, tokens, dim]; either may be NULL, not both. Needs a forward in TGR_TRAIN before. A host that uses
+ *  [batch, tokens, dim]; either may be NULL, but not both. Needs a forward in TGR_TRAIN first. A host that uses
  *  tgr_loss calls tgr_loss_backward() instead. */
 TGR_API tgr_status tgr_model_backward(tgr_model *model, const float *logits_gradient, const float *features_gradient);
 
 /** How many images the last forward pass had; 0 before the first. */
 TGR_API int64_t tgr_model_batch(const tgr_model *model);
-/** The logits of the last batch, [batch, classes]; with a distillation token the mean of both heads. Lent until the
+/** The logits of the last batch, [batch, classes]; with a distillation token the mean of both heads. Valid until the
  *  next forward pass. ERROR_STATE before the first one, or without a head. */
 TGR_API tgr_status tgr_model_logits(const tgr_model *model, const float **logits);
-/** The final LayerNorm's output of the last batch, [batch, tokens, dim]. Lent until the next forward pass. ERROR_STATE
+/** The final LayerNorm's output of the last batch, [batch, tokens, dim]. Valid until the next forward pass. ERROR_STATE
  *  before the first one. */
 TGR_API tgr_status tgr_model_features(const tgr_model *model, const float **features);
 /** How many MoE layers there are. */
@@ -49,9 +49,9 @@ TGR_API tgr_status tgr_model_moe_block(const tgr_model *model, int64_t index, in
 /** What the router of MoE layer `index` decided for the last batch; see tgr_routing_read(). */
 TGR_API tgr_status tgr_model_routing(const tgr_model *model, int64_t index, const tgr_routing **routing);
 
-/** The model's tensors, lent as long as the model lives. */
+/** The model's tensors, valid as long as the model. */
 TGR_API tgr_parameters *tgr_model_parameters(tgr_model *model);
-/** The model's options, lent as long as the model lives. */
+/** The model's options, valid as long as the model. */
 TGR_API const tgr_config *tgr_model_config(const tgr_model *model);
 
 /** The sizes of a model, which do not change. */
@@ -66,22 +66,22 @@ typedef struct tgr_model_description {
     int64_t depth;             /**< blocks */
     int64_t moe_layers;        /**< blocks with experts */
     int64_t parameters;        /**< trained numbers */
-    int64_t active_parameters; /**< those of them that one token sees: all but the experts that it is not sent to */
+    int64_t active_parameters; /**< trained numbers that one token uses, without the experts it does not go to */
 } tgr_model_description;
 TGR_API tgr_status tgr_model_describe(const tgr_model *model, tgr_model_description *description);
 
-/** Sparse upcycling (Komatsuzaki et al., ICLR 2023, arXiv 2212.05055): fills `sparse`, a model with experts, fresh as a
- *  rule, from `dense`, one without that is its like otherwise. Every expert becomes a copy of its block's FFN, all else
- *  is copied; router, state and shared experts have no counterpart and stay as they are (router_init_std), but for the
- *  shared experts' second matrix and bias, which become 0 so that they add nothing at first. With upcycle_noise a, to
- *  each number of an expert's matrices a·σ·Normal(0, 1) is added, σ the deviation of the matrix copied, drawn by the
- *  seed of `sparse`. With renormalize=1, as the paper has it for vision, and without noise on the experts, overflow or
- *  a method that adds more, the sparse model starts as the function that the dense one is; with K = 1 the task has no
- *  gradient for the router then, but a teacher or a balance loss has. Gradients summed so far are thrown away, a
- *  forward pass before does not count; the step stays, so that a schedule is the new run's own.
- *  ERROR_SHAPE when the models do not match, in tensors or heads. */
+/** Sparse upcycling (Komatsuzaki et al., ICLR 2023, arXiv 2212.05055): fills `sparse`, a model with experts (usually a
+ *  fresh one), from `dense`, one without experts that is otherwise the same. Every expert becomes a copy of its block's
+ *  FFN, everything else is copied; router, state and shared experts have no counterpart and stay as they are
+ *  (router_init_std), except for the shared experts' second matrix and bias, which become 0 so that they add nothing at
+ *  first. With upcycle_noise a, a·σ·Normal(0, 1) is added to each number of an expert's matrices, where σ is the
+ *  deviation of the matrix copied; the seed is that of `sparse`. With renormalize=1, as in the paper for vision, and
+ *  without noise on the experts, overflow or a method that adds more, the sparse model starts as the same function as
+ *  the dense one; with K = 1 the task then gives the router no gradient, but a teacher or a balance loss does.
+ *  Gradients summed so far are discarded, and the last forward pass no longer counts; the step count stays, so that the
+ *  schedule is that of the new run. ERROR_SHAPE when the models do not match, in tensors or heads. */
 TGR_API tgr_status tgr_model_upcycle(tgr_model *sparse, const tgr_model *dense);
-/** Bytes that weights, gradients and the activations of one training batch take, without making a model. */
+/** How many bytes weights, gradients and the activations of one training batch take, without making a model. */
 TGR_API tgr_status tgr_model_estimate(tgr_context *context, const tgr_config *config, int64_t batch, uint64_t *bytes);
 
 #ifdef __cplusplus

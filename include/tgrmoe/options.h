@@ -2,7 +2,8 @@
 /**
  * @file options.h
  * Every option, method and preset, each in one table. The setters, range errors, checkpoint header, command line, help
- * and the reference page are all derived from these tables. Numbers never change; an option that is gone leaves a gap.
+ * and the reference page are all derived from these tables. Numbers never change; an option that is removed leaves a
+ * gap.
  */
 #ifndef TGRMOE_OPTIONS_H
 #define TGRMOE_OPTIONS_H
@@ -14,17 +15,17 @@ extern "C" {
 #endif
 
 /*
- * Tables of choices. Each begins with the columns X(index, NAME, word, "name", at least one more): `index` is the value of the option,
- * counted from 0, NAME makes it an enumerator, `word` names in C what belongs to it, "name" is its text. The enums, the
- * choices of the option table, and what the library looks up by index are derived from these rows: to add a choice is
- * to add a row at the end.
+ * Tables of choices. Each begins with the columns X(index, NAME, word, "name", at least one more): `index` is the value
+ * of the option, counted from 0, NAME makes it an enumerator, `word` is its name in C, "name" its name as text. The
+ * enums, the choices of the option table, and what the library looks up by index are derived from these rows: to add a
+ * choice, add a row at the end.
  */
 
 /** The traits of V-MoE's gate. */
 #define TGR_GATE_TRAITS "experts|softmax|top_k|balance|capacity|priority|renormalize"
 
 /**
- * Every method: X(index, NAME, word, "name", "traits", "defaults that it replaces", "source"). Traits stand between
+ * Every method: X(index, NAME, word, "name", "traits", "defaults that it replaces", "source"). Traits are separated by
  * bars; a method uses the options that have one of its traits in their row:
  *  - experts: it has experts
  *  - softmax: its probabilities are the softmax of a linear router, which a teacher can guide
@@ -94,9 +95,9 @@ typedef enum tgr_optimizer_index {
 } tgr_optimizer_index;
 
 /** Every schedule of the learning rate after warm-up: X(index, NAME, word, "name", "what it is"). */
-#define TGR_SCHEDULE_MAP(X)        \
+#define TGR_SCHEDULE_MAP(X)                                                        \
     X(0, COSINE, cosine, "cosine", "half a cosine, down to min_lr at total_steps") \
-    X(1, CONSTANT, constant, "constant", "it stays")
+    X(1, CONSTANT, constant, "constant", "no decay")
 
 /** The values of option `schedule`. */
 typedef enum tgr_schedule {
@@ -105,10 +106,10 @@ typedef enum tgr_schedule {
 #undef TGR_SCHEDULE_ENUM
 } tgr_schedule;
 
-/** What training computes again in backward; the same columns. */
-#define TGR_RECOMPUTE_MAP(X)          \
-    X(0, NONE, none, "none", "nothing: all that backward needs is kept")\
-    X(1, EXPERTS, experts, "experts", "the experts of MoE layers") \
+/** What training recomputes in backward; the same columns. */
+#define TGR_RECOMPUTE_MAP(X)                                                    \
+    X(0, NONE, none, "none", "nothing: everything that backward needs is kept") \
+    X(1, EXPERTS, experts, "experts", "the experts of MoE layers")              \
     X(2, BLOCKS, blocks, "blocks", "whole blocks, from their inputs")
 
 /** The values of option `recompute`. */
@@ -119,8 +120,8 @@ typedef enum tgr_recompute {
 } tgr_recompute;
 
 /** What the operands of matrix products are rounded to; the same columns. */
-#define TGR_PRECISION_MAP(X)          \
-    X(0, FLOAT32, float32, "float32", "nothing else") \
+#define TGR_PRECISION_MAP(X)                         \
+    X(0, FLOAT32, float32, "float32", "no rounding") \
     X(1, BFLOAT16, bfloat16, "bfloat16", "the nearest bfloat16, ties to even")
 
 /** The values of option `precision`. */
@@ -131,9 +132,9 @@ typedef enum tgr_precision {
 } tgr_precision;
 
 /** What a teacher router reads of a teacher's block; the same columns. */
-#define TGR_FEATURE_MAP(X)                  \
+#define TGR_FEATURE_MAP(X)                                        \
     X(0, FFN_INPUT, ffn_input, "ffn_input", "what its FFN reads") \
-    X(1, BLOCK_OUTPUT, block_output, "block_output", "what comes out of it")
+    X(1, BLOCK_OUTPUT, block_output, "block_output", "its output")
 
 /** The values of option `teacher_feature`. */
 typedef enum tgr_feature {
@@ -143,9 +144,9 @@ typedef enum tgr_feature {
 } tgr_feature;
 
 /** How a teacher router trains; the same columns. */
-#define TGR_TEACHER_ROUTER_MAP(X) \
-    X(0, JOINT, joint, "joint", "next to the student")  \
-    X(1, FROZEN, frozen, "frozen", "not at all: its first weights stay")
+#define TGR_TEACHER_ROUTER_MAP(X)                         \
+    X(0, JOINT, joint, "joint", "along with the student") \
+    X(1, FROZEN, frozen, "frozen", "not at all: it keeps its initial weights")
 
 /** The values of option `teacher_router`. */
 typedef enum tgr_teacher_router_index {
@@ -155,12 +156,12 @@ typedef enum tgr_teacher_router_index {
 } tgr_teacher_router_index;
 
 /**
- * Every option: X(number, NAME, "key", TYPE, allowed, "default", "trait", "what it is").
- * Types: I64 a whole number, F64 a real number, BOOL 0 or 1, CHOICE one of a table's names, LIST whole numbers between
- * commas. Allowed: TGR_RANGE(least, most), or TGR_CHOICES(table) for a CHOICE; who expands that column defines both.
- * The default may be replaced by the preset or the method while the key is unset. Trait: of the methods that use the
- * option, or "" where it does not depend on the method; setting an option that the method in force does not use is an
- * error when a model, router or MoE layer is made.
+ * Every option: X(number, NAME, "key", TYPE, allowed, "default", "trait", "what it is"). Types: I64 a whole number, F64
+ * a real number, BOOL 0 or 1, CHOICE one of a table's names, LIST whole numbers separated by commas. Allowed:
+ * TGR_RANGE(least, most), or TGR_CHOICES(table) for a CHOICE; whoever expands that column defines both. The default may
+ * be replaced by the preset or the method while the key is unset. Trait: that of the methods that use the option, or ""
+ * if it does not depend on the method; setting an option that the method does not use is an error when a model, router
+ * or MoE layer is made.
  */
 #define TGR_OPTION_MAP(X)                                                                                              \
     X(100, PRESET, "preset", CHOICE, TGR_CHOICES(TGR_PRESET_MAP), "none", "", "model sizes by name")                   \
@@ -184,10 +185,10 @@ typedef enum tgr_teacher_router_index {
     X(113, INIT_STD, "init_std", F64, TGR_RANGE(0, 10), "0.02", "", "deviation of initial weights and positions")      \
     X(114, NORM_EPSILON, "norm_epsilon", F64, TGR_RANGE(1e-12, 1), "1e-6", "", "epsilon of LayerNorm")                 \
     X(115, RECOMPUTE, "recompute", CHOICE, TGR_CHOICES(TGR_RECOMPUTE_MAP), "none", "",                                 \
-      "what training computes again on the way back instead of keeping it: slower, less memory, the same results")     \
+      "what backward recomputes instead of keeping it: slower, less memory, the same results")                         \
     X(116, PRECISION, "precision", CHOICE, TGR_CHOICES(TGR_PRECISION_MAP), "float32", "",                              \
       "what matrix products round their operands to; sums, weights, router and softmax stay float32")                  \
-    X(200, METHOD, "method", CHOICE, TGR_CHOICES(TGR_METHOD_MAP), "dense", "", "how tokens find experts")              \
+    X(200, METHOD, "method", CHOICE, TGR_CHOICES(TGR_METHOD_MAP), "dense", "", "the routing method")                   \
     X(201, EXPERTS, "experts", I64, TGR_RANGE(1, 4096), "8", "", "experts E of a MoE layer")                           \
     X(202, TOP_K, "top_k", I64, TGR_RANGE(1, 4096), "1", "top_k", "experts K that a token goes to; at most experts")   \
     X(203, MOE_BLOCKS, "moe_blocks", LIST, TGR_RANGE(1, 1024), "8,10,12", "", "blocks with experts, counted from 1")   \
@@ -198,9 +199,9 @@ typedef enum tgr_teacher_router_index {
     X(206, BATCH_PRIORITIZED, "batch_prioritized", BOOL, TGR_RANGE(0, 1), "1", "priority",                             \
       "whether tokens take slots by largest gate, not by position")                                                    \
     X(207, ROUTER_NOISE, "router_noise", F64, TGR_RANGE(0, 1000), "0", "noise",                                        \
-      "deviation of training noise on logits, over 1/E")                                                               \
+      "deviation of the noise on logits in training, times E")                                                         \
     X(208, RENORMALIZE, "renormalize", BOOL, TGR_RANGE(0, 1), "0", "renormalize",                                      \
-      "whether a token's K gates are made to sum to one")                                                              \
+      "whether a token's K gates are divided by their sum")                                                            \
     X(209, IMPORTANCE_WEIGHT, "importance_weight", F64, TGR_RANGE(0, 1000), "0", "balance",                            \
       "weight of V-MoE's importance loss")                                                                             \
     X(210, LOAD_WEIGHT, "load_weight", F64, TGR_RANGE(0, 1000), "0", "noise", "weight of V-MoE's load loss")           \
@@ -211,23 +212,23 @@ typedef enum tgr_teacher_router_index {
     X(214, ROUTER_INIT_STD, "router_init_std", F64, TGR_RANGE(0, 10), "0.02", "softmax",                               \
       "deviation of initial router weights")                                                                           \
     X(215, SHARED_EXPERTS, "shared_experts", I64, TGR_RANGE(0, 4096), "0", "experts",                                  \
-      "experts beside the routed ones that every token meets, with weight 1")                                          \
+      "additional experts that every token goes to, with weight 1")                                                    \
     X(220, STABLE_BALANCE_WEIGHT, "stable_balance_weight", F64, TGR_RANGE(0, 1000), "0.3", "stable",                   \
       "weight of StableMoE's balance loss")                                                                            \
     X(221, STABLE_DISTILL_WEIGHT, "stable_distill_weight", F64, TGR_RANGE(0, 1000), "0.3", "stable",                   \
-      "weight of the loss by which StableMoE's distilled router learns")                                               \
+      "weight of the loss that trains StableMoE's distilled router")                                                   \
     X(222, STABLE_STAGE1, "stable_stage1", F64, TGR_RANGE(0, 1), "0.1", "stable",                                      \
-      "share of total_steps after which StableMoE's routing stands still")                                             \
+      "share of total_steps after which StableMoE's routing is frozen")                                                \
     X(223, STABLE_WIDTH, "stable_width", I64, TGR_RANGE(1, 65536), "50", "stable",                                     \
       "width of the features that StableMoE's distilled router reads")                                                 \
     X(230, DEFAULT_BETA, "default_beta", F64, TGR_RANGE(0, 1), "0.9", "default",                                       \
-      "how much of an expert's default output stays at each update")                                                   \
+      "share of an expert's default output that each update keeps")                                                    \
     X(231, DEFAULT_WEIGHTED, "default_weighted", BOOL, TGR_RANGE(0, 1), "1", "default",                                \
       "whether default outputs are means weighted by the router's probabilities")                                      \
     X(240, SOFT_SLOTS, "soft_slots", I64, TGR_RANGE(0, 65536), "0", "soft",                                            \
       "slots of an expert for each image; 0 for tokens of an image over E, rounded up")                                \
     X(245, BIAS_RATE, "bias_rate", F64, TGR_RANGE(0, 1000), "0.001", "loss-free",                                      \
-      "how far a bias moves after each step, towards balance")                                                         \
+      "how much a bias changes after each step, towards balance")                                                      \
     X(250, MI_WEIGHT, "mi_weight", F64, TGR_RANGE(0, 1000), "0", "dense-train",                                        \
       "weight of the mutual information loss of DS-MoE")                                                               \
     X(255, EVO_TEMPERATURE_START, "evo_temperature_start", F64, TGR_RANGE(1e-3, 1000), "2", "evomoe",                  \
@@ -257,7 +258,7 @@ typedef enum tgr_teacher_router_index {
     X(306, TEACHER_FEATURE, "teacher_feature", CHOICE, TGR_CHOICES(TGR_FEATURE_MAP), "ffn_input", "softmax",           \
       "what the teacher router reads of a teacher block")                                                              \
     X(307, TEACHER_ROUTER, "teacher_router", CHOICE, TGR_CHOICES(TGR_TEACHER_ROUTER_MAP), "joint", "softmax",          \
-      "whether the teacher router trains beside the student")                                                          \
+      "whether the teacher router trains along with the student")                                                      \
     X(308, TEACHER_LR, "teacher_lr", F64, TGR_RANGE(0, 1000), "0", "softmax",                                          \
       "learning rate of the teacher router; 0 for lr")                                                                 \
     X(309, TEACHER_CACHE_MB, "teacher_cache_mb", I64, TGR_RANGE(0, 1048576), "0", "softmax",                           \
@@ -289,7 +290,7 @@ typedef enum tgr_option {
 #undef TGR_OPTION_ENUM
 } tgr_option;
 
-/** What kind of value an option has. */
+/** The type of an option's value. */
 typedef enum tgr_option_type {
     TGR_TYPE_I64 = 0,
     TGR_TYPE_F64 = 1,
@@ -300,41 +301,41 @@ typedef enum tgr_option_type {
 
 /** How many options the running library has. */
 TGR_API int64_t tgr_option_count(void);
-/** The option at `index` in [0, tgr_option_count()), in the order of the table; 0, which is none, elsewhere. */
+/** The option at `index` in [0, tgr_option_count()), in the order of the table; 0, which is no option, otherwise. */
 TGR_API tgr_option tgr_option_at(int64_t index);
-/** The option with that key; 0, which is none, when there is none. */
+/** The option with that key; 0 if there is none. */
 TGR_API tgr_option tgr_option_find(const char *key);
 
 /** A row of the option table. Texts live as long as the library. */
 typedef struct tgr_option_description {
     size_t struct_size;   /**< sizeof(tgr_option_description), set by the caller */
     const char *key;      /**< such as "top_k" */
-    tgr_option_type type; /**< what kind of value it has */
-    double least, most;   /**< what is allowed; of a LIST, for each number; of a CHOICE, by index */
+    tgr_option_type type; /**< the type of its value */
+    double least, most;   /**< what is allowed; for a LIST, of each number; for a CHOICE, of the index */
     const char *standard; /**< the default, as text */
-    const char *choices;  /**< of a CHOICE: the names between bars, in the order of their indices; else NULL */
-    const char *trait;    /**< of the methods that use it; "" where it does not depend on the method */
+    const char *choices;  /**< for a CHOICE: the names separated by bars, in the order of their indices; else NULL */
+    const char *trait;    /**< that of the methods that use it; "" if it does not depend on the method */
     const char *help;     /**< what it is */
 } tgr_option_description;
 TGR_API tgr_status tgr_option_describe(tgr_option option, tgr_option_description *description);
 
 /** How many methods the running library has; they are the choices of option `method`. */
 TGR_API int64_t tgr_method_count(void);
-/** The index of the method with that name; -1 when there is none. */
+/** The index of the method with that name; -1 if there is none. */
 TGR_API int64_t tgr_method_find(const char *name);
 
 /** A row of the method table. Texts live as long as the library. */
 typedef struct tgr_method_description {
     size_t struct_size;   /**< sizeof(tgr_method_description), set by the caller */
     const char *name;     /**< such as "vmoe" */
-    const char *traits;   /**< between bars */
+    const char *traits;   /**< separated by bars */
     const char *defaults; /**< that it replaces, "key=value key=value" */
-    const char *source;   /**< where it is from */
+    const char *source;   /**< where it was published */
 } tgr_method_description;
 /** Describes method `index` in [0, tgr_method_count()). */
 TGR_API tgr_status tgr_method_describe(int64_t index, tgr_method_description *description);
-/** Whether a method (by index) uses an option, or the option does not depend on the method: 1 or 0; 0 if there is no
- * such method or option. */
+/** 1 if a method (by index) uses an option or the option does not depend on the method, else 0; 0 if there is no such
+ *  method or option. */
 TGR_API int tgr_method_uses_option(int64_t method, tgr_option option);
 
 /** A config with nothing set: every option has its default. */
@@ -355,10 +356,10 @@ TGR_API tgr_status tgr_config_set(tgr_config *config, const char *key, const cha
 /** The value in force: the one set, else the method's, else the preset's, else the table's. */
 TGR_API tgr_status tgr_config_get_i64(const tgr_config *config, tgr_option option, int64_t *value);
 TGR_API tgr_status tgr_config_get_f64(const tgr_config *config, tgr_option option, double *value);
-/** Writes up to `capacity` numbers to `values` (may be NULL when 0) and how many there are to `count`. */
+/** Writes up to `capacity` numbers to `values` (which may be NULL if that is 0) and how many there are to `count`. */
 TGR_API tgr_status tgr_config_get_list(const tgr_config *config, tgr_option option, int64_t *values, int64_t capacity,
                                        int64_t *count);
-/** Writes the value as text with its final NUL; `size` must suffice (1024 always does). */
+/** Writes the value as text with its terminating NUL; `size` must be large enough (1024 always is). */
 TGR_API tgr_status tgr_config_get(const tgr_config *config, const char *key, char *text, size_t size);
 /** Whether the option was set by the caller: 1, or 0 when it has a default. */
 TGR_API int tgr_config_is_set(const tgr_config *config, tgr_option option);

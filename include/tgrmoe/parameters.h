@@ -19,19 +19,19 @@ typedef struct tgr_parameter_description {
     const char *name;   /**< such as "blocks.0.attn.qkv.weight"; lent by the parameters */
     int64_t ndim;       /**< 1 to 4 */
     int64_t dims[4];    /**< zero past `ndim` */
-    int64_t count;      /**< numbers in all */
+    int64_t count;      /**< number of elements */
     int32_t trained;    /**< 0 for running state, which is saved and loaded but never trained */
     int32_t decayed;    /**< 1 if weight decay applies: not to biases, norms, tokens, positions and LayerScale */
 } tgr_parameter_description;
 
 /** How many tensors there are. */
 TGR_API int64_t tgr_parameters_count(const tgr_parameters *parameters);
-/** How many trained numbers there are, all tensors together (running state does not count). */
+/** How many trained numbers there are in all tensors (running state does not count). */
 TGR_API int64_t tgr_parameters_number_count(const tgr_parameters *parameters);
 /** Describes tensor `index` in [0, tgr_parameters_count()). */
 TGR_API tgr_status tgr_parameters_describe(const tgr_parameters *parameters, int64_t index,
                                            tgr_parameter_description *description);
-/** The index of the tensor called `name`; -1 when there is none. */
+/** The index of the tensor called `name`; -1 if there is none. */
 TGR_API int64_t tgr_parameters_find(const tgr_parameters *parameters, const char *name);
 /** The tensor's numbers, row-major, for reading and writing in place between calls. */
 TGR_API tgr_status tgr_parameters_value(tgr_parameters *parameters, int64_t index, float **value);
@@ -39,11 +39,11 @@ TGR_API tgr_status tgr_parameters_value(tgr_parameters *parameters, int64_t inde
  *  Of running state it holds sums of the batches since (outputs of experts, loads), by which the step moves the state:
  *  a host that averages gradients over machines averages all tensors alike. */
 TGR_API tgr_status tgr_parameters_gradient(tgr_parameters *parameters, int64_t index, float **gradient);
-/** How many backward passes the gradients hold the sum of. */
+/** How many backward passes have been summed in the gradients. */
 TGR_API int64_t tgr_parameters_micro_count(const tgr_parameters *parameters);
-/** How many optimizer steps were taken; random numbers and the guidance window go by it. */
+/** How many optimizer steps have been taken; random numbers and the guidance window depend on it. */
 TGR_API int64_t tgr_parameters_step_count(const tgr_parameters *parameters);
-/** Throws away the gradients summed so far, and with them what the batches would have moved the state by. */
+/** Discards the gradients summed so far, and with them what these batches would have moved the state by. */
 TGR_API tgr_status tgr_parameters_zero_gradients(tgr_parameters *parameters);
 
 #ifdef __cplusplus

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file probe.h
- * How steadily and how evenly a model routes one fixed set of images (the probe set) while it trains.
+ * How stably and how evenly a model routes one fixed set of images (the probe set) while it trains.
  *
- * Register the images once, then run the probe whenever the routing is of interest, at the end of each epoch say. Each
- * run records, for every MoE layer and token, the experts that the token goes to. Runs are counted from 0; any two can
- * be compared, and any one read. `layer` is an index of tgr_model_routing(), or -1 for all layers together: then
+ * Register the images once, then run the probe whenever the routing is of interest, for example at the end of each
+ * epoch. Each run records, for every MoE layer and token, the experts that the token goes to. Runs are counted from 0;
+ * any two can be compared, and each can be read. `layer` is an index of tgr_model_routing(), or -1 for all layers: then
  * shares and means are over the tokens of all layers.
  *
- * The first choice (top-1) of a token is the first of tgr_routing_choices(). What that means is the method's own:
+ * The first choice (top-1) of a token is the first of its tgr_routing_view::choices. What that means depends on the
+ * method:
  *  - where tokens choose: the expert with the largest gate, whether or not it had a slot left for the token;
  *  - Expert Choice: among the experts that took the token the one with the largest p; if none did, the argmax of p;
  *  - Soft MoE: the expert whose slots have the largest weight, all together, in the token's combine.
  *
- * Forward passes of a probe are in TGR_EVAL. They take the place of the model's last batch, so run a probe between
- * steps, not between a forward and its backward.
+ * Forward passes of a probe are in TGR_EVAL. They replace the model's last batch, so run a probe between steps, not
+ * between a forward and its backward.
  */
 #ifndef TGRMOE_PROBE_H
 #define TGRMOE_PROBE_H
@@ -27,18 +28,18 @@ extern "C" {
 #endif
 
 /** A probe of `count` images [count, channels, image_size, image_size], normalised as for the model, which are copied.
- *  They run `batch` at a time, the last batch may be smaller. With `images` NULL the host runs them itself and calls
+ *  They run `batch` at a time; the last batch may be smaller. With `images` NULL the host runs them itself and calls
  *  tgr_probe_record(). ERROR_STATE for a model without MoE layers. @param count,batch at least 1. */
 TGR_API tgr_status tgr_probe_create(tgr_probe **out, tgr_model *model, const float *images, int64_t count,
                                     int64_t batch);
 TGR_API void tgr_probe_free(tgr_probe *probe);
 
 /** Routes the probe set and records a run. On failure the runs are as before. Memory is allocated when the history
- *  grows beyond its room, which then doubles, and when `batch` is larger than any before. */
+ *  outgrows its memory, which then doubles, and when `batch` is larger than any before. */
 TGR_API tgr_status tgr_probe_run(tgr_probe *probe);
 /** For a host that evaluates the probe's images anyway: records the model's last forward pass, in TGR_EVAL, as the next
- *  images of the set. With the last of them the run is complete and counts. ERROR_SHAPE, and nothing is recorded, when
- *  the pass has more images than are missing. */
+ *  images of the set. With the last of them the run is complete and counts. ERROR_SHAPE, and nothing is recorded, if
+ *  the pass has more images than remain. */
 TGR_API tgr_status tgr_probe_record(tgr_probe *probe);
 
 /** How many runs there are. */
@@ -54,7 +55,7 @@ typedef struct tgr_probe_description {
 } tgr_probe_description;
 TGR_API tgr_status tgr_probe_describe(const tgr_probe *probe, tgr_probe_description *description);
 
-/** The choices number `k` of a run, 0 for the first, of all layers: [layers, tokens], lent until the next run. */
+/** The `k`-th choices of a run, counted from 0, in all layers: [layers, tokens], valid until the next run. */
 TGR_API tgr_status tgr_probe_choices(const tgr_probe *probe, int64_t run, int64_t k, const int32_t **experts);
 
 /** The share of tokens whose first choice is the same in two runs, in [0, 1]. */
@@ -71,17 +72,17 @@ TGR_API tgr_status tgr_probe_last_fluctuation(const tgr_probe *probe, int64_t la
 TGR_API tgr_status tgr_probe_fluctuating(const tgr_probe *probe, int64_t layer, int64_t run, double *share);
 
 /** Each expert's share of the tokens that were computed in a run: [experts]; zeros when none was. For layer -1 the
- *  experts of the same number are taken together. */
+ *  experts with the same index are added up. */
 TGR_API tgr_status tgr_probe_load(const tgr_probe *probe, int64_t layer, int64_t run, double *shares);
-/** One run in numbers. For layer -1 `dead` is the sum over layers, the others are means. */
+/** The measures of one run. For layer -1 `dead` is the sum over layers, the others are means. */
 TGR_API tgr_status tgr_probe_measure(const tgr_probe *probe, int64_t layer, int64_t run,
                                      tgr_routing_measures *measures);
 
-/** The history as bytes, in this machine's byte order, for tgr_checkpoint_add_bytes(): lent until the next run or
+/** The history as bytes, in this machine's byte order, for tgr_checkpoint_add_bytes(): valid until the next run or
  *  resize. `size` is 0 (and `bytes` NULL) without runs. */
 TGR_API tgr_status tgr_probe_history(tgr_probe *probe, void **bytes, uint64_t *size);
 /** Makes the history hold `runs` runs, for a checkpoint to fill: first the host reads how many there are, then it calls
- *  this, registers the bytes and loads. Runs that are new are zeros until then; runs beyond are forgotten. */
+ *  this, registers the bytes and loads. New runs are zeros until then; runs beyond are discarded. */
 TGR_API tgr_status tgr_probe_resize(tgr_probe *probe, int64_t runs);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file routing.h
- * Routers and MoE layers on a host's own float32 buffers, and what routers decided, readable for every kind of layer.
+ * Routers and MoE layers on a host's own float32 buffers; and reading what routers decided, for every kind of layer.
  *
  * A batch is `tokens` rows of `dim` numbers. E experts, K experts per token. The logits l = W x have no bias and stay
  * float32; p = softmax(l) without noise, gates = the K largest of softmax(l + noise), not renormalised unless the
@@ -17,13 +17,13 @@
 extern "C" {
 #endif
 
-/** What was decided for the last batch. The arrays belong to the layer and hold until its next forward pass. Before the
- *  first one `tokens` is 0 and the arrays are NULL.
+/** What was decided for the last batch. The arrays belong to the layer and are valid until its next forward pass.
+ *  Before the first one `tokens` is 0 and the arrays are NULL.
  *
- *  Where experts choose tokens (expert-choice) the one choice on record is, of the experts that took the token, the one
- *  with the largest probability, or where none did the router's first, dropped. Where tokens are mixed (soft)
- *  probabilities are the experts' shares in what a token gets, and the choice is the largest. Of StableMoE's two
- * routers logits and probabilities are of the one that chose. */
+ *  Where experts choose tokens (expert-choice), the one choice recorded is the expert with the largest probability
+ *  among those that took the token or, if none did, the router's first, dropped. Where tokens are mixed (soft),
+ *  probabilities are the experts' shares in what a token gets, and the choice is the largest. Logits and probabilities
+ *  are those of the one of StableMoE's two routers that chose. */
 typedef struct tgr_routing_view {
     size_t struct_size;         /**< sizeof(tgr_routing_view), set by the caller */
     int64_t tokens;             /**< T, of the last batch */
@@ -41,22 +41,22 @@ typedef struct tgr_routing_view {
 TGR_API tgr_status tgr_routing_read(const tgr_routing *routing, tgr_routing_view *view);
 /** The number of auxiliary terms of the last batch, in either mode: those whose weight is not 0. */
 TGR_API int64_t tgr_routing_term_count(const tgr_routing *routing);
-/** Term `index` in [0, tgr_routing_term_count()): its name ("importance", "load", "switch", "z"; StableMoE's, in its
- *  stage 1's training, "stable_balance" and "stable_distill"; dense training's "mi") and its value with its weight in
- *  it. Either output may be NULL. */
+/** Term `index` in [0, tgr_routing_term_count()): its name ("importance", "load", "switch", "z"; StableMoE's, in
+ *  training in its stage 1, "stable_balance" and "stable_distill"; dense training's "mi") and its value with its weight
+ *  in it. Either output may be NULL. */
 TGR_API tgr_status tgr_routing_term(const tgr_routing *routing, int64_t index, const char **name, double *value);
 
-/** A gating network alone, for a host that runs its own experts. Reads experts, top_k, method and the router's options
- *  from the config. Parameter: "router.weight" [experts, dim], with most methods. Methods that need images or
- *  experts to route (stable, hash; expert-choice, soft, dense-train, evomoe) are TGR_ERROR_UNSUPPORTED.
+/** A router alone, for a host that runs its own experts. Reads experts, top_k, method and the router's options from the
+ *  config. Parameter: "router.weight" [experts, dim], with most methods. Methods that need images or experts to route
+ *  (stable, hash; expert-choice, soft, dense-train, evomoe) are TGR_ERROR_UNSUPPORTED.
  *  @param dim 1 to 65536. */
 TGR_API tgr_status tgr_router_create(tgr_router **out, tgr_context *context, const tgr_config *config, int64_t dim);
 TGR_API void tgr_router_free(tgr_router *router);
 /** How many rows of a batch belong to one image or text, from the next batch on: its `tokens` must be a multiple. 0, as
- *  at first: the whole batch is one. For methods to which it matters where a token stands, or with which others. */
+ *  at first: the whole batch is one. It matters to methods that use a token's position, or the other tokens of its
+ *  image. */
 TGR_API tgr_status tgr_router_set_sequence(tgr_router *router, int64_t tokens_per_sequence);
-/** Routes `x` [tokens, dim]; read the outcome through tgr_router_routing(). In TGR_TRAIN, `x` must stay until backward.
- */
+/** Routes `x` [tokens, dim]; read the result by tgr_router_routing(). In TGR_TRAIN, `x` must stay until backward. */
 TGR_API tgr_status tgr_router_forward(tgr_router *router, tgr_mode mode, const float *x, int64_t tokens);
 /** From `gates_gradient` [tokens, top_k] (dropped choices are ignored) to `x_gradient` [tokens, dim] (overwritten; may
  *  be NULL; must not overlap the other two, gates_gradient and the forward's x), adding to the weight's gradient. Needs
@@ -83,8 +83,8 @@ TGR_API tgr_status tgr_moe_set_sequence(tgr_moe *moe, int64_t tokens_per_sequenc
 /** y [tokens, dim] from x [tokens, dim]; they must not overlap. In TGR_TRAIN, `x` must stay until backward. */
 TGR_API tgr_status tgr_moe_forward(tgr_moe *moe, tgr_mode mode, const float *x, int64_t tokens, float *y);
 /** x_gradient [tokens, dim] (overwritten; may be NULL; must not overlap y_gradient or the forward's x) from y_gradient
- *  [tokens, dim], adding to the gradients of all parameters. Needs a forward in TGR_TRAIN before, one for each backward;
- *  auxiliary terms and guidance are part of it. */
+ *  [tokens, dim], adding to the gradients of all parameters. Needs a forward in TGR_TRAIN before, one for each
+ * backward; auxiliary terms and guidance are part of it. */
 TGR_API tgr_status tgr_moe_backward(tgr_moe *moe, const float *y_gradient, float *x_gradient);
 /** What its router decided for the last batch; see tgr_routing_read(). */
 TGR_API const tgr_routing *tgr_moe_routing(const tgr_moe *moe);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file session.h
- * Inference from several threads at once: a session borrows a model's weights and has activations of its own.
+ * Inference from several threads at once: a session borrows a model's weights and has its own activations.
  *
  *     model ──┬── session (thread 1)
- *             ├── session (thread 2)      weights are shared, read only; nothing else is
+ *             ├── session (thread 2)      weights are shared and only read; nothing else is shared
  *             └── session (thread 3)
  *
  * Sessions of one model may run at the same time, each in one thread at a time. While any of them runs, the model must
@@ -19,8 +19,8 @@
 extern "C" {
 #endif
 
-/** A session on a model. It works with the pool and the allocator of `context`: one made with threads = 1 computes on
- * the calling thread alone. NULL is the model's own context. The model's weights stay as long as the session. */
+/** A session on a model. It uses the pool and the allocator of `context`: one made with threads = 1 computes on the
+ *  calling thread only. NULL is the model's own context. The session keeps the model's weights alive. */
 TGR_API tgr_status tgr_session_create(tgr_session **out, tgr_model *model, tgr_context *context);
 TGR_API void tgr_session_free(tgr_session *session);
 /** Runs a batch in TGR_EVAL; as tgr_model_forward(), bit for bit. `images` need not stay. */

@@ -23,8 +23,8 @@ extern "C" {
 TGR_API tgr_status tgr_teacher_router_create(tgr_teacher_router **out, tgr_context *context, const tgr_config *config,
                                              int64_t dim, int64_t experts);
 TGR_API void tgr_teacher_router_free(tgr_teacher_router *router);
-/** p [tokens, experts] from `features` [tokens, dim], which must stay until backward. `probabilities` is lent, holds
- *  until the next forward, and may be NULL. */
+/** p [tokens, experts] from `features` [tokens, dim], which must stay until backward. `probabilities`, valid until the
+ *  next forward, may be NULL. */
 TGR_API tgr_status tgr_teacher_router_forward(tgr_teacher_router *router, const float *features, int64_t tokens,
                                               const float **probabilities);
 /** A teacher router's objective and its parts. */
@@ -40,11 +40,11 @@ TGR_API tgr_status tgr_teacher_router_measure(const tgr_teacher_router *router, 
 TGR_API tgr_status tgr_teacher_router_backward(tgr_teacher_router *router);
 TGR_API tgr_parameters *tgr_teacher_router_parameters(tgr_teacher_router *router);
 
-/** A teacher for `student`: `backbone` is held and only ever run forward, its weights never change; each MoE layer of
- *  the student gets a teacher router. The student's config decides layers, feature, weights, window and learning rate.
- *  Widths may differ. ERROR_SHAPE, with both counts, when the patch grids or the images' sizes differ. A student's
- *  distillation token that the backbone lacks is guided by the backbone's CLS; one that only the backbone has guides
- *  nothing. Without total_steps, guidance has no end; a window other than the whole of training is refused then. */
+/** A teacher for `student`: `backbone` is kept alive and only ever runs forward; its weights never change; each MoE
+ *  layer of the student gets a teacher router. The student's config decides layers, feature, weights, window and
+ *  learning rate. Widths may differ. ERROR_SHAPE, with both counts, when the patch grids or the images' sizes differ. A
+ *  student's distillation token that the backbone lacks is guided by the backbone's CLS; one that only the backbone has
+ *  guides nothing. Without total_steps, guidance has no end, and a window other than all of training is refused. */
 TGR_API tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model *student);
 TGR_API void tgr_teacher_free(tgr_teacher *teacher);
 /** Runs the backbone and the teacher routers on the images that the student got. In TGR_TRAIN outside of the guidance
@@ -58,19 +58,20 @@ TGR_API tgr_status tgr_teacher_forward(tgr_teacher *teacher, tgr_mode mode, cons
  *  backbone empty the cache; a host that writes them in place must make a new teacher. @param ids [batch] */
 TGR_API tgr_status tgr_teacher_forward_cached(tgr_teacher *teacher, tgr_mode mode, const float *images,
                                               const int64_t *ids, int64_t batch);
-/** Whether guidance is on at the student's present step. The window's edges are guidance_start and guidance_end times
- *  total_steps, rounded up to a whole step once and for all (a product that is whole but for rounding stays). */
+/** Whether guidance is on at the student's current step. The window's edges are guidance_start and guidance_end times
+ *  total_steps, rounded up to a whole step when the teacher is made (a product that is whole except for rounding errors
+ *  stays). */
 TGR_API int tgr_teacher_is_active(const tgr_teacher *teacher);
 /** The teacher's probabilities of the last batch for MoE layer `index`, in the student's tokens: [tokens, experts]. */
 TGR_API tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities);
 /** One optimizer step of the teacher routers, at the learning rate that belongs to the student's step in the schedule.
- *  Nothing happens, and that is no error, when there was no backward since the last one: outside of the window, or with
+ *  It does nothing, without an error, if there has been no backward since the last one: outside the window, or with
  *  option `teacher_router` frozen, whose weights never change. Gradients of a batch that the student's refused step, or
- *  its host, has discarded are discarded as well. ERROR_NONFINITE leaves the weights as they were. */
+ *  its host, has discarded are discarded as well. ERROR_NONFINITE leaves the weights unchanged. */
 TGR_API tgr_status tgr_teacher_step(tgr_teacher *teacher);
 /** Makes the student's evaluation passes route by this teacher's probabilities of the same images instead of its own
- *  (the oracle of the paper): call tgr_teacher_forward() first, then tgr_model_forward() in TGR_EVAL, which fails for
- *  another number of images. 0 ends it, and so does the end of the teacher (a loss made with it keeps it alive). */
+ *  (the oracle of the paper): call tgr_teacher_forward() first, then tgr_model_forward() in TGR_EVAL, which fails for a
+ *  different number of images. 0 ends it, and so does freeing the teacher (a loss made with it keeps it alive). */
 TGR_API tgr_status tgr_teacher_set_oracle(tgr_teacher *teacher, int on);
 /** The teacher routers' weights, "layers.I.router.weight" [experts, dim of the backbone]. */
 TGR_API tgr_parameters *tgr_teacher_parameters(tgr_teacher *teacher);

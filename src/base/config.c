@@ -24,10 +24,19 @@ typedef struct option_value {
     int64_t list_count;
 } option_value;
 
+/* An option that the host must set. */
+typedef struct asked_option {
+    const tgr_option_row *row; /* NULL for none */
+    char why[TGR_ASK_BYTES];
+} asked_option;
+
+enum { ASKED_MOST = 4 };
+
 struct tgr_config {
     tgr_context *context;
     option_value values[TGR_OPTION_ROWS];
     unsigned char set[TGR_OPTION_ROWS];
+    asked_option asked[ASKED_MOST];
 };
 
 static int row_index(const tgr_option_row *row) {
@@ -142,6 +151,8 @@ static void resolve(tgr_config *config) {
 static void store(tgr_config *config, const tgr_option_row *row, const option_value *value) {
     config->values[row_index(row)] = *value;
     config->set[row_index(row)] = 1;
+    for (int i = 0; i < ASKED_MOST; i++)
+        if (config->asked[i].row == row) config->asked[i].row = NULL;
     resolve(config);
 }
 
@@ -362,6 +373,29 @@ tgr_status tgr_config_check_methods(const tgr_config *config) {
         return tgr_fail(TGR_ERROR_OPTION, "option '%s' is set, but method '%s' does not use it; these do: %s", row->key,
                         tgr_method_name(tgr_option_i64(config, TGR_OPTION_METHOD)), users);
     }
+    return TGR_OK;
+}
+
+void tgr_config_ask(tgr_config *config, tgr_option option, const char *why) {
+    for (int i = 0; i < ASKED_MOST; i++) {
+        asked_option *asked = &config->asked[i];
+        if (asked->row != NULL) continue;
+        asked->row = tgr_option_find_row(option);
+        snprintf(asked->why, sizeof asked->why, "%s", why);
+        return;
+    }
+}
+
+tgr_status tgr_config_check_asked(const tgr_config *config) {
+    char all[ASKED_MOST * (TGR_ASK_BYTES + 64)] = "";
+    size_t used = 0;
+    for (int i = 0; i < ASKED_MOST; i++) {
+        const asked_option *asked = &config->asked[i];
+        if (asked->row == NULL) continue;
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s; set option '%s'", used > 0 ? "; and " : "",
+                                 asked->why, asked->row->key);
+    }
+    TGR_REQUIRE(used == 0, TGR_ERROR_OPTION, "%s", all);
     return TGR_OK;
 }
 

@@ -19,5 +19,13 @@ const char *tgr_option_key(tgr_option option);
 int tgr_option_is_used(const tgr_config *config, tgr_option option);
 /* Fails with ERROR_OPTION if the caller set an option that the method in force does not use. */
 tgr_status tgr_config_check_methods(const tgr_config *config);
+#define TGR_ASK_BYTES 256
+
+/* Has the host asked for an option that an imported file does not tell, and whose value is a guess: no model is made of
+ * the config before the host has set it. `why` begins the message, and is copied up to
+ * TGR_ASK_BYTES. */
+void tgr_config_ask(tgr_config *config, tgr_option option, const char *why);
+/* Fails with ERROR_OPTION and the reason while there is such an option. */
+tgr_status tgr_config_check_asked(const tgr_config *config);
 
 #endif

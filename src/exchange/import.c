@@ -6,9 +6,9 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/struct.h"
-#include "exchange/entry.h"
 #include "exchange/match.h"
 #include "exchange/resample.h"
+#include "exchange/source.h"
 #include "exchange/texts.h"
 
 /* Position embeddings as in the file, if they are for another grid. */
@@ -18,20 +18,20 @@ typedef struct import_positions {
 } import_positions;
 
 static tgr_status read_positions(import_positions *positions, tgr_context *context, const tgr_parameters *parameters,
-                                 const tgr_safetensors *file) {
+                                 const tgr_source *source) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const tgr_tensor *tensor = &parameters->tensors[i];
         tgr_safetensors_entry entry;
         int64_t index;
         int found;
         if (!tgr_match_is_positions(tensor->name)) continue;
-        TGR_TRY(tgr_entry_find(file, tensor->name, &found, &index, &entry));
+        TGR_TRY(tgr_source_find(source, tensor->name, &found, &index, &entry));
         if (entry.count == tensor->count) continue;
         void *memory;
         TGR_TRY(tgr_allocate(context, &memory, (size_t)entry.count, sizeof(float)));
         positions->count = entry.count;
         positions->values = memory;
-        TGR_TRY(tgr_safetensors_read(file, index, positions->values));
+        TGR_TRY(tgr_safetensors_read(source->file, index, positions->values));
     }
     return TGR_OK;
 }
@@ -45,19 +45,22 @@ static void resample(const tgr_model *model, const import_positions *positions, 
 }
 
 /* Into `values`, laid out as the parameters' are. */
-static tgr_status fill(tgr_model *model, const tgr_parameters *parameters, const tgr_safetensors *file,
+static tgr_status fill(tgr_model *model, const tgr_parameters *parameters, const tgr_source *source,
                        const tgr_import_options *options, const import_positions *positions, float *values) {
     for (int64_t i = 0; i < parameters->tensor_count; i++) {
         const char *name = parameters->tensors[i].name;
         float *value = values + parameters->tensors[i].offset;
+        tgr_safetensors_entry entry;
+        int64_t index;
+        int found;
         if (tgr_match_keeps(name, options)) continue;
         if (tgr_match_is_positions(name) && positions->count > 0) {
             resample(model, positions, value);
             continue;
         }
-        int64_t index = tgr_safetensors_find(file, name);
-        TGR_ASSERT(index >= 0); /* tgr_match_check has seen it */
-        TGR_TRY(tgr_safetensors_read(file, index, value));
+        TGR_TRY(tgr_source_find(source, name, &found, &index, &entry));
+        TGR_ASSERT(found); /* tgr_match_check has seen it */
+        TGR_TRY(tgr_safetensors_read(source->file, index, value));
     }
     return TGR_OK;
 }
@@ -71,15 +74,17 @@ tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const
     const size_t floats = (size_t)parameters->floats;
     float *staged = NULL;
     import_positions positions = {0};
+    tgr_source source;
     if (options != NULL) TGR_TRY(TGR_STRUCT_READ(&chosen, options, ignore_unknown));
-    TGR_TRY(tgr_match_check(model, file, &chosen));
+    TGR_TRY(tgr_source_open(&source, file));
+    TGR_TRY(tgr_match_check(model, &source, &chosen));
     TGR_TRY(tgr_texts_check_heads(tgr_model_config(model), file));
     tgr_context *context = tgr_model_context(model);
     tgr_status status = TGR_OK;
-    TGR_TRY_DONE(read_positions(&positions, context, parameters, file));
+    TGR_TRY_DONE(read_positions(&positions, context, parameters, &source));
     TGR_TRY_DONE(tgr_allocate(context, (void **)&staged, floats, sizeof *staged));
     memcpy(staged, parameters->values, floats * sizeof *staged);
-    TGR_TRY_DONE(fill(model, parameters, file, &chosen, &positions, staged));
+    TGR_TRY_DONE(fill(model, parameters, &source, &chosen, &positions, staged));
     memcpy(parameters->values, staged, floats * sizeof *staged);
     tgr_model_forget(model);
 done:

@@ -8,13 +8,14 @@
 #include "base/assert.h"
 #include "base/config.h"
 #include "base/status.h"
-#include "exchange/entry.h"
+#include "exchange/foreign.h"
+#include "safetensors/element.h"
 
 /* One file and one model. */
 typedef struct match_pair {
     const tgr_model *model;
     const tgr_parameters *parameters;
-    const tgr_safetensors *file;
+    const tgr_source *source;
     const tgr_import_options *options;
 } match_pair;
 
@@ -81,16 +82,16 @@ static tgr_status check_tensor(const match_pair *pair, const tgr_tensor *tensor)
     int64_t index;
     int found;
     if (tgr_match_keeps(tensor->name, pair->options)) return TGR_OK;
-    TGR_TRY(tgr_entry_find(pair->file, tensor->name, &found, &index, &entry));
+    TGR_TRY(tgr_source_find(pair->source, tensor->name, &found, &index, &entry));
     if (!found) {
         char shape[TGR_SHAPE_BYTES];
-        return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file has no '%s', which is %s in the model", tensor->name,
-                        tgr_shape_write(shape, tensor->ndim, tensor->dims));
+        return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file has no '%s', which is %s in the model%s", tensor->name,
+                        tgr_shape_write(shape, tensor->ndim, tensor->dims), tgr_foreign_lack(tensor->name));
     }
     TGR_TRY(check_shape(pair, tensor, &entry));
-    if (entry.element == TGR_ELEMENT_F32 || entry.element == TGR_ELEMENT_F16 || entry.element == TGR_ELEMENT_BF16)
-        return TGR_OK;
-    return tgr_fail(TGR_ERROR_UNSUPPORTED, "'%s' is neither F32, F16 nor BF16 in the file", tensor->name);
+    if (tgr_element_is_read(entry.element)) return TGR_OK;
+    return tgr_fail(TGR_ERROR_UNSUPPORTED, "'%s' is %s in the file; F32, F16, BF16 and F64 are read", tensor->name,
+                    tgr_element_name(entry.element));
 }
 
 static int has_tensor(const tgr_parameters *parameters, const char *name) {
@@ -99,24 +100,47 @@ static int has_tensor(const tgr_parameters *parameters, const char *name) {
     return 0;
 }
 
+/* A tensor that the model has no place for: why it cannot be left out, or what leaves it out. */
+static tgr_status refuse_extra(const tgr_safetensors_entry *entry, tgr_foreign_kind kind, const char *what) {
+    char shape[TGR_SHAPE_BYTES];
+    const char *end = "for which the model has no place";
+    if (kind == TGR_FOREIGN_IDLE) end = "for which the model has no place; 'ignore_unknown' skips it";
+    if (kind == TGR_FOREIGN_PART) end = "which belongs to another architecture";
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "the file has '%.200s', %s, %s%s%s%s", entry->name,
+                    tgr_shape_write(shape, entry->ndim, entry->dims), end, *what ? " (" : "", what, *what ? ")" : "");
+}
+
+/* Tensor `index` is the one that is read as `name`. */
+static tgr_status check_single(const match_pair *pair, const char *name, int64_t index) {
+    tgr_safetensors_entry entry;
+    int64_t read;
+    int found;
+    TGR_TRY(tgr_source_find(pair->source, name, &found, &read, &entry));
+    if (read == index) return TGR_OK;
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' is there under two names", name);
+}
+
 static tgr_status check_extra(const match_pair *pair) {
-    int64_t count = tgr_safetensors_count(pair->file);
-    for (int64_t i = 0; i < count; i++) {
-        tgr_safetensors_entry entry = {.struct_size = sizeof entry};
-        TGR_TRY(tgr_safetensors_entry_at(pair->file, i, &entry));
-        if (tgr_match_keeps(entry.name, pair->options) || has_tensor(pair->parameters, entry.name)) continue;
-        char shape[TGR_SHAPE_BYTES];
-        return tgr_fail(TGR_ERROR_FILE_MISMATCH,
-                        "the file has '%s', %s, for which the model has no place; 'ignore_unknown' skips it",
-                        entry.name, tgr_shape_write(shape, entry.ndim, entry.dims));
+    for (int64_t i = 0; i < pair->source->count; i++) {
+        char name[TGR_NAME_BYTES];
+        const char *what;
+        tgr_safetensors_entry entry;
+        TGR_TRY(tgr_source_at(pair->source, i, name, &entry));
+        if (tgr_match_keeps(entry.name, pair->options)) continue;
+        if (has_tensor(pair->parameters, entry.name)) {
+            TGR_TRY(check_single(pair, entry.name, i));
+            continue;
+        }
+        const tgr_foreign_kind kind = tgr_foreign_find(entry.name, &what);
+        if (kind == TGR_FOREIGN_PART || !pair->options->ignore_unknown) return refuse_extra(&entry, kind, what);
     }
     return TGR_OK;
 }
 
-tgr_status tgr_match_check(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options) {
-    match_pair pair = {.model = model, .file = file, .options = options};
+tgr_status tgr_match_check(tgr_model *model, const tgr_source *source, const tgr_import_options *options) {
+    match_pair pair = {.model = model, .source = source, .options = options};
     tgr_parameters *parameters = tgr_model_parameters(model);
     pair.parameters = parameters;
     for (int64_t i = 0; i < parameters->tensor_count; i++) TGR_TRY(check_tensor(&pair, &parameters->tensors[i]));
-    return options->ignore_unknown ? TGR_OK : check_extra(&pair);
+    return check_extra(&pair);
 }

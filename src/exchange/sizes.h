@@ -3,11 +3,11 @@
 #ifndef TGR_EXCHANGE_SIZES_H
 #define TGR_EXCHANGE_SIZES_H
 
+#include "exchange/source.h"
 #include "tgrmoe/options.h"
-#include "tgrmoe/safetensors.h"
 
-/* Sets the options of the model that the tensors belong to. ERROR_FILE_MISMATCH when one is missing or has a shape that
- * no such model has. */
-tgr_status tgr_sizes_read(tgr_config *config, const tgr_safetensors *file);
+/* Sets the options of the model whose tensors these are. ERROR_FILE_MISMATCH when one is missing or of a shape that no
+ * such model has. */
+tgr_status tgr_sizes_read(tgr_config *config, const tgr_source *source);
 
 #endif

@@ -7,8 +7,8 @@
  *     hidden_a   before GELU           after GELU, recomputed
  *     hidden_b   after GELU            gradient of what is before GELU
  *
- * hidden_a is kept between the two. Recomputing GELU is far cheaper than storing its result: the product that gives the
- * gradient does it. In TGR_EVAL both buffers are one. */
+ * hidden_a is kept between the two. GELU is recomputed within the product that gives the gradient, which is far cheaper
+ * than storing its result. In TGR_EVAL both are the same buffer. */
 #ifndef TGR_LAYERS_FFN_H
 #define TGR_LAYERS_FFN_H
 
@@ -32,10 +32,10 @@ void tgr_ffn_plan_work(tgr_ffn *ffn, tgr_mode mode, tgr_arena *arena, int64_t ro
 
 /* y [rows, dim] = FFN(x [rows, dim]), or += when accumulate. `first`: the groups' rows, or TGR_ALL_ROWS. */
 void tgr_ffn_forward(const tgr_ffn *ffn, const int64_t *first, const float *x, float *y, int accumulate);
-/* Fills hidden_a after a forward in TGR_TRAIN with the same x, without y. */
+/* Refills hidden_a after a forward in TGR_TRAIN, from the same x; y is not computed. */
 void tgr_ffn_recompute(const tgr_ffn *ffn, const int64_t *first, const float *x);
-/* Once for each forward, with the same x: dx [rows, dim] = or +=; NULL when not wanted; it may be x itself. `partial`
- * holds tgr_partial_floats(rows, the wider of dim and hidden, 1); unused with groups. */
+/* Call it once for each forward, with the same x. dx [rows, dim] is overwritten, or added to when accumulate; it may be
+ * NULL, or x itself. `partial` holds tgr_partial_floats(rows, the wider of dim and hidden, 1); unused with groups. */
 void tgr_ffn_backward(const tgr_ffn *ffn, const int64_t *first, const float *x, const float *dy, float *dx,
                       int accumulate, float *partial);
 

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* A training step and an evaluation in one call each: the calls of a host's loop in their order. */
+#include "base/memory.h"
 #include "base/status.h"
 #include "base/struct.h"
 #include "loss/loss.h"
 #include "optimizer/optimizer.h"
+
+/* Before labels are read: a count that was never set is mostly one of which no images fit into memory. */
+static tgr_status check_size(const tgr_loss *loss, int64_t count) {
+    const tgr_dimensions *d = tgr_model_dimensions(loss->model);
+    int64_t numbers;
+    TGR_REQUIRE(tgr_multiply(d->channels * d->image_size * d->image_size * (int64_t)sizeof(float), count, &numbers),
+                TGR_ERROR_OVERFLOW, "the batch has %lld images, which are too large to address", (long long)count);
+    return TGR_OK;
+}
 
 /* All that can be wrong with a batch but for what the teacher sees, before anything runs. */
 static tgr_status check_batch(const tgr_loss *loss, const tgr_batch *batch) {
@@ -12,9 +22,10 @@ static tgr_status check_batch(const tgr_loss *loss, const tgr_batch *batch) {
     TGR_REQUIRE_ARGUMENT(batch->images);
     TGR_REQUIRE(batch->count >= 1, TGR_ERROR_RANGE, "argument 'batch->count' is %lld; it must be at least 1",
                 (long long)batch->count);
+    TGR_TRY(check_size(loss, batch->count));
     TGR_REQUIRE((batch->labels != NULL) != (batch->targets != NULL), TGR_ERROR_ARGUMENT,
-                "arguments 'batch->labels' and 'batch->targets' are both %s; one of them is needed",
-                batch->labels == NULL ? "NULL" : "there");
+                "arguments 'batch->labels' and 'batch->targets' are both %s; exactly one must be given",
+                batch->labels == NULL ? "NULL" : "given");
     TGR_TRY(tgr_loss_check_head(loss));
     return tgr_cross_entropy_check(&task);
 }

@@ -130,6 +130,7 @@ tgr_status tgr_model_estimate(tgr_context *context, const tgr_config *config, in
     TGR_REQUIRE(batch >= 1, TGR_ERROR_RANGE, "argument 'batch' is %lld; it must be at least 1", (long long)batch);
     TGR_REQUIRE_ARGUMENT(bytes);
     tgr_model *model;
+    TGR_TRY(tgr_config_check_asked(config));
     TGR_TRY(tgr_model_assemble(&model, context, config));
     int64_t activations;
     tgr_status status = tgr_plan_count(model, TGR_TRAIN, batch, &activations);

@@ -75,6 +75,7 @@ tgr_status tgr_model_create(tgr_model **out, tgr_context *context, const tgr_con
     TGR_REQUIRE_ARGUMENT(context);
     TGR_REQUIRE_ARGUMENT(config);
     tgr_model *model;
+    TGR_TRY(tgr_config_check_asked(config));
     TGR_TRY(tgr_model_assemble(&model, context, config));
     tgr_status status = TGR_OK;
     TGR_TRY_DONE(tgr_model_check_attention(model));

@@ -54,7 +54,7 @@ typedef struct tgr_routing_pass {
     int64_t tokens;        /* T */
     int64_t sequence;      /* tokens of an image: token t is at position t % sequence */
     uint64_t step;         /* optimizer steps taken before it */
-    tgr_random random;     /* this layer's random numbers in this pass */
+    tgr_random random;     /* this layer's random numbers in this pass; noise uses the indices t·E + e */
     const float *override; /* [T, E] probabilities to route by, or NULL: the router's in evaluation */
 } tgr_routing_pass;
 

@@ -61,13 +61,18 @@ static uint32_t load32(const unsigned char *at) {
     return (uint32_t)load16(at) | (uint32_t)load16(at + 2) << 16;
 }
 
+static uint64_t load64(const unsigned char *at) {
+    return (uint64_t)load32(at) | (uint64_t)load32(at + 4) << 32;
+}
+
 static void store16(unsigned char *at, uint32_t bits) {
     at[0] = (unsigned char)bits;
     at[1] = (unsigned char)(bits >> 8);
 }
 
 int tgr_element_is_read(tgr_element element) {
-    return element == TGR_ELEMENT_F32 || element == TGR_ELEMENT_F16 || element == TGR_ELEMENT_BF16;
+    return element == TGR_ELEMENT_F32 || element == TGR_ELEMENT_F16 || element == TGR_ELEMENT_BF16 ||
+           element == TGR_ELEMENT_F64;
 }
 
 int tgr_element_decode(tgr_element element, const void *from, int64_t count, float *to) {
@@ -78,6 +83,8 @@ int tgr_element_decode(tgr_element element, const void *from, int64_t count, flo
         for (int64_t i = 0; i < count; i++) to[i] = tgr_float_from_f16(load16(at + 2 * i));
     else if (element == TGR_ELEMENT_BF16)
         for (int64_t i = 0; i < count; i++) to[i] = tgr_float_from_bf16(load16(at + 2 * i));
+    else if (element == TGR_ELEMENT_F64)
+        for (int64_t i = 0; i < count; i++) to[i] = (float)tgr_double_of_bits(load64(at + 8 * i));
     else
         return 0;
     return 1;

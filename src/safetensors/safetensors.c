@@ -231,7 +231,7 @@ tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, floa
     const tgr_tensor_record *tensor = tensor_at(file, index);
     TGR_REQUIRE(to != NULL || tensor->count == 0, TGR_ERROR_ARGUMENT, "argument 'to' is NULL; a pointer is needed");
     TGR_REQUIRE(tgr_element_is_read(tensor->element), TGR_ERROR_UNSUPPORTED,
-                "tensor '%s' is of %s; F32, F16 and BF16 can be read", tgr_utf8_show(tensor->name, name),
+                "tensor '%s' is of %s; F32, F16, BF16 and F64 can be read", tgr_utf8_show(tensor->name, name),
                 tgr_element_name(tensor->element));
     const unsigned char *bytes;
     unsigned char *staged;

@@ -8,7 +8,7 @@
 
 #include "tgrmoe/options.h"
 
-/* A benchmark that cannot go on says why and ends. */
+/* A benchmark that cannot continue says why and ends. */
 #define BENCH_TRY(call) bench_check((call), #call)
 void bench_check(tgr_status status, const char *call);
 void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -7,7 +7,7 @@ Each side is a process of its own that runs one step for each line it is sent (b
 that its memory is measured alone: by how much the process has grown at most over what it held before its model was made.
 That is weights, gradients, AdamW's moments, activations and working memory, and for torch.compile what the compiler
 leaves behind, but neither torch itself nor the interpreter. `ratio` is how many times as many images this library
-trains in the same time, the median over rounds. A line of JSON for each row goes to peer.jsonl beside bench_step.
+trains in the same time, the median over rounds. A line of JSON for each row goes to peer.jsonl next to bench_step.
 """
 
 import argparse

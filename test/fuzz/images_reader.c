@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "images/decode.h"
+#include "images/orientation.h"
 #include "images/preprocessing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -44,6 +45,8 @@ static void resize(unsigned number) {
 }
 
 static void read_image(const uint8_t *data, size_t size) {
+    const int orientation = orientation_find(data, size);
+    REQUIRE(orientation >= 1 && orientation <= 8);
     dirty(&first, 0xA5);
     if (image_decode(data, size, "input", PIXELS_MOST, &first) != 0) return;
     dirty(&second, 0x5A);
@@ -51,6 +54,8 @@ static void read_image(const uint8_t *data, size_t size) {
     REQUIRE(first.width == second.width && first.height == second.height);
     const size_t bytes = (size_t)first.width * (size_t)first.height * IMAGE_CHANNELS;
     REQUIRE(memcmp(first.pixels, second.pixels, bytes) == 0);
+    REQUIRE(orientation_apply(&first, orientation, &second) == 0);
+    REQUIRE((int64_t)second.width * second.height == (int64_t)first.width * first.height);
     resize((unsigned)size * 2654435761U >> 8);
 }
 

@@ -7,6 +7,7 @@ evaluation transform gives. `cases.txt` lists them, a line each:
     resize FILE EXPECTED WIDTH HEIGHT FILTER LEFT TOP CROP_WIDTH CROP_HEIGHT
     evaluate FILE EXPECTED SIZE CROP_PCT FILTER
     broken FILE                              Pillow refuses it
+    upright FILE EXPECTED                    turned as EXIF says
 
 Usage: make_images.py FOLDER. Needs Pillow 13 (before it, images that become flat were resized in another order of passes),
 numpy and timm.
@@ -18,7 +19,7 @@ import sys
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from timm.data.transforms_factory import transforms_imagenet_eval
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -152,7 +153,7 @@ def jpeg(image, **options):
 def make_jpeg():
     picture = Image.fromarray(smooth(33, 45))
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned by 90 degrees, which neither Pillow's open nor timm applies
+    exif[0x0112] = 6  # turned by 90 degrees, which neither Pillow's open nor timm does
     kinds = {
         "jpeg_444.jpg": (picture, {"quality": 90, "subsampling": 0}),
         "jpeg_420.jpg": (picture, {"quality": 75}),
@@ -217,11 +218,59 @@ def make_resized():
         count += 1
 
 
+def make_tails():
+    """PNGs whose pixels are all there, but not what follows them, or not its checksum: Pillow opens them."""
+    values = random.integers(0, 256, (11, 13, 3))
+    deep = random.integers(0, 1 << 16, (11, 13, 1))
+    for kind, whole in {"rgb": png(13, 11, 8, 2, packed_rows(values, 8)),
+                        "interlaced": png(13, 11, 8, 2, interlaced_rows(values, 8), interlace=1),
+                        "deep": png(13, 11, 16, 0, packed_rows(deep, 16))}.items():
+        for cut in (1, 12, 16, 18, 20):  # within IEND; the pixels' CRC; their Adler-32
+            write(f"tail_{kind}_{cut}.png", whole[:-cut])
+            decode(f"tail_{kind}_{cut}.png")
+        write(f"tail_{kind}_crc.png", whole[:-16] + b"\1\2\3\4" + whole[-12:])
+        decode(f"tail_{kind}_crc.png")
+        broken(f"broken_{kind}_adler.png", whole[:-20] + b"\1\2\3\4" + whole[-16:])
+        broken(f"broken_{kind}_pixels.png", whole[:-40])
+
+
+def upright(name):
+    with Image.open(path(name)) as image:
+        turned = ImageOps.exif_transpose(image).convert("RGB")
+    cases.append(f"upright {name} {expect('upright_' + name.replace('.', '_') + '.png', turned)}")
+
+
+def make_orientations():
+    """As a phone stores photographs: EXIF, or XMP, says how they are turned."""
+    picture = Image.fromarray(noise(5, 7))
+    for orientation in range(10):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        picture.save(path(f"exif_{orientation}.png"), exif=exif)
+        upright(f"exif_{orientation}.png")
+    grey = Image.fromarray(np.full((8, 16), 100, np.uint8))
+    whole = jpeg(grey)
+    tag = struct.pack("<HHI4s", 0x0112, 3, 1, struct.pack("<H", 6))
+    segment = lambda data: b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data
+    exif = lambda data: segment(b"Exif\0\0" + data)
+    little = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 2) + struct.pack("<HHI4s", 0x0100, 4, 1, b"") + tag
+    big = b"MM\0*" + struct.pack(">I", 8) + struct.pack(">H", 1) + struct.pack(">HHI4s", 0x0112, 3, 1, b"\0\3") + bytes(4)
+    xmp = lambda text: segment(b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>" + text + b"</x:xmpmeta>")
+    attribute, element = b'<a tiff:Orientation="8"/>', b"<tiff:Orientation>5</tiff:Orientation>"
+    for name, segments in {"little": exif(little + bytes(4)), "big": exif(big), "xmp": xmp(attribute),
+                           "element": xmp(element), "both": xmp(attribute) + exif(big), "none": exif(b"MM\0*" + bytes(4)),
+                           "other": segment(b"Other\0" + little)}.items():
+        write(f"exif_{name}.jpg", whole[:2] + segments + whole[2:])
+        upright(f"exif_{name}.jpg")
+
+
 def main():
     os.makedirs(folder, exist_ok=True)
     make_png()
     make_jpeg()
     make_resized()
+    make_tails()
+    make_orientations()
     with open(path("cases.txt"), "w") as file:
         file.write("\n".join(cases) + "\n")
 

@@ -5,12 +5,13 @@
     python3 make_timm.py FOLDER --full      the models by name at 224 x 224, for the slow tests
     python3 make_timm.py FOLDER --check     timm takes what the library exported: NAME.exported.safetensors
 
-Needs torch, timm and safetensors. NAME.safetensors holds the weights as timm keeps them; NAME.golden (records as in
+Needs torch, torchvision, timm 1.0.31, safetensors and Pillow 13. NAME.safetensors holds the weights as timm keeps them; NAME.golden (records as in
 make_goldens.py) the options that shapes do not tell, images, labels, logits, the output of every block, and how much
 one step of SGD changes each tensor. All is computed in double precision from the float32 weights, but for
 logits_float32. timm_resample.golden has resampled position embeddings, which timm computes in float32.
 """
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ import timm
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
-from timm.layers import resample_abs_pos_embed
+from PIL import Image
+from timm.data.readers.reader_image_folder import ReaderImageFolder
 from timm.models.vision_transformer import VisionTransformer
 from timm.models.deit import VisionTransformerDistilled
+from torchvision.datasets import ImageFolder
 
 sys.dont_write_bytecode = True
 from make_goldens import File
@@ -96,16 +99,42 @@ def make_case(folder, name, batch=2):
 
 
 def make_resample(folder):
-    """Position embeddings [prefix + from², dim] of one grid made those of another."""
+    """Position embeddings [prefix + from², dim] of one grid made those of another: what a user of timm gets who loads a
+    file into a model for other images. Nothing but sizes is passed."""
+    torch.set_default_dtype(torch.float32)  # as a user of timm has it; make_goldens works in float64
     generator = torch.Generator().manual_seed(3)
     file = File(folder / "timm_resample.golden")
+    names = {0: "deit3_small_patch16_224", 1: "vit_tiny_patch16_224", 2: "deit_tiny_distilled_patch16_224"}
     for case, (prefix, old, new, dim) in enumerate([(1, 4, 7, 5), (2, 7, 4, 3), (0, 3, 8, 4), (1, 14, 24, 2),
-                                                    (2, 1, 3, 2), (1, 24, 14, 2)]):
+                                                    (2, 1, 3, 2), (1, 24, 14, 2), (0, 14, 10, 3), (1, 14, 6, 2)]):
+        sizes = dict(patch_size=2, embed_dim=dim, depth=1, num_heads=1, num_classes=2)
+        model = timm.create_model(names[prefix], img_size=2 * old, **sizes)
         positions = torch.randn(1, prefix + old * old, dim, generator=generator, dtype=torch.float32)
-        resampled = resample_abs_pos_embed(positions, [new, new], num_prefix_tokens=prefix, antialias=False)
+        assert model.pos_embed.shape == positions.shape
+        model.pos_embed.data.copy_(positions)
+        with tempfile.TemporaryDirectory() as temporary:
+            weights = Path(temporary) / "model.safetensors"
+            save_file(model.state_dict(), weights)
+            loaded = timm.create_model(names[prefix], img_size=2 * new, **sizes, pretrained=True,
+                                       pretrained_cfg_overlay=dict(file=str(weights), num_classes=2))
         file.put(f"sizes.{case}", np.array([prefix, old, new, dim], dtype=np.int32))
         file.put(f"from.{case}", positions)
-        file.put(f"to.{case}", resampled)
+        file.put(f"to.{case}", loaded.pos_embed.detach())
+
+
+def make_class_order(folder):
+    """How timm and torchvision number the same folders: a line for each, in the order of the labels."""
+    names = ["apple", "class1", "class2", "class10", "Zebra", "0", "1", "2", "10", "11", "007", "x1y2", "x1y10", "x01z", "X2",
+             "a b", "a-b", "a_b", "A.b", "n01440764", "n1440765", "b12c", "b12", "b", "b9999999999999999999999", "b1e3",
+             "~tilde", "_low", "123abc", "12abc"]
+    with tempfile.TemporaryDirectory() as root:
+        for name in names:
+            (Path(root) / name).mkdir()
+            Image.new("RGB", (1, 1)).save(Path(root) / name / "0.png")
+        orders = {"natural": ReaderImageFolder(root).class_to_idx, "bytes": ImageFolder(root).class_to_idx}
+    for order, labels in orders.items():
+        assert sorted(labels) == sorted(names)
+        (folder / f"class_order_{order}.txt").write_text("".join(f"{name}\n" for name in sorted(labels, key=labels.get)))
 
 
 def check(folder):
@@ -131,6 +160,7 @@ def main(folder, mode=None):
         make_case(folder, name)
     if mode is None:
         make_resample(folder)
+        make_class_order(folder)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ static int make_from_file(const reading *what, desk *at, int worker, tool_batch 
     int result = 0;
     const image_set *set = what->set;
     const image *seen = &at->fitted;
-    TRY(image_file_decode(&at->loader, set->root, set->files.files[batch->ids[place]].name));
+    TRY(image_file_decode(&at->loader, set->root, set->files.files[batch->ids[place]].name, what->how->upright));
     if (what->augment && what->augment->recipe.crop == AUGMENT_CROP_RESIZED) {
         seen = &at->loader.decoded;
     } else {

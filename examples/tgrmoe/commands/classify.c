@@ -93,7 +93,7 @@ static int classify(const classification *all, classifier *own, int64_t index) {
     int result = 0;
     const float *logits = NULL;
     const char *file = all->files[index];
-    TRY(image_file_decode(&own->loader, file[0] == '/' ? "" : ".", file));
+    TRY(image_file_decode(&own->loader, file[0] == '/' ? "" : ".", file, all->how.upright));
     TRY(preprocess_image(&own->loader.memory, &all->how, &own->loader.decoded, (int)all->size, &own->cropped));
     normalise(all, &own->cropped, own->input);
     LIBRARY(tgr_session_forward(own->session, own->input, 1));
@@ -175,23 +175,22 @@ static int print_answers(const classification *all) {
     return result;
 }
 
-static int open_model(classification *all, tgr_context *context, const char *path) {
-    int result = 0, known = 0;
-    TRY(model_file_open(&all->model, context, path));
+static int open_model(classification *all, tgr_context *context, const char *path, const tool_arguments *arguments) {
+    int result = 0;
+    TRY(model_file_open_set(&all->model, context, path, arguments));
     const tgr_config *config = tgr_model_config(all->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_IMAGE_SIZE, &all->size));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &all->channels));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &all->classes));
     if (all->classes == 0) TRY(fail_with("%s: the model has no head", path));
     if (all->channels != 1 && all->channels != IMAGE_CHANNELS) {
-        TRY(fail_with("%s: the model takes %lld channels; images have %d, or 1 when they are made grey", path,
+        TRY(fail_with("%s: the model takes %lld channels; images have %d, or 1 when converted to grey", path,
                       (long long)all->channels, IMAGE_CHANNELS));
     }
     TRY(class_names_load(&all->names, path));
     if (all->names.count != all->classes) name_list_free(&all->names);
-    preprocessing_defaults(&all->how);
-    TRY(model_file_preprocessing(&all->how, path, &known));
-    if (!known) fprintf(stderr, "tgrmoe: %s does not say how images were prepared; as for DeiT is assumed\n", path);
+    TRY(model_file_preprocessing(&all->how, path, arguments));
+    preprocessing_say_assumed(&all->how, path);
 done:
     return result;
 }
@@ -201,11 +200,11 @@ int command_classify(const tool_arguments *arguments) {
     const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
     tgr_context *context = NULL;
     classification all = {.files = arguments->files + 1, .count = arguments->file_count - 1};
-    if (all.count < 1) TRY(fail_usage("classify: a model and one image at least are needed"));
+    if (all.count < 1) TRY(fail_usage("classify: a model and at least one image are needed"));
     all.answers = calloc((size_t)all.count, sizeof *all.answers);
     if (!all.answers) TRY(fail_with("no memory for %lld answers", (long long)all.count));
     LIBRARY(tgr_context_create(&context, &options));
-    TRY(open_model(&all, context, arguments->files[0]));
+    TRY(open_model(&all, context, arguments->files[0], arguments));
     classify_all(&all, arguments->threads == UNSET ? sysconf(_SC_NPROCESSORS_ONLN) : arguments->threads);
     TRY(print_answers(&all));
 done:

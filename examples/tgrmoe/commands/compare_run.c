@@ -84,6 +84,8 @@ static int evaluate_oracle(tool_arguments *arguments) {
     eval.oracle = arguments->teacher;
     eval.limit = UNSET; /* in training it limits training images */
     eval.save = eval.init = eval.teacher = NULL;
+    eval.class_order = NULL; /* the file says it, and all options of its model */
+    eval.setting_count = 0;
     return command_eval(&eval);
 }
 

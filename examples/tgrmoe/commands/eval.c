@@ -10,6 +10,7 @@
 #include "batches/reader.h"
 #include "data/load.h"
 #include "failure.h"
+#include "models/class_names.h"
 #include "models/file.h"
 #include "models/part.h"
 #include "models/saved_preprocessing.h"
@@ -57,22 +58,20 @@ done:
     return result;
 }
 
-/* Pixels are normalised as in training, unless the command line says otherwise. */
+/* Pixels are normalised as they were in training, unless the command line says otherwise. Images in memory are neither
+ * cropped nor resized, and where nobody says more they are normalised as is usual for them. */
 static int find_statistics(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
-    int known = 0;
-    const image_set *test = &subject->data.test;
-    preprocessing_defaults(&subject->images);
-    TRY(model_file_preprocessing(&subject->images, arguments->model, &known));
-    if (!known) dataset_statistics(subject->data.kind, subject->images.mean, subject->images.deviation);
-    if (test->root) {
-        TRY(preprocessing_from_flags(&subject->images, arguments));
-        goto done;
+    double mean[DATASET_CHANNELS_MAX], deviation[DATASET_CHANNELS_MAX];
+    preprocessing *images = &subject->images;
+    TRY(model_file_preprocessing(images, arguments->model, arguments));
+    if (!subject->data.test.root) {
+        dataset_statistics(subject->data.kind, mean, deviation);
+        if (images->assumed & ASSUMED_MEAN) memcpy(images->mean, mean, sizeof mean);
+        if (images->assumed & ASSUMED_STD) memcpy(images->deviation, deviation, sizeof deviation);
+        images->assumed &= ASSUMED_MEAN | ASSUMED_STD;
     }
-    if (arguments->mean) TRY(arguments_numbers("mean", arguments->mean, test->channels, subject->images.mean));
-    if (arguments->deviation) {
-        TRY(arguments_numbers("std", arguments->deviation, test->channels, subject->images.deviation));
-    }
+    preprocessing_say_assumed(images, arguments->model);
 done:
     return result;
 }
@@ -92,13 +91,33 @@ done:
     return result;
 }
 
+/* The same images can have other labels. */
+static int say_order(const tool_subject *subject, const tool_arguments *arguments) {
+    int result = 0, matters = 0;
+    const name_list *names = &subject->data.names;
+    name_list own = {0};
+    if (!subject->data.test.root) goto done;
+    TRY(class_names_load(&own, arguments->model));
+    TRY(class_order_matters(names, &matters));
+    if (own.count > 0)
+        fprintf(stderr, "classes: as %s names them\n", arguments->model);
+    else if (arguments->class_order)
+        fprintf(stderr, "classes: in the order of --class-order %s\n", arguments->class_order);
+    else if (!matters)
+        fprintf(stderr, "classes: in the order of their names, which timm and torchvision share\n");
+done:
+    name_list_free(&own);
+    return result;
+}
+
 static int open_subject(tool_subject *subject, const tool_arguments *arguments) {
     int result = 0;
     const int64_t limit = arguments->limit;
     const tgr_context_options options = {.struct_size = sizeof options, .threads = arguments_threads(arguments)};
     LIBRARY(tgr_context_create(&subject->context, &options));
-    TRY(model_file_open(&subject->model, subject->context, arguments->model));
+    TRY(model_file_open_set(&subject->model, subject->context, arguments->model, arguments));
     TRY(dataset_from_flags(&subject->data, arguments, 0, arguments->model));
+    TRY(say_order(subject, arguments));
     if (limit != UNSET) image_set_limit(&subject->data.test, limit);
     TRY(fit_data(subject));
     TRY(find_statistics(subject, arguments));

@@ -4,10 +4,9 @@
 
 #include <stdio.h>
 
+#include "data/class_order.h"
 #include "failure.h"
 #include "models/class_names.h"
-#include "models/saved_preprocessing.h"
-#include "run/images.h"
 
 int exchange_context(tgr_context **out, const tool_arguments *arguments) {
     int result = 0;
@@ -18,27 +17,17 @@ done:
     return result;
 }
 
-int exchange_preprocessing(preprocessing *out, const char *path, const tool_arguments *arguments, int *known) {
-    int result = 0;
-    preprocessing_defaults(out);
-    TRY(model_file_preprocessing(out, path, known));
-    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
-        const char *text = arguments_text(arguments, preprocessing_flags[i]);
-        if (!text) continue;
-        TRY(preprocessing_read(out, preprocessing_keys[i], text));
-        *known = 1;
-    }
-    TRY(preprocessing_check(out, path));
-done:
-    return result;
-}
-
-int exchange_names(name_list *out, const char *path, tgr_model *model) {
+int exchange_names(name_list *out, const char *path, tgr_model *model, const char *list) {
     int result = 0;
     int64_t classes = 0;
-    TRY(class_names_load(out, path));
+    if (list) TRY(class_order_read(out, list));
+    if (!list) TRY(class_names_load(out, path));
     const tgr_config *config = tgr_model_config(model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
+    if (list && out->count != classes) {
+        TRY(fail_usage("--class-order %s: names %lld classes; the model has %lld", list, (long long)out->count,
+                       (long long)classes));
+    }
     if (out->count != classes) name_list_free(out);
 done:
     return result;

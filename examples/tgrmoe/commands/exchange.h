@@ -7,15 +7,11 @@
 
 #include "arguments.h"
 #include "data/name_list.h"
-#include "images/preprocessing.h"
 
 int exchange_context(tgr_context **out, const tool_arguments *arguments);
-/* The preprocessing that the file in `path` states, or DeiT's, with the changes that flags make. *known: file or flags
- * say something about it. */
-int exchange_preprocessing(preprocessing *out, const char *path, const tool_arguments *arguments, int *known);
-/* The names of classes in the file; none if they are not as many as the model's classes, because its head is then
- * new. */
-int exchange_names(name_list *out, const char *path, tgr_model *model);
+/* The names in the file, if they are of the model's classes; those of others, whose head is new then, are no use.
+ * `list` NULL, or a file with other names, which must be as many. */
+int exchange_names(name_list *out, const char *path, tgr_model *model, const char *list);
 /* Prints a line about the model that was written to `path`. */
 int exchange_summary(const char *path, tgr_model *model);
 

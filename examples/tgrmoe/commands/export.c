@@ -2,6 +2,7 @@
 /* A dense model is written so that timm can load it. */
 #include "commands/export.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "failure.h"
 #include "models/class_names.h"
 #include "models/file.h"
+#include "models/saved_preprocessing.h"
 
 /* A model with one channel has one mean and one deviation. */
 static void cut_channels(preprocessing_text texts[PREPROCESSING_TEXTS], int64_t channels) {
@@ -23,7 +25,7 @@ static void add_text(const char **texts, int64_t *count, const char *key, const 
 }
 
 int command_export(const tool_arguments *arguments) {
-    int result = 0, known = 0;
+    int result = 0;
     int64_t channels = 0;
     tgr_context *context = NULL;
     tgr_model *model = NULL;
@@ -39,13 +41,14 @@ int command_export(const tool_arguments *arguments) {
     TRY(model_file_open(&model, context, from));
     const tgr_config *config = tgr_model_config(model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CHANNELS, &channels));
-    TRY(exchange_preprocessing(&images, from, arguments, &known));
+    TRY(model_file_preprocessing(&images, from, arguments));
     preprocessing_write(&images, written);
     cut_channels(written, channels);
-    for (int i = 0; known && i < PREPROCESSING_TEXTS; i++) {
-        add_text(texts, &options.text_count, written[i].key, written[i].text);
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        if (!written[i].assumed) add_text(texts, &options.text_count, written[i].key, written[i].text);
     }
-    TRY(exchange_names(&names, from, model));
+    if (images.assumed != 0) fprintf(stderr, "%s: what nobody said of its images is left out of %s\n", from, to);
+    TRY(exchange_names(&names, from, model, NULL));
     TRY(class_names_text(&label_names, &names));
     if (label_names) add_text(texts, &options.text_count, "label_names", label_names);
     options.element = arguments->bf16 ? TGR_ELEMENT_BF16 : TGR_ELEMENT_F32;

@@ -27,7 +27,7 @@ static const tool_setting gentle[] = {{"lr", "0.0001"}, {"clip_norm", "1"}};
 
 static int check_arguments(const tool_arguments *arguments) {
     if (arguments->file_count == 0) {
-        return fail_usage("finetune: the model to begin from is missing, a checkpoint or safetensors");
+        return fail_usage("finetune: the model to start from is missing: a checkpoint or safetensors");
     }
     if (arguments->file_count > 1) return fail_usage("finetune: '%s' is not a flag", arguments->files[1]);
     if (!arguments->data) return fail_usage("finetune: --data is missing");
@@ -63,7 +63,7 @@ done:
 static int plan_sparse(finetune_plan *plan, const tool_arguments *given) {
     if (!given->teacher && strcmp(plan->method, "tgr") == 0) {
         return fail_usage(
-            "finetune: %s was guided; name its dense --teacher FILE again, or go on without one by "
+            "finetune: %s was guided; give its dense teacher with --teacher FILE again, or continue without one with "
             "--method vmoe",
             plan->path);
     }
@@ -107,7 +107,7 @@ static void say_plan(const finetune_plan *plan) {
            (long long)plan->model.depth);
     printf("  fine-tuned with method %s", plan->method);
     if (strcmp(plan->method, "dense") != 0) {
-        printf(", blocks %s, %s experts, %s for a token", blocks, experts ? experts : "8", top_k ? top_k : "1");
+        printf(", blocks %s, %s experts, %s per token", blocks, experts ? experts : "8", top_k ? top_k : "1");
     }
     if (arguments->teacher) printf(", guided by %s", arguments->teacher);
     printf("\n  batch %lld, lr %s, augmentation %s", (long long)arguments->batch, arguments_setting(arguments, "lr"),
@@ -124,7 +124,7 @@ int command_finetune(const tool_arguments *arguments) {
     finetune_plan plan = {0};
     TRY(check_arguments(arguments));
     plan.path = arguments->files[0];
-    TRY(pretrained_read(&plan.model, plan.path));
+    TRY(pretrained_read(&plan.model, plan.path, arguments));
     TRY(plan_run(&plan, arguments));
     say_plan(&plan);
     TRY(command_train(&plan.arguments));

@@ -9,6 +9,7 @@
 #include "models/class_names.h"
 #include "models/file.h"
 #include "models/part.h"
+#include "models/saved_preprocessing.h"
 
 static int save_checkpoint(tgr_context *context, tgr_model *model, preprocessing *images, const name_list *names,
                            const char *path) {
@@ -29,7 +30,7 @@ done:
 }
 
 int command_import(const tool_arguments *arguments) {
-    int result = 0, known = 0, safetensors = 0;
+    int result = 0, safetensors = 0;
     tgr_context *context = NULL;
     tgr_model *model = NULL;
     name_list names = {0};
@@ -37,11 +38,12 @@ int command_import(const tool_arguments *arguments) {
     if (arguments->file_count != 2) TRY(fail_usage("import: two files are needed, IN.safetensors and OUT"));
     const char *from = arguments->files[0], *to = arguments->files[1];
     TRY(model_file_is_safetensors(from, &safetensors));
-    if (!safetensors) TRY(fail_with("%s is no safetensors file", from));
+    if (!safetensors) TRY(fail_with("%s is not a safetensors file", from));
     TRY(exchange_context(&context, arguments));
     TRY(model_file_import(&model, context, from, arguments->settings, arguments->setting_count));
-    TRY(exchange_preprocessing(&images, from, arguments, &known));
-    TRY(exchange_names(&names, from, model));
+    TRY(model_file_preprocessing(&images, from, arguments));
+    preprocessing_say_assumed(&images, from);
+    TRY(exchange_names(&names, from, model, arguments->class_order));
     TRY(save_checkpoint(context, model, &images, &names, to));
     TRY(exchange_summary(to, model));
 done:

@@ -54,16 +54,16 @@ done:
     return result;
 }
 
-static int print_preprocessing(const char *path) {
-    int result = 0, known = 0;
+static int print_preprocessing(const char *path, const tool_arguments *arguments) {
+    int result = 0;
     preprocessing images;
     preprocessing_text texts[PREPROCESSING_TEXTS];
-    preprocessing_defaults(&images);
-    TRY(model_file_preprocessing(&images, path, &known));
-    if (!known) goto done;
+    TRY(model_file_preprocessing(&images, path, arguments));
     preprocessing_write(&images, texts);
     printf("images:");
-    for (int i = 0; i < PREPROCESSING_TEXTS; i++) printf(" %s=%s", texts[i].key, texts[i].text);
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        printf(" %s=%s%s", texts[i].key, texts[i].text, texts[i].assumed ? " (assumed)" : "");
+    }
     printf("\n");
 done:
     return result;
@@ -84,27 +84,27 @@ done:
     return result;
 }
 
-static int print_checkpoint(tgr_context *context, const char *path) {
+static int print_checkpoint(tgr_context *context, const char *path, const tool_arguments *arguments) {
     int result = 0;
     tool_listing listing = {0};
     LIBRARY(tgr_checkpoint_list(context, path, print_part, &listing));
     printf("%llu parts, %llu bytes, %llu stored\n", (unsigned long long)listing.parts,
            (unsigned long long)listing.bytes, (unsigned long long)listing.stored_bytes);
     if (listing.has_model) TRY(print_model(context, path));
-    if (listing.has_model) TRY(print_preprocessing(path));
+    if (listing.has_model) TRY(print_preprocessing(path, arguments));
     if (listing.has_host) TRY(print_run(path));
 done:
     return result;
 }
 
-/* Any safetensors file can be shown, whether or not its tensors are those of a known model. */
-static int print_safetensors(tgr_context *context, const char *path) {
+/* Any safetensors file can be shown, whether its tensors are of a model that is known or not. */
+static int print_safetensors(tgr_context *context, const char *path, const tool_arguments *arguments) {
     int result = 0;
     TRY(info_safetensors(context, path));
     if (print_model(context, path) != 0)
-        printf("no model that tgrmoe import takes as it is: %s\n", failure_message());
+        printf("not a model that tgrmoe import can read without further options: %s\n", failure_message());
     else
-        TRY(print_preprocessing(path));
+        TRY(print_preprocessing(path, arguments));
 done:
     return result;
 }
@@ -118,7 +118,7 @@ int command_info(const tool_arguments *arguments) {
     TRY(model_file_is_safetensors(path, &safetensors));
     LIBRARY(tgr_context_create(&context, &options));
     printf("%s\n", path);
-    TRY(safetensors ? print_safetensors(context, path) : print_checkpoint(context, path));
+    TRY(safetensors ? print_safetensors(context, path, arguments) : print_checkpoint(context, path, arguments));
 done:
     tgr_context_free(context);
     return result;

@@ -66,13 +66,15 @@ done:
     return result;
 }
 
-int pretrained_read(pretrained *out, const char *path) {
+int pretrained_read(pretrained *out, const char *path, const tool_arguments *arguments) {
     int result = 0;
+    tool_setting settings[MODEL_FILE_SETTINGS];
+    const int count = model_file_settings(settings, arguments);
     tgr_context *context = NULL;
     tgr_config *config = NULL;
     const tgr_context_options options = {.struct_size = sizeof options, .threads = 1};
     LIBRARY(tgr_context_create(&context, &options));
-    TRY(model_file_config(&config, context, path));
+    TRY(model_file_config(&config, context, path, settings, count));
     LIBRARY(tgr_config_get(config, "method", out->method, sizeof out->method));
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_DEPTH, &out->depth));
     out->dense = strcmp(out->method, "dense") == 0;

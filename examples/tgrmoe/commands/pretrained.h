@@ -16,7 +16,8 @@ typedef struct pretrained {
     int count;
 } pretrained;
 
-/* The options of the model in a file, a checkpoint or safetensors. */
-int pretrained_read(pretrained *out, const char *path);
+/* The options of the model in a file, a checkpoint or safetensors, of which the command line may say what its shapes do
+ * not tell. */
+int pretrained_read(pretrained *out, const char *path, const tool_arguments *arguments);
 
 #endif

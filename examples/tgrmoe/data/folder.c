@@ -75,13 +75,21 @@ done:
     return result;
 }
 
+const char *const folder_unread[FOLDER_UNREAD] = {".webp", ".bmp", ".gif", ".tif",  ".tiff", ".heic", ".heif",
+                                                  ".avif", ".jxl", ".jp2", ".jfif", ".jpe",  ".ppm",  ".pgm"};
+
+/* Which of the endings the name has; -1: none. */
+static int find_ending(const char *name, const char *const *endings, int count) {
+    const char *dot = strrchr(name, '.');
+    for (int i = 0; i < count && dot; i++) {
+        if (strcasecmp(dot, endings[i]) == 0) return i;
+    }
+    return -1;
+}
+
 static int is_image_name(const char *name) {
     static const char *const endings[] = {".jpg", ".jpeg", ".png"};
-    const char *dot = strrchr(name, '.');
-    for (int i = 0; i < 3 && dot; i++) {
-        if (strcasecmp(dot, endings[i]) == 0) return 1;
-    }
-    return 0;
+    return find_ending(name, endings, 3) >= 0;
 }
 
 static int add_file(folder_files *list, const folder_file *file) {
@@ -94,6 +102,23 @@ static int add_file(folder_files *list, const folder_file *file) {
     }
     list->files[list->count++] = *file;
     return 0;
+}
+
+int folder_holds(const char *path, folder_content what) {
+    name_list all = {0};
+    int found = 0;
+    if (list_folder(&all, path) != 0) return 0;
+    for (int64_t i = 0; i < all.count && !found; i++) {
+        char inside[PATH_SIZE];
+        struct stat about;
+        if (what == FOLDER_IMAGES) {
+            found = is_image_name(all.names[i]);
+        } else if (join(inside, path, all.names[i]) == 0) {
+            found = stat(inside, &about) == 0 && S_ISDIR(about.st_mode);
+        }
+    }
+    name_list_free(&all);
+    return found;
 }
 
 /* A folder between the root and the current position of the walk. */
@@ -124,7 +149,8 @@ static int visit(folder_files *out, const char *root, const char *folder, const 
     const int known = stat(path, &about) == 0;
     if (known && S_ISDIR(about.st_mode)) return walk(out, root, relative, label, here);
     if (!is_image_name(name)) {
-        out->others++;
+        const int kind = find_ending(name, folder_unread, FOLDER_UNREAD);
+        if (kind >= 0) out->unread[kind]++;
         return 0;
     }
     folder_file file = {.folder = strlen(folder), .bytes = known ? (uint64_t)about.st_size : 0, .label = label};
@@ -180,6 +206,20 @@ done:
     return result;
 }
 
+/* Images that are left out are left out aloud. */
+static void say_unread(const folder_files *list, const char *root) {
+    char name[MESSAGE_NAME];
+    int64_t count = 0;
+    for (int i = 0; i < FOLDER_UNREAD; i++) count += list->unread[i];
+    if (count == 0) return;
+    fprintf(stderr, "%s: %lld images are neither .jpg, .jpeg nor .png and are left out:",
+            printable_name(name, sizeof name, root), (long long)count);
+    for (int i = 0; i < FOLDER_UNREAD; i++) {
+        if (list->unread[i] > 0) fprintf(stderr, " %lld %s", (long long)list->unread[i], folder_unread[i]);
+    }
+    fprintf(stderr, "\n");
+}
+
 int folder_scan(folder_files *out, const char *root, const name_list *classes, int sparse) {
     int result = 0;
     folder_files list = {0};
@@ -195,8 +235,12 @@ int folder_scan(folder_files *out, const char *root, const name_list *classes, i
         TRY(join(path, root, classes->names[i]));
         if (sparse && stat(path, &about) != 0 && errno == ENOENT) continue;
         TRY(walk(&list, root, classes->names[i], (int32_t)i, &top));
-        if (list.count == before && !sparse) TRY(fail_at(path, "holds no .jpg, .jpeg or .png"));
+        if (list.count == before && !sparse) {
+            say_unread(&list, root);
+            TRY(fail_at(path, "holds no .jpg, .jpeg or .png"));
+        }
     }
+    say_unread(&list, root);
     if (list.count == 0) TRY(fail_at(root, "holds no .jpg, .jpeg or .png"));
     qsort(list.files, (size_t)list.count, sizeof *list.files, compare_files);
     *out = list;

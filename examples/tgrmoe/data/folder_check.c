@@ -55,7 +55,7 @@ static void *check_files(void *user) {
         const int64_t i = atomic_fetch_add(&all->next, 1);
         if (i >= all->files->count) break;
         const char *name = all->files->files[i].name;
-        const int result = all->decode ? image_file_decode(&loader, all->root, name) : check_start(all->root, name);
+        const int result = all->decode ? image_file_decode(&loader, all->root, name, 0) : check_start(all->root, name);
         all->reasons[i] = result == 0 ? NULL : strdup(failure_message());
         if (result != 0 && !all->reasons[i]) all->reasons[i] = calloc(1, 1);
     }

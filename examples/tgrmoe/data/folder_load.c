@@ -18,19 +18,52 @@ static int is_folder(const char *path) {
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
-/* The folder of training images, if there is one. */
+/* A share of the data holds folders of classes, or nothing yet; a folder with nothing but images is a class itself. */
+static int is_share_of(const char *path) {
+    return is_folder(path) && (folder_holds(path, FOLDER_FOLDERS) || !folder_holds(path, FOLDER_IMAGES));
+}
+
+/* The folder of training images, if they have one of their own. */
 static int find_training(char path[PATH_SIZE], const char *root) {
     snprintf(path, PATH_SIZE, "%s/train", root);
-    return is_folder(path);
+    return is_share_of(path);
 }
 
 static int find_test(char path[PATH_SIZE], const char *root) {
     static const char *const names[] = {"val", "validation", "test"};
     for (int i = 0; i < 3; i++) {
         snprintf(path, PATH_SIZE, "%s/%s", root, names[i]);
-        if (is_folder(path)) return 1;
+        if (is_share_of(path)) return 1;
     }
     return 0;
+}
+
+static int is_share(const char *name) {
+    return strcmp(name, "train") == 0 || strcmp(name, "val") == 0 || strcmp(name, "validation") == 0 ||
+           strcmp(name, "test") == 0;
+}
+
+/* Where some folders look like shares of a data set and others like its classes, nobody knows which is meant. */
+static int check_shares(const char *root, int has_shares) {
+    int result = 0;
+    int64_t shares = 0;
+    name_list all = {0};
+    TRY(folder_classes(&all, root));
+    for (int64_t i = 0; i < all.count; i++) {
+        char path[2 * PATH_SIZE];
+        snprintf(path, sizeof path, "%s/%s", root, all.names[i]);
+        shares += is_share(all.names[i]);
+        if (has_shares && !is_share(all.names[i]) && folder_holds(path, FOLDER_IMAGES)) {
+            TRY(fail_with("%s: holds images like a class, but %s has folders train, val or test with classes in them",
+                          path, root));
+        }
+    }
+    if (!has_shares && shares > 0 && shares == all.count) {
+        TRY(fail_with("%s/%s: has no folders; there must be one for each class", root, all.names[0]));
+    }
+done:
+    name_list_free(&all);
+    return result;
 }
 
 int folder_detect(const char *root) {
@@ -45,7 +78,7 @@ static int drop_damaged(folder_files *files, char **reasons, int skip) {
     int64_t kept = 0;
     for (int64_t i = 0; i < files->count; i++) {
         if (reasons[i] && !skip) {
-            return fail_with("%s (--skip-damaged leaves out what cannot be decoded)", reasons[i]);
+            return fail_with("%s (with --skip-damaged, images that cannot be decoded are left out)", reasons[i]);
         }
     }
     for (int64_t i = 0; i < files->count; i++) {
@@ -95,7 +128,12 @@ done:
 
 /* The classes given, which a model was trained with, or those of the folder. */
 static int find_classes(name_list *out, const char *path, const folder_options *how) {
-    return how->classes ? name_list_copy(out, how->classes) : folder_classes(out, path);
+    int result = 0;
+    if (how->classes) TRY(name_list_copy(out, how->classes));
+    if (!how->classes) TRY(folder_classes(out, path));
+    if (!how->classes) TRY(class_order_sort(out, how->order));
+done:
+    return result;
 }
 
 /* One folder for both: some images of each class are held out. */
@@ -105,7 +143,7 @@ static int load_shared(dataset *data, const char *path, int train, const folder_
     TRY(find_classes(&data->names, path, how));
     TRY(folder_scan(&rest, path, &data->names, how->classes != NULL));
     TRY(folder_hold_out(&held, &rest, how->held_out));
-    if (held.count == 0) TRY(fail_with("%s: no class has an image to spare for testing", path));
+    if (held.count == 0) TRY(fail_with("%s: no class has enough images to hold one out for testing", path));
     TRY(fill_set(&data->test, path, &held, how));
     if (train) TRY(fill_set(&data->train, path, &rest, how));
 done:
@@ -139,7 +177,9 @@ int folder_load(dataset *data, const char *root, int train, const folder_options
     dataset loaded = {.kind = DATASET_FOLDER};
     if (strlen(root) > ROOT_MOST) TRY(fail_with("--data: the path is too long"));
     const int has_training = find_training(train_path, root), has_test = find_test(test_path, root);
-    if (train && has_test && !has_training) TRY(fail_with("%s: is there, but no folder train beside it", test_path));
+    if (train && has_test && !has_training)
+        TRY(fail_with("%s: exists, but there is no folder train next to it", test_path));
+    TRY(check_shares(root, has_training || has_test));
     if (has_test && (has_training || !train)) {
         TRY(load_apart(&loaded, train_path, test_path, train, how));
     } else {

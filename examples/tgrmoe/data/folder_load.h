@@ -3,6 +3,7 @@
 #ifndef TOOL_DATA_FOLDER_LOAD_H
 #define TOOL_DATA_FOLDER_LOAD_H
 
+#include "data/class_order.h"
 #include "data/dataset.h"
 
 /* How a folder of images is read. */
@@ -11,6 +12,7 @@ typedef struct folder_options {
     int skip_damaged;         /* 1: images that cannot be decoded are named and left out; 0: they are an error */
     int threads;              /* that check the files */
     const name_list *classes; /* NULL, or the classes in the order of their labels; folders must be among them */
+    class_order order;        /* where `classes` is NULL */
 } folder_options;
 
 enum { FOLDER_THREADS = 2 };

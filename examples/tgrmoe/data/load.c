@@ -2,6 +2,7 @@
 /* Which files make up a data set, and loading them. */
 #include "data/load.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 #include "data/idx.h"
 #include "failure.h"
 
-enum { PATH_SIZE = 4096, FILES_MAX = 5 };
+enum { PATH_SIZE = 4096, NAME_SIZE = 64, FILES_MAX = 5 };
 
 typedef struct source {
     const char *name;   /* as given on the command line */
@@ -50,18 +51,77 @@ static const source sources[] = {
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 
-/* The path of `file`: in the folder or its usual subfolder, compressed or not. If there is none, the plain path, so
- * that opening it reports that it is missing. True if it exists. */
+/* Some programs that unpack MNIST write "train-images.idx3-ubyte". */
+static void with_dot(char name[NAME_SIZE], const char *file) {
+    snprintf(name, NAME_SIZE, "%s", file);
+    char *dash = strstr(name, "-idx");
+    if (dash) *dash = '.';
+}
+
+/* Whether `name` ends as `file` does, packed or not. */
+static int ends_with(const char *name, const char *file) {
+    const size_t length = strlen(name), end = strlen(file), packed = strlen(".gz");
+    if (length > end + packed && strcmp(name + length - packed, ".gz") == 0) {
+        return strncmp(name + length - packed - end, file, end) == 0;
+    }
+    return length > end && strcmp(name + length - end, file) == 0;
+}
+
+/* EMNIST has "emnist-letters-train-images-idx3-ubyte" and "…-test-…": found if there is one such file. */
+static int find_prefixed(char path[PATH_SIZE], const char *folder, const char *file) {
+    char end[NAME_SIZE];
+    int found = 0;
+    const char *part = strncmp(file, "t10k-", 5) == 0 ? file + 5 : file;
+    snprintf(end, sizeof end, "%s%s", part == file ? "-" : "-test-", part);
+    DIR *stream = opendir(folder);
+    if (!stream) return 0;
+    for (const struct dirent *entry = readdir(stream); entry; entry = readdir(stream)) {
+        if (!ends_with(entry->d_name, end)) continue;
+        found++;
+        snprintf(path, PATH_SIZE, "%s/%s", folder, entry->d_name);
+    }
+    closedir(stream);
+    return found == 1;
+}
+
+/* The path of `file`: in the folder or its usual subfolder, as it is or packed, with a dash or a dot. Without any, the
+ * plain path, so that opening it says that it is missing. True when it is there. */
 static int find_file(char path[PATH_SIZE], const char *folder, const source *from, const char *file) {
     const char *const subfolders[] = {"", from->folder};
     const char *const endings[] = {"", ".gz"};
-    for (int i = 0; i < 2; i++) {
-        for (int k = 0; k < 2 && subfolders[i]; k++) {
-            snprintf(path, PATH_SIZE, "%s/%s%s%s%s", folder, subfolders[i], i ? "/" : "", file, endings[k]);
-            if (access(path, F_OK) == 0) return 1;
-        }
+    char dotted[NAME_SIZE];
+    const char *const names[] = {file, dotted};
+    with_dot(dotted, file);
+    for (int i = 0; i < 8; i++) {
+        const char *subfolder = subfolders[i / 4];
+        if (!subfolder) break;
+        snprintf(path, PATH_SIZE, "%s/%s%s%s%s", folder, subfolder, *subfolder ? "/" : "", names[i / 2 % 2],
+                 endings[i % 2]);
+        if (access(path, F_OK) == 0) return 1;
     }
+    if (!from->folder && find_prefixed(path, folder, file)) return 1;
     snprintf(path, PATH_SIZE, "%s/%s", folder, file);
+    return 0;
+}
+
+/* CIFAR comes in three versions, of which two have files that no C program can read. */
+static int check_version(const char *folder) {
+    static const char *const python[] = {"data_batch_1", "batches.meta", "cifar-10-batches-py", "cifar-100-python",
+                                         "file.txt~"};
+    static const char *const matlab[] = {"data_batch_1.mat", "cifar-10-batches-mat", "cifar-100-matlab"};
+    char path[PATH_SIZE];
+    for (size_t i = 0; i < sizeof python / sizeof *python; i++) {
+        snprintf(path, PATH_SIZE, "%s/%s", folder, python[i]);
+        if (access(path, F_OK) != 0) continue;
+        return fail_with("%s: is of the Python version of CIFAR; its binary version, for C programs, can be read",
+                         path);
+    }
+    for (size_t i = 0; i < sizeof matlab / sizeof *matlab; i++) {
+        snprintf(path, PATH_SIZE, "%s/%s", folder, matlab[i]);
+        if (access(path, F_OK) != 0) continue;
+        return fail_with("%s: is of the Matlab version of CIFAR; its binary version, for C programs, can be read",
+                         path);
+    }
     return 0;
 }
 
@@ -81,6 +141,7 @@ static int detect(const char *folder, dataset_kind *kind) {
     }
     if (*kind != DATASET_UNKNOWN) return 0;
     if (access(folder, F_OK) != 0) return fail_with("%s: there is no such folder", folder);
+    if (check_version(folder) != 0) return FAILURE;
     if (folder_detect(folder)) {
         *kind = DATASET_FOLDER;
         return 0;
@@ -107,7 +168,8 @@ static int load_set(image_set *out, const char *folder, dataset_kind kind, const
     const char *found[FILES_MAX] = {0};
     int files = 0;
     for (; files < FILES_MAX && names[files]; files++) {
-        find_file(paths[files], folder, from, names[files]);
+        const int there = find_file(paths[files], folder, from, names[files]);
+        if (!there && kind != DATASET_IDX && check_version(folder) != 0) return FAILURE;
         found[files] = paths[files];
     }
     if (kind == DATASET_IDX) return idx_read(out, found[0], found[1]);
@@ -115,7 +177,7 @@ static int load_set(image_set *out, const char *folder, dataset_kind kind, const
 }
 
 /* IDX does not say how many classes there are. A label of 10 or more must not leave a gap below it: a damaged byte
- * would, and would otherwise go unnoticed. */
+ * would, and would go unseen otherwise. Only 0 may be missing: EMNIST's letters are numbered from 1. */
 static int count_classes(const image_set *set, int64_t *classes) {
     int seen[256] = {0};
     int64_t where[256] = {0};
@@ -126,7 +188,9 @@ static int count_classes(const image_set *set, int64_t *classes) {
         where[label] = i;
         if (label > highest) highest = label;
     }
-    for (int label = 0; label < highest && highest >= 10; label++) {
+    if (!seen[0])
+        fprintf(stderr, "no training image has label 0: labels are taken to begin with 1, class 0 stays empty\n");
+    for (int label = 1; label < highest && highest >= 10; label++) {
         if (seen[label]) continue;
         return fail_with(
             "label %d of training image %lld (byte %lld of the label file) is too high: no image has label %d", highest,

@@ -16,6 +16,7 @@ int name_list_add(name_list *list, const char *name) {
     }
     names[list->count] = strdup(name);
     if (!names[list->count]) return fail_with("no memory for the names of files");
+    if (list->count > 0 && strcmp(names[list->count - 1], name) > 0) list->unsorted = 1;
     list->count++;
     return 0;
 }
@@ -31,7 +32,15 @@ done:
     return result;
 }
 
+static int64_t find_anywhere(const name_list *in, const char *name) {
+    for (int64_t i = 0; i < in->count; i++) {
+        if (strcmp(in->names[i], name) == 0) return i;
+    }
+    return -1;
+}
+
 int64_t name_list_find(const name_list *in, const char *name) {
+    if (in->unsorted) return find_anywhere(in, name);
     for (int64_t low = 0, high = in->count; low < high;) {
         const int64_t middle = (low + high) / 2;
         const int order = strcmp(name, in->names[middle]);
@@ -40,6 +49,25 @@ int64_t name_list_find(const name_list *in, const char *name) {
         if (order > 0) low = middle + 1;
     }
     return -1;
+}
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int name_list_check_single(const name_list *list, const char *where) {
+    int result = 0;
+    const size_t count = (size_t)list->count;
+    char **sorted = malloc((count ? count : 1) * sizeof *sorted);
+    if (!sorted) return fail_with("no memory for %zu names", count);
+    for (size_t i = 0; i < count; i++) sorted[i] = list->names[i];
+    if (count > 1) qsort(sorted, count, sizeof *sorted, compare_names);
+    for (size_t i = 1; i < count && result == 0; i++) {
+        if (strcmp(sorted[i - 1], sorted[i]) == 0)
+            result = fail_with("%s: class '%s' is there twice", where, sorted[i]);
+    }
+    free(sorted);
+    return result;
 }
 
 void name_list_free(name_list *list) {

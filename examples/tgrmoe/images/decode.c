@@ -2,6 +2,8 @@
 /* Recognising a format and decoding it. */
 #include "images/decode.h"
 
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "failure.h"
@@ -39,6 +41,8 @@ image_format image_sniff(const uint8_t *bytes, size_t size, const char **other) 
     return IMAGE_FORMAT_UNKNOWN;
 }
 
+static atomic_flag noted = ATOMIC_FLAG_INIT;
+
 int image_decode(const uint8_t *bytes, size_t size, const char *name, int64_t pixels_most, image *out) {
     char message[DECODE_MESSAGE] = "";
     const char *other = NULL, *wrong = NULL;
@@ -46,6 +50,9 @@ int image_decode(const uint8_t *bytes, size_t size, const char *name, int64_t pi
     switch (image_sniff(bytes, size, &other)) {
         case IMAGE_FORMAT_JPEG:
             wrong = decode_jpeg(bytes, size, pixels_most, message, out);
+            if (!wrong && *message && !atomic_flag_test_and_set(&noted)) {
+                fprintf(stderr, "%s: %s (said once)\n", name, message);
+            }
             break;
         case IMAGE_FORMAT_PNG:
             wrong = decode_png(bytes, size, pixels_most, message, out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* JPEG and PNG to 8-bit RGB, as Pillow's Image.open(...).convert("RGB") does it: transparency is dropped, 16-bit grey
- * is clipped at 255, and colour profiles, gamma and the EXIF orientation are ignored. */
+ * is clipped at 255, and colour profiles, gamma and the EXIF orientation (orientation.h) are
+ * ignored. */
 #ifndef TOOL_IMAGES_DECODE_H
 #define TOOL_IMAGES_DECODE_H
 

@@ -33,9 +33,20 @@ static _Noreturn void escape(j_common_ptr jpeg, const char *why) {
     longjmp(decoding->escape, 1);
 }
 
+/* What is whole, but of a kind that libjpeg 2 does not decode: NULL for all else. */
+static const char *foreign_kind(const struct jpeg_error_mgr *errors) {
+    if (errors->msg_code == JERR_BAD_PRECISION) return "is a JPEG of more than 8 bits, which is not decoded here";
+    if (errors->msg_code == JERR_ARITH_NOTIMPL) return "is a JPEG with arithmetic coding, which is not decoded here";
+    if (errors->msg_code != JERR_SOF_UNSUPPORTED) return NULL;
+    const int process = errors->msg_parm.i[0] & 0x0F; /* SOF0 to SOF15 */
+    if (process % 4 == 3) return "is a lossless JPEG, which is not decoded here";
+    return "is a hierarchical JPEG, which is not decoded here";
+}
+
 static _Noreturn void on_error(j_common_ptr jpeg) {
     char text[JMSG_LENGTH_MAX];
     jpeg_decoding *decoding = decoding_of(jpeg);
+    if (foreign_kind(jpeg->err)) escape(jpeg, foreign_kind(jpeg->err));
     jpeg->err->format_message(jpeg, text);
     snprintf(decoding->message, DECODE_MESSAGE, "damaged JPEG: %s", text);
     escape(jpeg, decoding->message);
@@ -127,6 +138,18 @@ static void read_rows(jpeg_decoding *decoding, image *out) {
     }
 }
 
+/* Whether coefficients of a progressive image are not as exact as its quantisation: then scans are missing, and
+ * decoders guess. */
+static int lacks_scans(const struct jpeg_decompress_struct *jpeg) {
+    if (!jpeg->progressive_mode || !jpeg->coef_bits) return 0;
+    for (int component = 0; component < jpeg->num_components; component++) {
+        for (int i = 0; i < DCTSIZE2; i++) {
+            if (jpeg->coef_bits[component][i] != 0) return 1;
+        }
+    }
+    return 0;
+}
+
 static void decode(jpeg_decoding *decoding, int64_t pixels_most, image *out) {
     j_decompress_ptr jpeg = &decoding->jpeg;
     jpeg_create_decompress(jpeg);
@@ -138,6 +161,12 @@ static void decode(jpeg_decoding *decoding, int64_t pixels_most, image *out) {
     choose_colors(jpeg);
     jpeg_start_decompress(jpeg);
     read_rows(decoding, out);
+    if (lacks_scans(jpeg)) {
+        snprintf(
+            decoding->message, DECODE_MESSAGE,
+            "is a progressive JPEG that lacks its last scans: libjpeg-turbo 3, as in Pillow's wheels since 10, smooths "
+            "such images otherwise than version 2 does");
+    }
     jpeg_finish_decompress(jpeg);
 }
 

@@ -5,7 +5,8 @@
 
 #include "images/decode_limits.h"
 
-/* Returns NULL, or what is wrong, in `message`. After a failure the contents of `out` are undefined. */
+/* NULL, or what is wrong, in `message`, which must be empty before; after success it has what is odd about the image.
+ * What is in `out` after a failure has no meaning. */
 const char *decode_jpeg(const uint8_t *bytes, size_t size, int64_t pixels_most, char message[DECODE_MESSAGE],
                         image *out);
 

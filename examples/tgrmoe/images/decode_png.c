@@ -14,6 +14,9 @@ typedef struct png_decoding {
     const uint8_t *at;
     size_t left;
     jmp_buf escape;
+    int deep_grey;      /* rows are of 16 bits */
+    int careful;        /* no byte is asked for before it is needed */
+    int cut;            /* one was that is not there */
     char *message;      /* [DECODE_MESSAGE] */
     const char *failed; /* NULL, or what is wrong */
 } png_decoding;
@@ -36,7 +39,8 @@ static void on_warning(png_structp png, png_const_charp text) {
 
 static void give_bytes(png_structp png, png_bytep to, size_t count) {
     png_decoding *decoding = png_get_io_ptr(png);
-    if (count > decoding->left) escape(decoding, "the file is truncated (PNG)");
+    decoding->cut = count > decoding->left;
+    if (decoding->cut) escape(decoding, "the file is truncated (PNG)");
     memcpy(to, decoding->at, count);
     decoding->at += count;
     decoding->left -= count;
@@ -63,8 +67,9 @@ static void cut_grey(uint8_t *bytes, size_t pixels) {
     }
 }
 
-static void read_rows(png_decoding *decoding, image *out, int deep_grey) {
-    const size_t stride = (size_t)out->width * (deep_grey ? 2 : 3);
+/* What follows the last row is not read. */
+static void read_rows(png_decoding *decoding, image *out) {
+    const size_t stride = (size_t)out->width * (decoding->deep_grey ? 2 : 3);
     const int passes = png_set_interlace_handling(decoding->png);
     png_read_update_info(decoding->png, decoding->info);
     if (png_get_rowbytes(decoding->png, decoding->info) != stride) escape(decoding, "PNG of an unknown type");
@@ -73,8 +78,16 @@ static void read_rows(png_decoding *decoding, image *out, int deep_grey) {
             png_read_row(decoding->png, out->pixels + (size_t)y * stride, NULL);
         }
     }
-    png_read_end(decoding->png, NULL);
-    if (deep_grey) cut_grey(out->pixels, (size_t)out->width * (size_t)out->height);
+}
+
+/* Whether the last row is there: libpng counts it, and then looks for the end of the data, which may be missing or
+ * wrong. */
+static int has_all_rows(const png_decoding *decoding) {
+    if (!decoding->info || png_get_image_height(decoding->png, decoding->info) == 0) return 0;
+    if (png_get_interlace_type(decoding->png, decoding->info) != PNG_INTERLACE_NONE) {
+        return png_get_current_pass_number(decoding->png) >= PNG_INTERLACE_ADAM7_PASSES;
+    }
+    return png_get_current_row_number(decoding->png) >= png_get_image_height(decoding->png, decoding->info);
 }
 
 static void decode(png_decoding *decoding, int64_t pixels_most, image *out) {
@@ -94,7 +107,11 @@ static void decode(png_decoding *decoding, int64_t pixels_most, image *out) {
     /* Each pass of an interlaced image leaves the pixels of later passes untouched; in a damaged image they may never
      * come. */
     memset(out->pixels, 0, (size_t)out->width * (size_t)out->height * IMAGE_CHANNELS);
-    read_rows(decoding, out, choose_colors(decoding));
+    decoding->deep_grey = choose_colors(decoding);
+    /* Pillow does not look at the checksums of pixels either. */
+    png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
+    if (decoding->careful) png_set_compression_buffer_size(png, 1);
+    read_rows(decoding, out);
 }
 
 /* A function of its own, because locals changed between setjmp and longjmp would be undefined. */
@@ -102,10 +119,20 @@ static void attempt(png_decoding *decoding, int64_t pixels_most, image *out) {
     if (setjmp(decoding->escape) == 0) decode(decoding, pixels_most, out);
 }
 
+static void decode_once(png_decoding *decoding, int64_t pixels_most, image *out) {
+    attempt(decoding, pixels_most, out);
+    if (decoding->failed && has_all_rows(decoding)) decoding->failed = NULL;
+    if (!decoding->failed && decoding->deep_grey) cut_grey(out->pixels, (size_t)out->width * (size_t)out->height);
+    png_destroy_read_struct(&decoding->png, &decoding->info, NULL);
+}
+
+/* libpng reads ahead: where a file ends within what is behind the pixels, it fails before it has them all. */
 const char *decode_png(const uint8_t *bytes, size_t size, int64_t pixels_most, char message[DECODE_MESSAGE],
                        image *out) {
     png_decoding decoding = {.at = bytes, .left = size, .message = message};
-    attempt(&decoding, pixels_most, out);
-    png_destroy_read_struct(&decoding.png, &decoding.info, NULL);
+    decode_once(&decoding, pixels_most, out);
+    if (!decoding.failed || !decoding.cut) return decoding.failed;
+    decoding = (png_decoding){.at = bytes, .left = size, .message = message, .careful = 1};
+    decode_once(&decoding, pixels_most, out);
     return decoding.failed;
 }

@@ -12,6 +12,7 @@
 
 #include "failure.h"
 #include "images/decode.h"
+#include "images/orientation.h"
 
 enum { PATH_SIZE = 4096, MESSAGE_NAME = 512, BYTES_MOST = 1 << 29 };
 
@@ -33,7 +34,17 @@ static int read_all(image_loader *loader, int file, const char *name, size_t siz
     return 0;
 }
 
-int image_file_decode(image_loader *loader, const char *root, const char *name) {
+static int turn_upright(image_loader *loader) {
+    const int orientation = orientation_find(loader->bytes, loader->size);
+    if (orientation == 1) return 0;
+    const int result = orientation_apply(&loader->decoded, orientation, &loader->turned);
+    const image stored = loader->decoded;
+    loader->decoded = loader->turned;
+    loader->turned = stored;
+    return result;
+}
+
+int image_file_decode(image_loader *loader, const char *root, const char *name, int upright) {
     int result = 0;
     char path[PATH_SIZE], shown[MESSAGE_NAME];
     struct stat about;
@@ -45,6 +56,7 @@ int image_file_decode(image_loader *loader, const char *root, const char *name) 
     if (!S_ISREG(about.st_mode)) TRY(fail_with("%s: is not a regular file", shown));
     TRY(read_all(loader, file, shown, (size_t)about.st_size));
     TRY(image_decode(loader->bytes, loader->size, shown, DECODE_PIXELS_MOST, &loader->decoded));
+    if (upright) TRY(turn_upright(loader));
 done:
     if (file >= 0) close(file);
     return result;
@@ -53,6 +65,7 @@ done:
 void image_loader_free(image_loader *loader) {
     free(loader->bytes);
     image_free(&loader->decoded);
+    image_free(&loader->turned);
     resizer_free(&loader->memory);
     *loader = (image_loader){0};
 }

@@ -9,12 +9,12 @@
 typedef struct image_loader {
     uint8_t *bytes; /* of the file */
     size_t size, capacity;
-    image decoded;
+    image decoded, turned;
     resizer memory;
 } image_loader;
 
-/* Decodes `root`/`name` into loader->decoded. */
-int image_file_decode(image_loader *loader, const char *root, const char *name);
+/* Decodes `root`/`name` into loader->decoded; with `upright` turned as the file says that it was taken. */
+int image_file_decode(image_loader *loader, const char *root, const char *name, int upright);
 void image_loader_free(image_loader *loader);
 
 #endif

@@ -22,10 +22,10 @@ static const char *name_of(int64_t value) {
     return NULL;
 }
 
-const char *const preprocessing_keys[PREPROCESSING_TEXTS] = {"mean", "std", "crop_pct", "interpolation"};
+const char *const preprocessing_keys[PREPROCESSING_TEXTS] = {"mean", "std", "crop_pct", "interpolation", "orientation"};
 
 void preprocessing_defaults(preprocessing *out) {
-    *out = (preprocessing){{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, 0.9, INTERPOLATION_BICUBIC};
+    *out = (preprocessing){{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, 0.9, INTERPOLATION_BICUBIC, ASSUMED_ALL, 1};
 }
 
 int preprocessing_check(const preprocessing *wanted, const char *where) {
@@ -39,6 +39,8 @@ int preprocessing_check(const preprocessing *wanted, const char *where) {
         return fail_with("%s: crop_pct is %g; it must be from 0.01 to 1", where, wanted->crop_pct);
     }
     if (!name_of(wanted->interpolation)) return fail_with("%s: interpolation is of an unknown kind", where);
+    if (wanted->upright != 0 && wanted->upright != 1) return fail_with("%s: orientation is of an unknown kind", where);
+    if (wanted->assumed & ~(int64_t)ASSUMED_ALL) return fail_with("%s: what is assumed is of an unknown kind", where);
     return 0;
 }
 
@@ -46,7 +48,7 @@ int preprocessing_equal(const preprocessing *a, const preprocessing *b) {
     for (int i = 0; i < IMAGE_CHANNELS; i++) {
         if (a->mean[i] != b->mean[i] || a->deviation[i] != b->deviation[i]) return 0;
     }
-    return a->crop_pct == b->crop_pct && a->interpolation == b->interpolation;
+    return a->crop_pct == b->crop_pct && a->interpolation == b->interpolation && a->upright == b->upright;
 }
 
 /* The shortest decimal that reads back as the same number. */
@@ -68,11 +70,25 @@ static void write_channels(char *to, const double numbers[IMAGE_CHANNELS]) {
 }
 
 void preprocessing_write(const preprocessing *from, preprocessing_text texts[PREPROCESSING_TEXTS]) {
-    for (int i = 0; i < PREPROCESSING_TEXTS; i++) texts[i] = (preprocessing_text){.key = preprocessing_keys[i]};
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        texts[i] = (preprocessing_text){.key = preprocessing_keys[i], .assumed = from->assumed >> i & 1};
+    }
     write_channels(texts[0].text, from->mean);
     write_channels(texts[1].text, from->deviation);
     write_number(texts[2].text, PREPROCESSING_TEXT_SIZE, from->crop_pct);
     snprintf(texts[3].text, PREPROCESSING_TEXT_SIZE, "%s", name_of(from->interpolation));
+    snprintf(texts[4].text, PREPROCESSING_TEXT_SIZE, "%s", from->upright ? "exif" : "stored");
+}
+
+void preprocessing_say_assumed(const preprocessing *how, const char *path) {
+    preprocessing_text texts[PREPROCESSING_TEXTS];
+    if (how->assumed == 0) return;
+    preprocessing_write(how, texts);
+    fprintf(stderr, "%s: does not say how images were prepared; assumed", path);
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        if (texts[i].assumed) fprintf(stderr, " %s %s", texts[i].key, texts[i].text);
+    }
+    fprintf(stderr, " (--timm NAME, or --mean, --std, --crop and --interpolation, say it)\n");
 }
 
 /* One number, or `most` numbers separated by commas. */
@@ -84,14 +100,14 @@ static int read_numbers(const char *key, const char *text, int most, double *num
         const double number = strtod(at, &end);
         if (end == at || (*end != '\0' && *end != ',') || count == most) {
             return fail_with("%s is '%s'; a number is needed%s", key, text,
-                             most > 1 ? ", or three between commas" : "");
+                             most > 1 ? ", or three separated by commas" : "");
         }
         numbers[count++] = number;
         at = *end == ',' ? end + 1 : end;
         if (*end == '\0') break;
     } while (1);
     if (count != 1 && count != most) {
-        return fail_with("%s is '%s'; a number is needed, or three between commas", key, text);
+        return fail_with("%s is '%s'; it must be a number, or three separated by commas", key, text);
     }
     for (int i = count; i < most; i++) numbers[i] = numbers[0];
     return 0;
@@ -108,7 +124,16 @@ int preprocessing_read(preprocessing *to, const char *key, const char *text) {
         for (int i = 0; i < INTERPOLATIONS; i++) {
             if (strcmp(interpolations[i].name, text) == 0) read.interpolation = interpolations[i].value;
         }
-        if (read.interpolation == 0) TRY(fail_with("interpolation is '%s'; allowed are bilinear, bicubic", text));
+        if (read.interpolation == 0) TRY(fail_with("interpolation is '%s'; it must be bilinear or bicubic", text));
+    }
+    if (strcmp(key, "orientation") == 0) {
+        read.upright = strcmp(text, "exif") == 0;
+        if (!read.upright && strcmp(text, "stored") != 0) {
+            TRY(fail_with("orientation is '%s'; allowed are exif, stored", text));
+        }
+    }
+    for (int i = 0; i < PREPROCESSING_TEXTS; i++) {
+        if (strcmp(key, preprocessing_keys[i]) == 0) read.assumed &= ~(int64_t)(1 << i);
     }
     *to = read;
 done:
@@ -126,7 +151,7 @@ int preprocess_image(resizer *memory, const preprocessing *how, const image *in,
     const int upright = in->width <= in->height;
     const int64_t shorter = upright ? in->width : in->height, longer = upright ? in->height : in->width;
     const int64_t other = side * longer / shorter;
-    if (other > INT32_MAX / 4) return fail_with("an image of %d x %d is too long and thin", in->width, in->height);
+    if (other > INT32_MAX / 4) return fail_with("an image of %d x %d is too long and narrow", in->width, in->height);
     const int width = upright ? side : (int)other, height = upright ? (int)other : side;
     const image_region keep = {middle(width, size), middle(height, size), size, size};
     return image_resize(memory, in, NULL, width, height, (interpolation)how->interpolation, &keep, out);

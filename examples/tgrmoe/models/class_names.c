@@ -48,7 +48,7 @@ int class_names_text(char **out, const name_list *names) {
     if (names->count == 0) goto done;
     for (int64_t i = 0; i < names->count; i++) {
         if (is_line(names->names[i])) continue;
-        fprintf(stderr, "the names of classes are left out: that of class %lld is no text\n", (long long)i);
+        fprintf(stderr, "the names of classes are left out: that of class %lld is not plain text\n", (long long)i);
         goto done;
     }
     TRY(class_names_pack(&text, &size, names));
@@ -60,17 +60,15 @@ done:
     return result;
 }
 
-/* Names are sorted and unique: their indices are the labels. */
+/* In any order, each once: their places are their labels. */
 static int unpack(name_list *out, const char *bytes, uint64_t size, const char *path) {
     int result = 0;
     name_list names = {0};
-    if (bytes[size - 1] != '\0') TRY(fail_with("%s: the names of its classes are cut off", path));
+    if (bytes[size - 1] != '\0') TRY(fail_with("%s: the names of its classes are truncated", path));
     for (uint64_t at = 0; at < size; at += strlen(bytes + at) + 1) {
-        if (names.count > 0 && strcmp(names.names[names.count - 1], bytes + at) >= 0) {
-            TRY(fail_with("%s: the names of its classes are not sorted", path));
-        }
         TRY(name_list_add(&names, bytes + at));
     }
+    TRY(name_list_check_single(&names, path));
     *out = names;
     names = (name_list){0};
 done:
@@ -99,12 +97,12 @@ done:
     return result;
 }
 
-/* A file that cannot be listed has no names; reading the model reports what is wrong with it. */
 static int load_part(name_list *out, const char *path) {
     int result = 0;
     uint64_t size = 0;
     char *bytes = NULL;
-    if (part_size(&size, path, PART_CLASSES) != 0 || size == 0) goto done;
+    TRY(part_size(&size, path, PART_CLASSES));
+    if (size == 0) goto done;
     if (size > BYTES_MOST) TRY(fail_with("%s: the names of its classes are too long", path));
     bytes = malloc(size);
     if (!bytes) TRY(fail_with("no memory for the names of classes"));

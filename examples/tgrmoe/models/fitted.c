@@ -12,19 +12,25 @@
 #include "models/file.h"
 #include "models/part.h"
 
-/* The options that the model must take over from `like`: classes, and image size and heads where they apply. */
-static int find_settings(tool_setting settings[3], char values[3][32], int *count, const tgr_config *own,
-                         const tgr_config *like) {
+enum { SETTINGS = 4 };
+
+/* Takes over from `like` what images and classes make necessary, and what no shape tells where the file does not say it
+ * itself and the rest is alike. */
+static int find_settings(tool_setting settings[SETTINGS], char values[SETTINGS][32], int *count, const tgr_config *own,
+                         const tgr_config *like, int says_all) {
     int result = 0;
     int64_t size = 0, patch = 0, width = 0, like_width = 0;
-    const char *keys[3] = {"classes"};
+    double scale = 0;
+    const char *keys[SETTINGS] = {"classes"};
     *count = 1;
     LIBRARY(tgr_config_get_i64(like, TGR_OPTION_IMAGE_SIZE, &size));
     LIBRARY(tgr_config_get_i64(own, TGR_OPTION_PATCH_SIZE, &patch));
     LIBRARY(tgr_config_get_i64(own, TGR_OPTION_EMBED_DIM, &width));
     LIBRARY(tgr_config_get_i64(like, TGR_OPTION_EMBED_DIM, &like_width));
+    LIBRARY(tgr_config_get_f64(like, TGR_OPTION_LAYER_SCALE, &scale));
     if (size % patch == 0) keys[(*count)++] = "image_size";
-    if (width == like_width && width % HEAD_WIDTH != 0) keys[(*count)++] = "heads";
+    if (width == like_width && !says_all) keys[(*count)++] = "heads";
+    if (width == like_width && !says_all && scale > 0) keys[(*count)++] = "layer_scale";
     for (int i = 0; i < *count; i++) {
         LIBRARY(tgr_config_get(like, keys[i], values[i], sizeof values[i]));
         settings[i] = (tool_setting){.value = values[i]};
@@ -85,8 +91,8 @@ int model_file_open_like(tgr_model **out, tgr_context *context, const char *path
     int result = 0, safetensors = 0, changes = 1, count = 0;
     tgr_safetensors *file = NULL;
     tgr_config *own = NULL;
-    tool_setting settings[3];
-    char values[3][32];
+    tool_setting settings[SETTINGS];
+    char values[SETTINGS][32];
     TRY(model_file_is_safetensors(path, &safetensors));
     const tgr_config *config = tgr_model_config(like);
     if (!safetensors) {
@@ -99,7 +105,8 @@ int model_file_open_like(tgr_model **out, tgr_context *context, const char *path
     }
     TRY(open_as_safetensors(&file, context, path));
     if (!own && tgr_config_import(&own, context, file) != TGR_OK) TRY(fail_with("%s: %s", path, tgr_last_error()));
-    TRY(find_settings(settings, values, &count, own, config));
+    const char *says_all = tgr_safetensors_text(file, "tgrmoe.heads");
+    TRY(find_settings(settings, values, &count, own, config, says_all != NULL));
     TRY(model_file_make(out, context, file, path, settings, count));
 done:
     tgr_config_free(own);

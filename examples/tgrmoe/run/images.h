@@ -10,10 +10,8 @@
 /* Loads arguments->data; only the images with arguments->labels if given. `trained`: NULL, or the file of a model whose
  * names of classes decide the labels. */
 int dataset_from_flags(dataset *data, const tool_arguments *arguments, int train, const char *trained);
-/* The flag for each of preprocessing_keys. */
-extern const char *const preprocessing_flags[PREPROCESSING_TEXTS];
-int preprocessing_from_flags(preprocessing *io, const tool_arguments *arguments);
-/* For a fresh run: as for the model that it starts from, or for the teacher, with the changes that flags make. */
+/* What is done to the images of a fresh run: as with the model that it begins from or the teacher, then by the flags.
+ */
 int run_find_preprocessing(tool_run *run);
 /* For a resumed run: as saved, which no flag may change. */
 int run_saved_preprocessing(tool_run *run);

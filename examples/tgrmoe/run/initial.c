@@ -17,12 +17,12 @@ static int take_tensor(tgr_parameters *to, int64_t index, tgr_parameters *from, 
     LIBRARY(tgr_parameters_describe(to, index, &own));
     const int64_t found = tgr_parameters_find(from, own.name);
     if (found < 0) {
-        fprintf(stderr, "init: %s is fresh, the file does not have it\n", own.name);
+        fprintf(stderr, "init: %s is fresh, since the file does not have it\n", own.name);
         goto done;
     }
     LIBRARY(tgr_parameters_describe(from, found, &other));
     if (memcmp(own.dims, other.dims, sizeof own.dims) != 0) {
-        fprintf(stderr, "init: %s is fresh, it has another shape in the file\n", own.name);
+        fprintf(stderr, "init: %s is fresh, since it has a different shape in the file\n", own.name);
         goto done;
     }
     LIBRARY(tgr_parameters_value(to, index, &value));
@@ -48,7 +48,7 @@ int run_take_weights(tool_run *run, const char *path) {
     for (int64_t i = 0; i < tgr_parameters_count(to); i++) {
         TRY(take_tensor(to, i, tgr_model_parameters(source), &taken));
     }
-    if (taken == 0) TRY(fail_with("--init %s: no tensor there has the name and shape of one of this model", path));
+    if (taken == 0) TRY(fail_with("--init %s: no tensor in it has the name and shape of one of this model", path));
     fprintf(stderr, "init: %lld of %lld numbers from %s\n", (long long)taken,
             (long long)tgr_parameters_number_count(to), path);
 done:

@@ -38,7 +38,7 @@ int run_take_teacher(tool_run *run, const char *path) {
     if (upcycle) goto done; /* A dense model has none. */
     TRY(model_file_is_safetensors(path, &safetensors));
     if (safetensors) {
-        fprintf(stderr, "init: teacher routers are fresh, a safetensors file has none\n");
+        fprintf(stderr, "init: teacher routers are fresh, since a safetensors file has none\n");
         goto done;
     }
     LIBRARY(tgr_model_load(&student, run->context, path, PART_MODEL));
@@ -46,7 +46,7 @@ int run_take_teacher(tool_run *run, const char *path) {
     LIBRARY(tgr_checkpoint_create(&file, run->context));
     LIBRARY(tgr_checkpoint_add_teacher(file, PART_TEACHER, teacher));
     if (tgr_checkpoint_load(file, path) != TGR_OK) {
-        fprintf(stderr, "init: teacher routers are fresh, the file has none for this teacher\n");
+        fprintf(stderr, "init: teacher routers are fresh, since the file has none for this teacher\n");
         goto done;
     }
     for (int64_t i = 0; i < tgr_parameters_count(to); i++) TRY(take_router(to, i, tgr_teacher_parameters(teacher)));

@@ -3,6 +3,7 @@
 #include "run/open.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "failure.h"
 #include "models/checksum.h"
@@ -37,19 +38,27 @@ done:
     return result;
 }
 
-/* A teacher from safetensors is adapted to photographs of `size`, unless that is NULL. */
+/* A teacher from safetensors takes photographs of `size`, unless that is NULL. What describes the file that the run
+ * begins from describes the teacher, too, where they are one file. */
 static int open_backbone(tool_run *run, const char *size) {
-    int result = 0, safetensors = 0;
-    const char *path = run->arguments->teacher;
-    const tool_setting setting = {.key = "image_size", .value = size};
+    int result = 0, safetensors = 0, count = 0;
+    const tool_arguments *arguments = run->arguments;
+    const char *path = arguments->teacher;
+    tgr_config *config = NULL;
+    tool_setting settings[MODEL_FILE_SETTINGS + 1];
     if (!path) goto done;
     TRY(model_file_is_safetensors(path, &safetensors));
-    if (safetensors && size && run->data.train.root) {
-        TRY(model_file_import(&run->backbone, run->context, path, &setting, 1));
+    if (arguments->init && strcmp(arguments->init, path) == 0) count = model_file_settings(settings, arguments);
+    if (safetensors)
+        TRY(model_file_config(&config, run->context, path, settings, count)); /* asks before it is fitted */
+    if (size && run->data.train.root) settings[count++] = (tool_setting){.key = "image_size", .value = size};
+    if (safetensors) {
+        TRY(model_file_import(&run->backbone, run->context, path, settings, count));
     } else {
         TRY(model_file_open(&run->backbone, run->context, path));
     }
 done:
+    tgr_config_free(config);
     return result;
 }
 
@@ -119,9 +128,9 @@ static int plan_end(tool_run *run) {
     const tgr_config *config = tgr_model_config(run->model);
     LIBRARY(tgr_config_get_i64(config, TGR_OPTION_TOTAL_STEPS, &total));
     if (run->end_step == 0) run->end_step = total;
-    if (run->end_step == 0) TRY(fail_usage("train: --steps is missing; %s does not say where it was to end", path));
+    if (run->end_step == 0) TRY(fail_usage("train: --steps is missing; %s does not say at which step to end", path));
     if (total > 0 && run->end_step > total) {
-        TRY(fail_with("the end at step %lld is new; the run to resume was started with total_steps %lld",
+        TRY(fail_with("the end would be at step %lld; the run to resume was started with total_steps %lld",
                       (long long)run->end_step, (long long)total));
     }
     if (run->state.step > run->end_step) {

@@ -30,7 +30,7 @@ int print_kept(const tool_run *run, FILE *to) {
     int64_t runs = tgr_probe_run_count(run->probe);
     if (runs < 2) goto done;
     LIBRARY(tgr_probe_agreement(run->probe, -1, 0, runs - 1, &share));
-    fprintf(to, "routing kept: %.1f %% of tokens go where they went %s", 100 * share,
+    fprintf(to, "routing kept: %.1f %% of tokens go to the same expert as %s", 100 * share,
             run->state.first_run ? "before training" : "after the first epoch");
     TRY(print_layers(run, runs - 1, to));
     fprintf(to, "\n");

@@ -3,6 +3,7 @@
 #include "run/same_settings.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -35,7 +36,7 @@ static int check_augmentation(const tool_run *run) {
     TRY(augment_options_read(&given, run->arguments, saved->augment.crop == AUGMENT_CROP_PADDED, saved->mean,
                              run->data.train.channels));
     if (!augment_recipe_same(&given, &saved->augment)) {
-        TRY(fail_with("the augmentation asked for is not that which the run to resume was started with"));
+        TRY(fail_with("the augmentation is not the one that the run to resume was started with"));
     }
 done:
     return result;
@@ -63,6 +64,36 @@ done:
     return result;
 }
 
+enum { BATCH_MOST = 1 << 24 };
+
+/* What the file says of the run is as good as the file: each number that is used is checked against the data. */
+static int check_state(const tool_run *run) {
+    int result = 0;
+    const run_state *saved = &run->state;
+    const dataset *data = &run->data;
+    const char *path = run->arguments->resume;
+    int64_t classes = 0;
+    const tgr_config *config = tgr_model_config(run->model);
+    LIBRARY(tgr_config_get_i64(config, TGR_OPTION_CLASSES, &classes));
+    TRY(image_set_check_labels(&data->train, "training", classes));
+    TRY(image_set_check_labels(&data->test, "test", classes));
+    if (saved->probe < 1 || saved->probe > data->test.count) {
+        TRY(fail_with("%s: its probe is of %" PRId64 " images; there are %" PRId64 " test images", path, saved->probe,
+                      data->test.count));
+    }
+    if (saved->batch > BATCH_MOST) {
+        TRY(fail_with("%s: its batch is of %" PRId64 " images; at most %d are allowed", path, saved->batch,
+                      BATCH_MOST));
+    }
+    for (int64_t i = 0; i < data->train.channels; i++) {
+        if (isfinite(saved->mean[i]) && isfinite(saved->deviation[i]) && saved->deviation[i] > 0) continue;
+        TRY(fail_with("%s: its mean and std of channel %" PRId64 " are %g and %g", path, i, saved->mean[i],
+                      saved->deviation[i]));
+    }
+done:
+    return result;
+}
+
 int state_check(const tool_run *run) {
     int result = 0;
     const tool_arguments *arguments = run->arguments;
@@ -70,6 +101,7 @@ int state_check(const tool_run *run) {
     const dataset *data = &run->data;
     const int64_t channels = data->train.channels;
     int64_t teacher = 0;
+    TRY(check_state(run));
     TRY(check_options(run));
     TRY(check_augmentation(run));
     TRY(check_number("--seed", arguments->seed, saved->seed));

@@ -38,9 +38,23 @@ done:
     return result;
 }
 
+/* Each run that was recorded takes more than a byte: no memory is taken for more than the file can hold. */
+static int check_probe_runs(const tool_run *run, const char *path) {
+    int result = 0;
+    uint64_t size = 0;
+    TRY(part_size(&size, path, PART_PROBE));
+    if ((uint64_t)run->state.probe_runs > size) {
+        TRY(fail_with("%s: its routing is of %lld runs; the file has %llu bytes of it", path,
+                      (long long)run->state.probe_runs, (unsigned long long)size));
+    }
+done:
+    return result;
+}
+
 int state_load(tool_run *run, const char *path) {
     int result = 0;
     tgr_checkpoint *file = NULL;
+    TRY(check_probe_runs(run, path));
     if (run->probe) LIBRARY(tgr_probe_resize(run->probe, run->state.probe_runs));
     LIBRARY(tgr_checkpoint_create(&file, run->context));
     TRY(register_parts(run, file));

@@ -249,8 +249,10 @@ static void test_context_defaults(void **state) {
     count = tgr_context_allocation_count(context);
     assert_true(threads >= 1);
     assert_true(strlen(kernels) > 0);
-    assert_true(now < 1024); /* no handle needs any scratch yet */
+    assert_true(now >= (uint64_t)threads * TGR_GEMM_SCRATCH * sizeof(float));
     assert_true(count >= 1);
+    for (int worker = 0; worker < threads; worker++)
+        assert_int_equal((uintptr_t)context->compute.scratch[worker] % 64, 0);
     tgr_context_free(context);
     tgr_context_free(NULL);
 }
@@ -341,10 +343,10 @@ static tgr_status make_and_grow(const tgr_allocator *allocator, void *user) {
     tgr_context *context = NULL;
     tgr_status status = tgr_context_create(&context, &options);
     if (status != TGR_OK) return status;
-    status = tgr_compute_reserve(&context->compute, 100);
-    assert_int_equal(status == TGR_OK, context->compute.scratch_floats >= 100);
-    if (status == TGR_OK) status = tgr_compute_reserve(&context->compute, 200);
-    assert_int_equal(status == TGR_OK, context->compute.scratch_floats >= 200);
+    const int64_t before = context->compute.scratch_floats;
+    status = tgr_compute_reserve(&context->compute, before + 1);
+    assert_true(status == TGR_OK ? context->compute.scratch_floats > before
+                                 : context->compute.scratch_floats == before);
     tgr_context_free(context);
     return status;
 }
@@ -384,8 +386,8 @@ static void test_scratch_grows_between_jobs(void **state) {
         atomic_int stop = 0;
         scratch_job job = {.compute = &context->compute, .stop = &stop};
         pthread_t thread;
-        tgr_status status = tgr_compute_reserve(&context->compute, TGR_GEMM_SCRATCH);
         assert_int_equal(pthread_create(&thread, NULL, use_scratch, &job), 0);
+        tgr_status status = TGR_OK;
         for (int i = 1; i <= 20 && status == TGR_OK; i++)
             status = tgr_compute_reserve(&context->compute, TGR_GEMM_SCRATCH + 100 * i + 1);
         atomic_store(&stop, 1);
@@ -398,10 +400,6 @@ static void test_scratch_grows_between_jobs(void **state) {
         assert_status(TGR_ERROR_OVERFLOW, tgr_compute_reserve(&context->compute, INT64_MAX));
         assert_status(TGR_ERROR_OVERFLOW, tgr_compute_reserve(&context->compute, INT64_MAX / 2 + 1));
         assert_status(TGR_OK, tgr_compute_reserve(&context->compute, 0));
-        for (int i = 0; i < 21; i++) tgr_compute_release(&context->compute);
-        assert_true(context->compute.scratch_floats >= TGR_GEMM_SCRATCH + 2001); /* one user is left */
-        tgr_compute_release(&context->compute);
-        assert_true(context->compute.scratch_floats == 0 && context->compute.scratch[0] == NULL);
         tgr_context_free(context);
     }
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fork() under a host that has handles: a child may use and free what it inherited, and waits for no thread that it has
  * not. Whatever hangs is killed by an alarm. */
-#include <pthread.h>
 #include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -35,7 +35,6 @@ static tgr_context *reversed_context(void) {
 static tgr_parameters *new_parameters(int threads) {
     tgr_context *context = threads > 0 ? test_context(threads, 3) : reversed_context();
     tgr_parameters *parameters = NULL;
-    assert_status(TGR_OK, tgr_compute_reserve(&context->compute, TGR_GEMM_SCRATCH));
     assert_status(TGR_OK, tgr_parameters_create(&parameters, context));
     tgr_context_free(context);
     return parameters;

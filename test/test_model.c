@@ -2,8 +2,6 @@
 /* A model's names, sizes, memory, determinism, and what it refuses. */
 #include "tgrmoe/model.h"
 
-#include "base/context.h"
-#include "kernels/gemm.h"
 #include "model_support.h"
 #include "tgrmoe/tgrmoe.h"
 
@@ -537,7 +535,6 @@ static void check_estimate(const char *options, int64_t batch) {
     tgr_model *model = NULL;
     uint64_t estimate = 0, before = 0, after = 0, train = 0, eval = 0;
     tgr_config *config = test_config(context, options);
-    assert_status(TGR_OK, tgr_compute_reserve(&context->compute, 2 * TGR_GEMM_SCRATCH)); /* which is no activation */
     before = tgr_context_bytes(context);
     assert_status(TGR_OK, tgr_model_estimate(context, config, batch, &estimate));
     after = tgr_context_bytes(context);

@@ -26,7 +26,7 @@ static tgr_status copy_allocator(tgr_allocator *into, const tgr_context_options 
 }
 
 /* Everything but the memory of the context itself. On failure the caller passes the context to `destroy`. */
-static tgr_status set_up(tgr_context *context, const tgr_context_options *options) {
+static tgr_status set_up(tgr_context *context, const tgr_context_options *options, int64_t scratch_floats) {
     tgr_compute *compute = &context->compute;
     if (options->pool != NULL) {
         tgr_pool_retain(options->pool);
@@ -39,7 +39,7 @@ static tgr_status set_up(tgr_context *context, const tgr_context_options *option
     void *scratch;
     TGR_TRY(tgr_allocate(context, &scratch, (size_t)compute->workers, sizeof *compute->scratch));
     compute->scratch = scratch;
-    return TGR_OK;
+    return tgr_compute_reserve(compute, scratch_floats);
 }
 
 /* All scratch is one block, which begins with worker 0's. */
@@ -50,15 +50,17 @@ static void release_scratch(tgr_context *context, float *block, int64_t floats) 
 static void destroy(tgr_context *context) {
     tgr_compute *compute = &context->compute;
     if (compute->scratch != NULL) {
-        release_scratch(context, compute->scratch[0], atomic_load(&compute->scratch_floats));
+        release_scratch(context, compute->scratch[0], compute->scratch_floats);
         tgr_release(context, compute->scratch, (size_t)compute->workers, sizeof *compute->scratch);
     }
     tgr_pool_free(compute->pool);
+    pthread_mutex_destroy(&context->scratch_lock);
     tgr_allocator allocator = context->allocator;
     allocator.release(allocator.user, context, sizeof *context);
 }
 
-tgr_status tgr_context_build(tgr_context **out, const tgr_context_options *options, const struct tgr_kernels *kernels) {
+tgr_status tgr_context_build(tgr_context **out, const tgr_context_options *options, const struct tgr_kernels *kernels,
+                             int64_t scratch_floats) {
     TGR_ASSERT(kernels != NULL);
     tgr_context_options copy = {.struct_size = sizeof copy};
     if (options != NULL) TGR_TRY(TGR_STRUCT_READ(&copy, options, struct_size));
@@ -73,11 +75,12 @@ tgr_status tgr_context_build(tgr_context **out, const tgr_context_options *optio
     context->log = copy.log;
     context->log_user = copy.log_user;
     context->seed = copy.seed;
+    pthread_mutex_init(&context->scratch_lock, NULL);
     context->compute.context = context;
     context->compute.kernels = kernels;
 
     tgr_status status = TGR_OK;
-    TGR_TRY_DONE(set_up(context, &copy));
+    TGR_TRY_DONE(set_up(context, &copy, scratch_floats));
     *out = context;
 done:
     if (status != TGR_OK) destroy(context);
@@ -114,51 +117,36 @@ void tgr_parallel(const tgr_compute *compute, int64_t tasks, tgr_task_fn fn, voi
     tgr_pool_run(compute->pool, tasks, fn, job);
 }
 
-/* `floats` for each worker, so that every worker's part starts on a 64-byte boundary. */
-static tgr_status allocate_scratch(tgr_compute *compute, int64_t floats, float **block, int64_t *rounded) {
-    int64_t total;
-    if (!tgr_add(floats, 15, rounded) || !tgr_multiply(*rounded / 16 * 16, compute->workers, &total))
+/* Called with scratch_lock held. */
+static tgr_status grow_scratch(tgr_compute *compute, int64_t floats) {
+    int64_t rounded, total;
+    TGR_ASSERT(pthread_mutex_trylock(&compute->context->scratch_lock) == EBUSY);
+    if (!tgr_add(floats, 15, &rounded) || !tgr_multiply(rounded / 16 * 16, compute->workers, &total))
         return tgr_fail(TGR_ERROR_OVERFLOW, "%lld floats of scratch for each of %d workers are too many to address",
                         (long long)floats, compute->workers);
-    *rounded = *rounded / 16 * 16;
-    return tgr_allocate(compute->context, (void **)block, (size_t)total, sizeof(float));
-}
+    rounded = rounded / 16 * 16; /* every worker's part starts on a 64-byte boundary */
+    void *block;
+    TGR_TRY(tgr_allocate(compute->context, &block, (size_t)total, sizeof(float)));
 
-/* Puts `block` in the place of the scratch, and the other way round. Called with the pool's lock: tasks of other
- * handles may use the scratch, but not between jobs. */
-static void exchange_scratch(tgr_compute *compute, float **block, int64_t *floats) {
-    float *old = compute->scratch[0];
-    int64_t old_floats = atomic_load(&compute->scratch_floats);
+    /* Tasks of other handles may be using the old block: it is replaced between jobs. */
+    tgr_pool_lock(compute->pool);
+    float *old_block = compute->scratch[0];
+    int64_t old_floats = compute->scratch_floats;
     for (int worker = 0; worker < compute->workers; worker++)
-        compute->scratch[worker] = *block != NULL ? *block + worker * *floats : NULL;
-    atomic_store(&compute->scratch_floats, *floats);
-    *block = old;
-    *floats = old_floats;
-}
-
-tgr_status tgr_compute_reserve(tgr_compute *compute, int64_t floats) {
-    float *block = NULL;
-    int64_t block_floats = 0;
-    for (int enough = 0; !enough;) { /* memory is allocated without the lock, after which all may be otherwise */
-        tgr_pool_lock(compute->pool);
-        if (block_floats > atomic_load(&compute->scratch_floats)) exchange_scratch(compute, &block, &block_floats);
-        enough = atomic_load(&compute->scratch_floats) >= floats;
-        compute->scratch_users += enough;
-        tgr_pool_unlock(compute->pool);
-        release_scratch(compute->context, block, block_floats);
-        if (!enough) TGR_TRY(allocate_scratch(compute, floats, &block, &block_floats));
-    }
+        compute->scratch[worker] = (float *)block + worker * rounded;
+    compute->scratch_floats = rounded;
+    tgr_pool_unlock(compute->pool);
+    release_scratch(compute->context, old_block, old_floats);
     return TGR_OK;
 }
 
-void tgr_compute_release(tgr_compute *compute) {
-    float *block = NULL;
-    int64_t floats = 0;
-    tgr_pool_lock(compute->pool);
-    TGR_ASSERT(compute->scratch_users > 0);
-    if (--compute->scratch_users == 0) exchange_scratch(compute, &block, &floats);
-    tgr_pool_unlock(compute->pool);
-    release_scratch(compute->context, block, floats);
+tgr_status tgr_compute_reserve(tgr_compute *compute, int64_t floats) {
+    pthread_mutex_t *lock = &compute->context->scratch_lock;
+    pthread_mutex_lock(lock);
+    tgr_status status = floats <= compute->scratch_floats ? TGR_OK : grow_scratch(compute, floats);
+    TGR_ASSERT(status != TGR_OK || compute->scratch_floats >= floats);
+    pthread_mutex_unlock(lock);
+    return status;
 }
 
 void tgr_log(tgr_context *context, const char *format, ...) {

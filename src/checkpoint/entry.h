@@ -38,8 +38,6 @@ tgr_status tgr_entries_write(const tgr_entry_list *list, const char *path);
  * TGR_OK and `misfit` says what is wrong (else it is ""), so that the caller can give a better explanation. */
 #define TGR_MISFIT_BYTES 400
 tgr_status tgr_entries_read(tgr_entry_list *list, const char *path, int strict, char misfit[TGR_MISFIT_BYTES]);
-/* The same from the sections' headers alone: nothing is staged, payloads are skipped unchecked. */
-tgr_status tgr_entries_find(tgr_entry_list *list, const char *path, char misfit[TGR_MISFIT_BYTES]);
 /* Copies what is staged to `data`. */
 void tgr_entries_commit(const tgr_entry_list *list);
 

@@ -13,7 +13,6 @@ typedef struct search {
     tgr_entry_list *list;
     size_t next; /* where to look first: most files have the list's order */
     int strict;
-    int headers_only;
     const char *path;
     char *misfit; /* [TGR_MISFIT_BYTES] */
 } search;
@@ -65,26 +64,19 @@ static void note_missing(search *where, const tgr_entry *entry) {
     snprintf(where->misfit, TGR_MISFIT_BYTES, "'%s' lacks '%s'", where->path, entry->header.name);
 }
 
-/* The entry that the section is for; NULL if there is none. */
-static tgr_entry *match(search *where, const tgr_section_header *header) {
-    tgr_entry *entry = find(where, header->name);
-    if (entry == NULL) {
-        note_unknown(where, header);
-        return NULL;
-    }
-    if (!fits(entry, header)) {
-        note_other_shape(where, entry, header);
-        return NULL;
-    }
-    entry->found = 1;
-    return entry;
-}
-
 /* Where the section's payload goes; *target is NULL if it is not needed. */
 static tgr_status stage(search *where, const tgr_section_header *header, void **target) {
     *target = NULL;
-    tgr_entry *entry = match(where, header);
-    if (entry == NULL) return TGR_OK;
+    tgr_entry *entry = find(where, header->name);
+    if (entry == NULL) {
+        note_unknown(where, header);
+        return TGR_OK;
+    }
+    if (!fits(entry, header)) {
+        note_other_shape(where, entry, header);
+        return TGR_OK;
+    }
+    entry->found = 1;
     if (entry->flags & TGR_ENTRY_OWN) {
         memcpy(entry->header.dims, header->dims, sizeof header->dims);
         entry->header.raw_bytes = header->raw_bytes;
@@ -103,11 +95,6 @@ static tgr_status read_sections(search *where, tgr_section_reader *reader) {
         void *target;
         TGR_TRY(tgr_section_reader_next(reader, &header, &more));
         if (!more) break;
-        if (where->headers_only) {
-            (void)match(where, &header);
-            TGR_TRY(tgr_section_reader_skip(reader, &header));
-            continue;
-        }
         TGR_TRY(stage(where, &header, &target));
         TGR_TRY(tgr_section_reader_payload(reader, &header, target));
     }
@@ -118,23 +105,14 @@ static tgr_status read_sections(search *where, tgr_section_reader *reader) {
     return TGR_OK;
 }
 
-static tgr_status read_file(search *where) {
+tgr_status tgr_entries_read(tgr_entry_list *list, const char *path, int strict, char misfit[TGR_MISFIT_BYTES]) {
+    search where = {.list = list, .strict = strict, .path = path, .misfit = misfit};
+    misfit[0] = '\0';
     tgr_section_reader reader;
     tgr_status status = TGR_OK;
-    where->misfit[0] = '\0';
-    TGR_TRY_DONE(tgr_section_reader_open(&reader, where->list->context, where->path));
-    TGR_TRY_DONE(read_sections(where, &reader));
+    TGR_TRY_DONE(tgr_section_reader_open(&reader, list->context, path));
+    TGR_TRY_DONE(read_sections(&where, &reader));
 done:
     tgr_section_reader_close(&reader);
     return status;
-}
-
-tgr_status tgr_entries_read(tgr_entry_list *list, const char *path, int strict, char misfit[TGR_MISFIT_BYTES]) {
-    search where = {.list = list, .strict = strict, .path = path, .misfit = misfit};
-    return read_file(&where);
-}
-
-tgr_status tgr_entries_find(tgr_entry_list *list, const char *path, char misfit[TGR_MISFIT_BYTES]) {
-    search where = {.list = list, .headers_only = 1, .path = path, .misfit = misfit};
-    return read_file(&where);
 }

@@ -38,50 +38,24 @@ done:
     return status;
 }
 
-/* A few bytes of options can describe many blocks, for which there is at least one section each. */
-static tgr_status check_depth(const tgr_config *config, const char *path) {
+/* The file is too small for what its options describe. */
+static tgr_status too_small(const char *path, int64_t size, const char *what, int64_t count) {
+    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' of %lld bytes cannot hold the %lld %s that its options describe",
+                    path, (long long)size, (long long)count, what);
+}
+
+/* A config of a few bytes can describe a model of any size. Refuses one that cannot be in the file: each block has at
+ * least one section, and compression has a limit. */
+static tgr_status check_size(tgr_context *context, const tgr_config *config, const char *path) {
     struct stat state;
+    tgr_model *plan = NULL;
     if (stat(path, &state) != 0) return tgr_file_fail(path, "cannot be opened");
     const int64_t size = (int64_t)state.st_size, depth = tgr_option_i64(config, TGR_OPTION_DEPTH);
-    TGR_REQUIRE(depth <= size / TGR_SECTION_HEADER_BYTES, TGR_ERROR_FILE_MISMATCH,
-                "'%s' of %lld bytes cannot hold the %lld blocks that its options describe", path, (long long)size,
-                (long long)depth);
-    return TGR_OK;
-}
-
-/* The model that the file's options describe, without weights. Options that do not fit together are the file's fault;
- * what this machine lacks is not. */
-static tgr_status assemble(tgr_model **plan, tgr_context *context, const tgr_config *config, const char *path) {
-    const tgr_status status = tgr_model_assemble(plan, context, config);
-    if (status == TGR_OK || status == TGR_ERROR_MEMORY || status == TGR_ERROR_UNSUPPORTED) return status;
-    return tgr_fail(TGR_ERROR_FILE_MISMATCH, "'%s' describes a model that cannot exist: %s", path, tgr_last_reason());
-}
-
-/* Fails unless the file has each tensor of the plan in its shape. Its payloads were checked when its options were read,
- * so that it does hold them. */
-static tgr_status check_tensors(const tgr_parameters *plan, tgr_entry_list *list, const char *path, const char *name) {
-    char misfit[TGR_MISFIT_BYTES];
-    for (int64_t i = 0; i < plan->tensor_count; i++) {
-        const tgr_tensor *tensor = &plan->tensors[i];
-        TGR_TRY(tgr_entry_add(list, name, "/", tensor->name, TGR_SECTION_F32, tensor->ndim, tensor->dims, NULL, 0));
-    }
-    TGR_TRY(tgr_entries_find(list, path, misfit));
-    TGR_REQUIRE(misfit[0] == '\0', TGR_ERROR_FILE_MISMATCH, "%s", misfit);
-    return TGR_OK;
-}
-
-/* Memory for weights is taken only when the file has been seen to hold them. */
-static tgr_status check_plan(tgr_context *context, const tgr_config *config, const char *path, const char *name) {
-    tgr_entry_list list = {.context = context};
-    tgr_model *plan = NULL;
-    tgr_status status = TGR_OK;
-    TGR_TRY_DONE(check_depth(config, path));
-    TGR_TRY_DONE(assemble(&plan, context, config, path));
-    TGR_TRY_DONE(check_tensors(tgr_model_parameters(plan), &list, path, name));
-done:
-    tgr_entries_free(&list);
+    if (depth > size / TGR_SECTION_HEADER_BYTES) return too_small(path, size, "blocks", depth);
+    TGR_TRY(tgr_model_assemble(&plan, context, config));
+    const int64_t weights = tgr_parameters_number_count(tgr_model_parameters(plan));
     tgr_model_free(plan);
-    return status;
+    return weights / (int64_t)TGR_DEFLATE_MAX_RATIO <= size ? TGR_OK : too_small(path, size, "weights", weights);
 }
 
 static tgr_status load_into(tgr_context *context, tgr_model *model, const char *path, const char *name) {
@@ -102,7 +76,7 @@ tgr_status tgr_model_load(tgr_model **out, tgr_context *context, const char *pat
     tgr_config *config = NULL;
     tgr_model *model = NULL;
     TGR_TRY_DONE(tgr_config_load(&config, context, path, name));
-    TGR_TRY_DONE(check_plan(context, config, path, name));
+    TGR_TRY_DONE(check_size(context, config, path));
     TGR_TRY_DONE(tgr_model_create(&model, context, config));
     TGR_TRY_DONE(load_into(context, model, path, name));
     *out = model;

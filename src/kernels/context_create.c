@@ -13,7 +13,7 @@ tgr_status tgr_context_create(tgr_context **out, const tgr_context_options *opti
     const char *name = getenv("TGRMOE_KERNELS");
     const tgr_kernels *kernels;
     TGR_TRY(tgr_kernels_select(name != NULL && name[0] != '\0' ? name : NULL, &kernels));
-    return tgr_context_build(out, options, kernels);
+    return tgr_context_build(out, options, kernels, TGR_GEMM_SCRATCH);
 }
 
 const char *tgr_context_kernels(const tgr_context *context) {

@@ -61,12 +61,13 @@ static void initialise(tgr_model *model) {
     tgr_head_initialise(&model->head, deviation);
 }
 
-tgr_status tgr_model_check_attention(const tgr_model *model) {
+tgr_status tgr_model_reserve(tgr_model *model) {
     const tgr_dimensions *d = &model->dimensions;
-    TGR_REQUIRE(tgr_attention_scratch(d->tokens, d->head_dim) >= 0, TGR_ERROR_OVERFLOW,
+    int64_t scratch = tgr_attention_scratch(d->tokens, d->head_dim);
+    TGR_REQUIRE(scratch >= 0, TGR_ERROR_OVERFLOW,
                 "image_size / patch_size is %lld; attention over that many patches is too large to address",
                 (long long)d->grid);
-    return TGR_OK;
+    return tgr_compute_reserve(&model->context->compute, scratch);
 }
 
 tgr_status tgr_model_create(tgr_model **out, tgr_context *context, const tgr_config *config) {
@@ -78,7 +79,7 @@ tgr_status tgr_model_create(tgr_model **out, tgr_context *context, const tgr_con
     TGR_TRY(tgr_config_check_asked(config));
     TGR_TRY(tgr_model_assemble(&model, context, config));
     tgr_status status = TGR_OK;
-    TGR_TRY_DONE(tgr_model_check_attention(model));
+    TGR_TRY_DONE(tgr_model_reserve(model));
     TGR_TRY_DONE(tgr_parameters_seal(model->parameters));
     initialise(model);
     *out = model;
@@ -94,7 +95,6 @@ void tgr_model_retain(tgr_model *model) {
 void tgr_model_free(tgr_model *model) {
     if (model == NULL || atomic_fetch_sub(&model->references, 1) != 1) return;
     tgr_context *context = model->context;
-    if (model->has_scratch) tgr_compute_release(&context->compute);
     tgr_release(context, model->memory, (size_t)model->memory_bytes, 1);
     if (model->blocks != NULL)
         for (int64_t i = 0; i < model->dimensions.depth; i++) tgr_block_free(&model->blocks[i]);

@@ -6,7 +6,6 @@
  * TGR_TRAIN, too, except for each block's input; with recompute=experts the experts do. */
 #include "base/assert.h"
 #include "base/status.h"
-#include "kernels/attention.h"
 #include "kernels/parallel_rows.h"
 #include "model/state.h"
 
@@ -141,20 +140,11 @@ static tgr_status grow(tgr_model *model, int64_t bytes) {
     return TGR_OK;
 }
 
-static tgr_status reserve_scratch(tgr_model *model) {
-    const tgr_dimensions *d = &model->dimensions;
-    if (model->has_scratch) return TGR_OK;
-    TGR_TRY(tgr_compute_reserve(&model->context->compute, tgr_attention_scratch(d->tokens, d->head_dim)));
-    model->has_scratch = 1;
-    return TGR_OK;
-}
-
 tgr_status tgr_plan_prepare(tgr_model *model, tgr_mode mode, int64_t batch) {
     tgr_mode old_mode = model->pass.mode;
     int64_t old_batch = model->pass.batch, bytes = 0;
     if (mode == old_mode && batch == old_batch) return TGR_OK;
     tgr_status status = TGR_OK;
-    TGR_TRY_DONE(reserve_scratch(model));
     TGR_TRY_DONE(tgr_plan_count(model, mode, batch, &bytes));
     TGR_TRY_DONE(grow(model, bytes));
     cut_arena(model, mode, batch);

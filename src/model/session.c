@@ -16,7 +16,7 @@ tgr_status tgr_model_twin(tgr_model **out, tgr_model *model, tgr_context *contex
     tgr_status status = TGR_OK;
     tgr_model *twin;
     TGR_TRY(tgr_model_assemble(&twin, context, model->config));
-    TGR_TRY_DONE(tgr_model_check_attention(twin));
+    TGR_TRY_DONE(tgr_model_reserve(twin));
     tgr_parameters_borrow(twin->parameters, model->parameters);
     *out = twin;
 done:

@@ -25,8 +25,7 @@ struct tgr_model {
 
     void *memory; /* the activations' arena */
     int64_t memory_bytes;
-    int has_scratch; /* reserved, in the first pass */
-    tgr_pass pass;   /* the one that the arena is cut for now; batch 0 before the first */
+    tgr_pass pass; /* the one that the arena is cut for now; batch 0 before the first */
 
     /* Of the last forward pass: */
     int64_t batch; /* 0 before the first; other files call tgr_model_batch */
@@ -37,9 +36,8 @@ struct tgr_model {
     uint64_t passes;      /* forward passes so far */
 };
 
-/* Fails if the model's attention is too large to address. */
-tgr_status tgr_model_check_attention(const tgr_model *model);
-
+/* Makes the context's scratch large enough for the model's attention. */
+tgr_status tgr_model_reserve(tgr_model *model);
 /* Bytes of activations for such a pass. Afterwards no buffer has an address, until tgr_plan_prepare. */
 tgr_status tgr_plan_count(tgr_model *model, tgr_mode mode, int64_t batch, int64_t *bytes);
 /* Cuts the arena for such a pass, growing it when it is too small. On failure the model is as before. */

@@ -10,7 +10,6 @@
 #include "base/parameters.h"
 #include "base/status.h"
 #include "base/struct.h"
-#include "kernels/gemm.h"
 #include "teacher/objective.h"
 
 #define DIM_MOST     65536
@@ -24,7 +23,6 @@ struct tgr_teacher_router {
     void *memory;           /* for probabilities, dlogits, partial */
     int64_t memory_bytes;
     int64_t capacity; /* tokens that the memory has room for */
-    int has_scratch;  /* reserved, in the first pass */
 };
 
 /* On failure the caller frees the router. */
@@ -67,7 +65,6 @@ done:
 void tgr_teacher_router_free(tgr_teacher_router *router) {
     if (router == NULL) return;
     tgr_context *context = router->context;
-    if (router->has_scratch) tgr_compute_release(&context->compute);
     tgr_release(context, router->memory, (size_t)router->memory_bytes, 1);
     tgr_parameters_release(router->parameters);
     tgr_release(context, router, 1, sizeof *router);
@@ -82,8 +79,6 @@ static void plan(tgr_router_batch *batch, tgr_arena *arena, int64_t tokens) {
 
 static tgr_status reserve(tgr_teacher_router *router, int64_t tokens) {
     if (tokens <= router->capacity) return TGR_OK;
-    if (!router->has_scratch) TGR_TRY(tgr_compute_reserve(&router->context->compute, TGR_GEMM_SCRATCH));
-    router->has_scratch = 1;
     tgr_router_batch batch = router->batch;
     tgr_arena arena = {0};
     int64_t features;

@@ -6,7 +6,6 @@
 
 #include "base/assert.h"
 #include "base/status.h"
-#include "kernels/gemm.h"
 
 #define MAX_DIM 65536
 
@@ -36,7 +35,6 @@ done:
 }
 
 void tgr_standalone_close(tgr_standalone *standalone) {
-    if (standalone->has_scratch) tgr_compute_release(&standalone->context->compute);
     tgr_release(standalone->context, standalone->memory, (size_t)standalone->memory_bytes, 1);
     tgr_moe_layer_free(standalone->layer);
     tgr_parameters_release(standalone->parameters);
@@ -97,8 +95,6 @@ tgr_status tgr_standalone_prepare(tgr_standalone *standalone, tgr_mode mode, con
         return tgr_fail(TGR_ERROR_SHAPE,
                         "argument 'tokens' is %lld; it must be a multiple of the tokens of a sequence, %lld",
                         (long long)tokens, (long long)standalone->sequence);
-    if (!standalone->has_scratch) TGR_TRY(tgr_compute_reserve(&standalone->context->compute, TGR_GEMM_SCRATCH));
-    standalone->has_scratch = 1;
     if (tokens > standalone->tokens || standalone->sequence != standalone->planned_sequence)
         TGR_TRY(grow(standalone, tokens > standalone->tokens ? tokens : standalone->tokens));
     standalone->input = (tgr_layer_input){.x = x};

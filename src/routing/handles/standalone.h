@@ -13,7 +13,6 @@ typedef struct tgr_standalone {
     int64_t dim;
     void *memory; /* the layer's buffers, for batches of up to `tokens` */
     int64_t memory_bytes, tokens;
-    int has_scratch; /* reserved, in the first pass */
     int64_t sequence,
         planned_sequence; /* tokens of one image (0: the whole batch is one): as requested, and as planned for */
     int can_be_guided;    /* the method has a softmax router */

@@ -20,8 +20,8 @@ extern "C" {
 TGR_API tgr_status tgr_checkpoint_create(tgr_checkpoint **out, tgr_context *context);
 TGR_API void tgr_checkpoint_free(tgr_checkpoint *checkpoint);
 
-/** Registers an object under a name. Of a teacher's backbone a file has a checksum only: register it as a model, too,
- *  or have the same weights in it when loading. */
+/** Registers an object under a name. Of a teacher's backbone the file has only a checksum: register it as a model, too,
+ *  or load the same weights into it first. */
 TGR_API tgr_status tgr_checkpoint_add_model(tgr_checkpoint *checkpoint, const char *name, tgr_model *model);
 TGR_API tgr_status tgr_checkpoint_add_teacher(tgr_checkpoint *checkpoint, const char *name, tgr_teacher *teacher);
 TGR_API tgr_status tgr_checkpoint_add_optimizer(tgr_checkpoint *checkpoint, const char *name, tgr_optimizer *optimizer);

@@ -10,11 +10,11 @@
  *    they may be freed in any order. What a getter lends (a pointer) belongs to the handle.
  *  - A handle may be used by one thread at a time. Different handles may be used by different threads at once, even
  *    when they share a context or a pool; but a model and what was made to change or run it (its parameters, loss,
- *    optimizer, probe, its teacher as a student) are one handle in this. While nobody changes a model's weights, what
- *    only reads them may do so at once: its sessions, the teachers whose backbone it is, tgr_model_export(),
+ *    optimizer, probe, the teacher whose student it is) count as one handle. While no thread changes a model's weights,
+ *    what only reads them may run at the same time: its sessions, teachers whose backbone it is, tgr_model_export(),
  *    tgr_checkpoint_save().
- *  - The library never prints, never exits, never aborts, and keeps no global state but the per-thread error text and
- *    how often the process was forked.
+ *  - The library never prints, never exits, never aborts, and keeps no global state except each thread's error message
+ *    and how often the process was forked.
  */
 #ifndef TGRMOE_COMMON_H
 #define TGRMOE_COMMON_H

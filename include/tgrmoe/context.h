@@ -4,10 +4,11 @@
  * What all other handles need: worker threads, memory, log callback, seed.
  *
  * A context may be shared by any number of handles and by threads that use different handles. Parallel work of handles
- * that share a pool takes turns. Results never depend on the number of threads: sums have a fixed order at any number,
- * and every call computes in the default floating-point mode, whatever the host's threads are in, and leaves them so.
+ * that share a pool takes turns. Results never depend on the number of threads: sums have the same order with any
+ * number, and every call computes in the default floating-point mode, whatever the mode of the host's threads, which it
+ * restores.
  *
- * A child of fork() may use and free the handles that it inherits, but for those that another thread was using at that
+ * A child of fork() may use and free the handles that it inherits, except those that another thread was using at that
  * moment. The threads, the host's own included, stay with the parent: in the child jobs run on the calling thread.
  */
 #ifndef TGRMOE_CONTEXT_H

@@ -19,29 +19,30 @@ extern "C" {
 #endif
 
 /** The config of the model in a file. From the texts, if the library wrote it; else from names and shapes: width,
- *  depth, patch size, image size, classes, tokens, LayerScale. What no shape tells is looked up by what timm has of
- * these sizes: the number of heads, and that the grid of patches is square. Where timm has nothing of the kind, the
- * option (heads, image_size) has a guess for a value, and tgr_model_create() fails with ERROR_OPTION and the reason
- * until the host has set it; setting image_size says that the file's model is of square images, too. layer_scale is
- * asked for where it is named as in models with rotary positions. Other options may be set before a model is made of
- * the config (see tgr_import_options). ERROR_FILE_MISMATCH when the tensors are of no model that the library knows. */
+ *  depth, patch size, image size, classes, tokens, LayerScale. What shapes do not reveal is taken from timm's models
+ *  with these sizes: the number of heads, and that the grid of patches is square. Where timm has none, the option
+ *  (heads, image_size) has a guessed value, and tgr_model_create() fails with ERROR_OPTION and the reason until the
+ *  host has set it; setting image_size also means that the file's model is for square images. The host must also set
+ *  layer_scale if it is named as in models with rotary positions. Other options may be set before a model is created
+ *  from the config (see tgr_import_options). ERROR_FILE_MISMATCH when the tensors are not those of a model that the
+ *  library knows. */
 TGR_API tgr_status tgr_config_import(tgr_config **out, tgr_context *context, const tgr_safetensors *file);
 
 /** What to do where file and model differ. All zero: they must agree. */
 typedef struct tgr_import_options {
     size_t struct_size; /**< sizeof(tgr_import_options), set by the caller */
-    int64_t resample;   /**< 1: position embeddings of another grid are resampled as timm does (bicubic, antialias) */
+    int64_t resample;   /**< 1: position embeddings for another grid are resampled as timm does (bicubic, antialias) */
     int64_t fresh_head; /**< 1: head and head_dist stay as the model has them */
-    int64_t ignore_unknown; /**< 1: tensors that are no part of a vision transformer are skipped (an optimizer's, a
-                             *   decoder's); those that are stay an error: without them the answers would be others */
+    int64_t ignore_unknown; /**< 1: tensors that do not belong to a vision transformer are skipped (an optimizer's, a
+                               decoder's); others remain an error: without them the results would be different */
 } tgr_import_options;
 
 /** Fills a model's weights and state from a file. Everything is checked first; on failure nothing has changed, and the
- *  message names a tensor that is missing, extra or of another shape, with both shapes. Shapes that differ only by
- * dimensions of size 1 match, and the patch embedding may be a kernel or a matrix. "module.", "model." and "_orig_mod."
- * in front of all names are passed over, and gamma_1 and gamma_2 are LayerScale's ls1.gamma and ls2.gamma. Gradients
- * summed so far are discarded, and an earlier forward pass no longer counts. The count of steps stays as it is: it
- * belongs to the run, not to the file.
+ *  message names a tensor that is missing, superfluous or of a different shape, with both shapes. Shapes that differ
+ *  only by dimensions of size 1 match, and the patch embedding may be a kernel or a matrix. "module.", "model." and
+ *  "_orig_mod." in front of all names are ignored, and gamma_1 and gamma_2 are LayerScale's ls1.gamma and ls2.gamma.
+ *  Gradients summed so far are discarded, and an earlier forward pass no longer counts. The step count is unchanged: it
+ *  belongs to the run, not to the file.
  *  @param options NULL is the same as all zero. */
 TGR_API tgr_status tgr_model_import(tgr_model *model, const tgr_safetensors *file, const tgr_import_options *options);
 

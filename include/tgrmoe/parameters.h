@@ -36,14 +36,14 @@ TGR_API int64_t tgr_parameters_find(const tgr_parameters *parameters, const char
 /** The tensor's numbers, row-major, for reading and writing in place between calls. */
 TGR_API tgr_status tgr_parameters_value(tgr_parameters *parameters, int64_t index, float **value);
 /** The gradient summed since the last optimizer step, same layout; divide by tgr_parameters_micro_count() for the mean.
- *  Of running state it holds sums of the batches since (outputs of experts, loads), by which the step moves the state:
- *  a host that averages gradients over machines averages all tensors alike. */
+ *  For running state it holds sums over the batches since then (outputs of experts, loads), from which the step updates
+ *  the state: a host that averages gradients over machines treats all tensors the same way. */
 TGR_API tgr_status tgr_parameters_gradient(tgr_parameters *parameters, int64_t index, float **gradient);
 /** How many backward passes have been summed in the gradients. */
 TGR_API int64_t tgr_parameters_micro_count(const tgr_parameters *parameters);
 /** How many optimizer steps have been taken; random numbers and the guidance window depend on it. */
 TGR_API int64_t tgr_parameters_step_count(const tgr_parameters *parameters);
-/** Discards the gradients summed so far, and with them what these batches would have moved the state by. */
+/** Discards the gradients summed so far, and with them these batches' effect on running state. */
 TGR_API tgr_status tgr_parameters_zero_gradients(tgr_parameters *parameters);
 
 #ifdef __cplusplus

@@ -59,8 +59,8 @@ TGR_API tgr_status tgr_router_set_sequence(tgr_router *router, int64_t tokens_pe
 /** Routes `x` [tokens, dim]; read the result by tgr_router_routing(). In TGR_TRAIN, `x` must stay until backward. */
 TGR_API tgr_status tgr_router_forward(tgr_router *router, tgr_mode mode, const float *x, int64_t tokens);
 /** From `gates_gradient` [tokens, top_k] (dropped choices are ignored) to `x_gradient` [tokens, dim] (overwritten; may
- *  be NULL; must not overlap the other two, gates_gradient and the forward's x), adding to the weight's gradient. Needs
- *  a forward in TGR_TRAIN before, one for each backward; auxiliary terms and guidance are part of it. */
+ *  be NULL; must not overlap gates_gradient or the forward's x), adding to the weight's gradient. Each backward needs a
+ *  forward in TGR_TRAIN first; auxiliary terms and guidance are included. */
 TGR_API tgr_status tgr_router_backward(tgr_router *router, const float *gates_gradient, float *x_gradient);
 /** What it decided for the last batch; see tgr_routing_read(). */
 TGR_API const tgr_routing *tgr_router_routing(const tgr_router *router);
@@ -83,8 +83,8 @@ TGR_API tgr_status tgr_moe_set_sequence(tgr_moe *moe, int64_t tokens_per_sequenc
 /** y [tokens, dim] from x [tokens, dim]; they must not overlap. In TGR_TRAIN, `x` must stay until backward. */
 TGR_API tgr_status tgr_moe_forward(tgr_moe *moe, tgr_mode mode, const float *x, int64_t tokens, float *y);
 /** x_gradient [tokens, dim] (overwritten; may be NULL; must not overlap y_gradient or the forward's x) from y_gradient
- *  [tokens, dim], adding to the gradients of all parameters. Needs a forward in TGR_TRAIN before, one for each
- * backward; auxiliary terms and guidance are part of it. */
+ *  [tokens, dim], adding to the gradients of all parameters. Each backward needs a forward in TGR_TRAIN first;
+ *  auxiliary terms and guidance are included. */
 TGR_API tgr_status tgr_moe_backward(tgr_moe *moe, const float *y_gradient, float *x_gradient);
 /** What its router decided for the last batch; see tgr_routing_read(). */
 TGR_API const tgr_routing *tgr_moe_routing(const tgr_moe *moe);

@@ -16,8 +16,8 @@
 extern "C" {
 #endif
 
-/** Element types: X(number, NAME, "name in the file", bytes). Any of them may stand in a file; F32, F16, BF16 and
- *  F64 can be read as numbers, F32 and BF16 written. */
+/** Element types: X(number, NAME, "name in the file", bytes). A file may contain any of them; F32, F16, BF16 and F64
+ *  can be read as numbers, F32 and BF16 written. */
 #define TGR_ELEMENT_MAP(X) \
     X(1, F32, "F32", 4)    \
     X(2, F16, "F16", 2)    \
@@ -56,8 +56,9 @@ typedef struct tgr_safetensors_entry {
 
 /** Opens and checks a file. ERROR_FILE, ERROR_FILE_FOREIGN, ERROR_FILE_TRUNCATED or ERROR_FILE_CORRUPT with a message
  *  that names the tensor; ERROR_UNSUPPORTED for an element type that is not in TGR_ELEMENT_MAP and for more dimensions
- *  than TGR_SAFETENSORS_DIMS. The file stays open for reading. If others truncate it meanwhile, reading what is gone
- * gives ERROR_FILE_TRUNCATED. (Replacing it, as tgr_safetensors_writer_save() does, leaves the open one as it was.) */
+ *  than TGR_SAFETENSORS_DIMS. The file stays open for reading. If others truncate it in the meantime, reading what is
+ *  gone fails with ERROR_FILE_TRUNCATED. (Replacing it, as tgr_safetensors_writer_save() does, leaves the open one as
+ *  it was.) */
 TGR_API tgr_status tgr_safetensors_open(tgr_safetensors **out, tgr_context *context, const char *path);
 /** The same from memory, which must stay, unchanged, until the file is closed. */
 TGR_API tgr_status tgr_safetensors_open_memory(tgr_safetensors **out, tgr_context *context, const void *bytes,
@@ -73,7 +74,7 @@ TGR_API int64_t tgr_safetensors_find(const tgr_safetensors *file, const char *na
 /** The numbers of tensor `index` as float32, `count` of them; F64 is rounded to the nearest. ERROR_UNSUPPORTED for
  *  integers. */
 TGR_API tgr_status tgr_safetensors_read(const tgr_safetensors *file, int64_t index, float *to);
-/** The bytes of tensor `index`, of any type, as they are in the file: tgr_safetensors_entry's `bytes` of them. */
+/** The bytes of tensor `index`, of any type, as in the file: as many as tgr_safetensors_entry's `bytes`. */
 TGR_API tgr_status tgr_safetensors_read_bytes(const tgr_safetensors *file, int64_t index, void *to);
 /** How many texts there are (the file's __metadata__). */
 TGR_API int64_t tgr_safetensors_text_count(const tgr_safetensors *file);

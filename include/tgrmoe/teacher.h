@@ -47,15 +47,15 @@ TGR_API tgr_parameters *tgr_teacher_router_parameters(tgr_teacher_router *router
  *  guides nothing. Without total_steps, guidance has no end, and a window other than all of training is refused. */
 TGR_API tgr_status tgr_teacher_create(tgr_teacher **out, tgr_model *backbone, tgr_model *student);
 TGR_API void tgr_teacher_free(tgr_teacher *teacher);
-/** Runs the backbone and the teacher routers on the images that the student got. In TGR_TRAIN outside of the guidance
- *  window it returns at once. The backbone runs in TGR_EVAL, in activations of the teacher's own: nothing of the
- *  backbone handle changes, so several teachers of one backbone may run in several threads. Memory is allocated when
- *  `batch` is larger than ever before. @param images [batch, channels, image_size, image_size] */
+/** Runs the backbone and the teacher routers on the images that the student got. In TGR_TRAIN outside the guidance
+ *  window it returns at once. The backbone runs in TGR_EVAL, with the teacher's own activations: the backbone handle
+ *  does not change, so several teachers of one backbone may run in several threads. Memory is allocated when `batch` is
+ *  larger than ever before. @param images [batch, channels, image_size, image_size] */
 TGR_API tgr_status tgr_teacher_forward(tgr_teacher *teacher, tgr_mode mode, const float *images, int64_t batch);
-/** The same, but features of images seen before under the same id come from the cache (option teacher_cache_mb), to the
- *  bit what the backbone gives. Ids are the host's, at least 0; one id must always mean the same pixels. Memory grows
- *  as images come in; when it is used up, further images run through the backbone. Weights loaded or imported into the
- *  backbone empty the cache; a host that writes them in place must make a new teacher. @param ids [batch] */
+/** The same, but features of images seen before with the same id come from the cache (option teacher_cache_mb), bit for
+ *  bit what the backbone gives. Ids are the host's, at least 0; an id must always mean the same pixels. Memory grows as
+ *  images come in; when it is used up, further images run through the backbone. Loading or importing weights into the
+ *  backbone empties the cache; a host that writes them in place must create a new teacher. @param ids [batch] */
 TGR_API tgr_status tgr_teacher_forward_cached(tgr_teacher *teacher, tgr_mode mode, const float *images,
                                               const int64_t *ids, int64_t batch);
 /** Whether guidance is on at the student's current step. The window's edges are guidance_start and guidance_end times
@@ -66,8 +66,8 @@ TGR_API int tgr_teacher_is_active(const tgr_teacher *teacher);
 TGR_API tgr_status tgr_teacher_probabilities(const tgr_teacher *teacher, int64_t index, const float **probabilities);
 /** One optimizer step of the teacher routers, at the learning rate that belongs to the student's step in the schedule.
  *  It does nothing, without an error, if there has been no backward since the last one: outside the window, or with
- *  option `teacher_router` frozen, whose weights never change. Gradients of a batch that the student's refused step, or
- *  its host, has discarded are discarded as well. ERROR_NONFINITE leaves the weights unchanged. */
+ *  option `teacher_router` frozen, whose weights never change. Gradients of a batch that the student has discarded,
+ *  because its step failed or its host said so, are discarded, too. ERROR_NONFINITE leaves the weights unchanged. */
 TGR_API tgr_status tgr_teacher_step(tgr_teacher *teacher);
 /** Makes the student's evaluation passes route by this teacher's probabilities of the same images instead of its own
  *  (the oracle of the paper): call tgr_teacher_forward() first, then tgr_model_forward() in TGR_EVAL, which fails for a

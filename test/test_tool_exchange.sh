@@ -149,7 +149,7 @@ refuse 2 "names 3 classes; the model has 5" "a list of other classes" "$tool" im
 
 refuse 1 "timm_vit.safetensors: .*shapes do not determine the number of heads, .*set option 'heads'" "heads are asked for" \
     "$tool" import "$vit" x.tgr
-refuse 1 "timm_vit.safetensors: .*set option 'heads'.* tgrmoe import makes a file that knows it" \
+refuse 1 "timm_vit.safetensors: .*set option 'heads'.* tgrmoe import makes a file that states it" \
     "a teacher's heads are not guessed either" train --method tgr --teacher "$vit" --epochs 1
 refuse 1 "4 x 4, or 2 x 8 in rectangular images, .*set option 'image_size'" "square images are asked for" \
     "$tool" import "$vit" x.tgr --set heads=3

@@ -178,7 +178,7 @@ static const struct {
     {ONE("F32", "0,4294967296,4294967296", "0,0"), 0, TGR_ERROR_FILE_CORRUPT, "the product of the dimensions"},
     {ONE("F64", "2305843009213693952", "0,0"), 0, TGR_ERROR_FILE_CORRUPT, "the product of the dimensions"},
     {ONE("U8", "1,1,1,1,1,1,1,1,1", "0,1"), 1, TGR_ERROR_UNSUPPORTED, "tensor 'conv'"},
-    {ONE("F8_E5M2", "1", "0,1"), 1, TGR_ERROR_UNSUPPORTED, "does not know dtype F8_E5M2"},
+    {ONE("F8_E5M2", "1", "0,1"), 1, TGR_ERROR_UNSUPPORTED, "does not know the dtype F8_E5M2"},
     {ONE("f32", "1", "0,4"), 4, TGR_ERROR_UNSUPPORTED, "tensor 'conv', byte 22 of the header: this library does"},
     /* names and fields */
     {"{" TENSOR("a", "U8", "1", "0,1") "," TENSOR("\\u0061", "U8", "1", "1,2") "}", 2, TGR_ERROR_FILE_CORRUPT,

@@ -4,6 +4,8 @@
 #ifndef TGR_BASE_STRUCT_H
 #define TGR_BASE_STRUCT_H
 
+#include <stddef.h>
+
 #include "tgrmoe/common.h"
 
 /* No public struct is larger; one that claims to be was not initialised. */
@@ -17,7 +19,7 @@
 /* Copies `from`, except its first field, to the caller's struct `to`: as many bytes as the smaller of the two has. */
 #define TGR_STRUCT_WRITE(to, from, last) \
     tgr_struct_write((to), (from), sizeof *(from), TGR_STRUCT_REACH(from, last), #to)
-#define TGR_STRUCT_REACH(pointer, last) ((size_t)((const char *)(&(pointer)->last + 1) - (const char *)(pointer)))
+#define TGR_STRUCT_REACH(pointer, last) (offsetof(__typeof__(*(pointer)), last) + sizeof(pointer)->last)
 
 tgr_status tgr_struct_read(void *into, size_t size, size_t least, const void *from, const char *name);
 tgr_status tgr_struct_write(void *to, const void *from, size_t size, size_t least, const char *name);

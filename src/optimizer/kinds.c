@@ -26,5 +26,5 @@ const char *tgr_optimizer_name(int64_t index) {
 }
 
 int tgr_optimizer_is_known(uint64_t index) {
-    return index < sizeof kinds / sizeof *kinds;
+    return index < sizeof names / sizeof *names;
 }

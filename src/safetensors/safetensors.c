@@ -250,7 +250,7 @@ tgr_status tgr_safetensors_read_bytes(const tgr_safetensors *file, int64_t index
     const unsigned char *bytes;
     unsigned char *staged;
     const tgr_status status = fetch(file, tensor, &bytes, &staged);
-    if (status == TGR_OK && tensor->end > tensor->begin) memcpy(to, bytes, (size_t)(tensor->end - tensor->begin));
+    if (status == TGR_OK && bytes != NULL && to != NULL) memcpy(to, bytes, (size_t)(tensor->end - tensor->begin));
     release_staged(file, tensor, staged);
     return status;
 }

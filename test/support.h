@@ -90,7 +90,7 @@ typedef struct test_allocator {
     atomic_llong calls;      /* allocations asked for */
     atomic_llong live;       /* allocations not given back */
     atomic_llong live_bytes; /* bytes not given back */
-    atomic_int damaged;      /* something was released twice, with another size, or written past its end */
+    atomic_int damaged;      /* something was released twice, with a different size, or written past its end */
 } test_allocator;
 void test_allocator_start(test_allocator *memory, int64_t fail_at);
 /* Asserts that nothing leaked or was damaged, and that a failed allocation came out as TGR_ERROR_MEMORY.

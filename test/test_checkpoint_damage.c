@@ -273,7 +273,7 @@ static void test_hostile_payloads(void **state) {
     assert_non_null(craft);
     tgr_section_header bad = plain;
     bad.encoding = TGR_DEFLATED_PLANES;
-    for (size_t count = 1; count < 400; count++) { /* unpacks to another size than 300 */
+    for (size_t count = 1; count < 400; count++) { /* unpacks to a different size than 300 */
         bad.stored_bytes = compress_zeros(packed, sizeof packed, count);
         if (count != 300)
             check_section(&s, craft, TGR_ERROR_FILE_CORRUPT, count < 300 ? "to less than" : "to more than", bad, packed,

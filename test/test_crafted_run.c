@@ -63,7 +63,7 @@ static tool_arguments resume_arguments(void) {
     return parse(line);
 }
 
-/* A checkpoint of a run that is about to begin, but for its record. */
+/* A checkpoint of a run that is about to begin, except its record. */
 static void save_with(run_state state) {
     const tool_arguments arguments = train_arguments();
     tool_run run;

@@ -426,7 +426,7 @@ static void test_cuts_do_not_matter_to_the_update(void **state) {
     }
 }
 
-/* Gradients thrown away take their batches with them. */
+/* Discarded gradients take their batches with them. */
 static void test_thrown_away_gradients_move_nothing(void **state) {
     (void)state;
     r = (reference){.dim = 4, .hidden = 4, .experts = 2, .top_k = 1, .beta = 0.5};

@@ -80,6 +80,49 @@ cat "$folder/unknown"
 [ -s "$folder/targets" ] && [ ! -s "$folder/unknown" ]
 report $? "make knows what the documents ask of it"
 
+# Words that are not used here, and what to write instead.
+cat >"$folder/words" <<'END'
+way back|backward
+to the (bit|byte)|bit for bit, byte for byte
+hangs? (on|off)|depends on
+meets?|sees, goes to, gets
+anew|again, afresh
+besides?|next to, in addition to
+in the midst|in the middle
+but for|except
+outside of|outside
+once more|again
+comput(e|es|ed) again|recompute
+in the end|finally, final, at the end
+(go|goes|going) on|continue, resume
+thr(own|ows?|ow) away|discard
+so many|that many, N
+nobody|no token, none, unknown
+alike|the same way, equal
+told apart|distinguished
+cut off|truncated
+its like|the same
+to be had|available
+stands? (still|beside|again)|is frozen, is next to, is repeated
+l(ie|ies|ay) (over|beside)|share memory with, overlap
+(allowed|needed) are|it must be
+none may|it must have none
+that is none|any other
+no (shape|file|one) tells|does not determine, does not reveal
+find(s|ing)? (their |its )?experts?|routing
+is no (regular|safetensors|checkpoint|file|folder|class|multiple|JSON|text)|is not a
+of another kind|of a different kind, format
+another (type|shape|size)|a different
+has no use for|does not use
+END
+while IFS= read -r row; do
+    grep -rnEiI "(^|[^a-z_])(${row%|*})([^a-z_]|\$)" README.md CHANGELOG.md CONTRIBUTING.md docs/*.md include src examples |
+        grep -v 'here is no' | sed "s/^/# (${row##*|}) /"
+done <"$folder/words" >"$folder/said"
+head -n 20 "$folder/said"
+[ ! -s "$folder/said" ]
+report $? "the words are the house's"
+
 for page in CONTRIBUTING.md docs/*.md; do
     grep -qF "]($page)" README.md || echo "# $page"
 done >"$folder/unlinked"

@@ -94,7 +94,7 @@ static const char *shape_text(char text[128], int ndim, const int64_t *dims) {
     return text;
 }
 
-/* Every tensor of the model in turn is missing, of another shape, of another element type. */
+/* Every tensor of the model in turn is missing, has a different shape, has a different element type. */
 static void test_misfits_are_named(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);
@@ -198,7 +198,7 @@ static void test_names_of_trainers_are_understood(void **state) {
     tgr_context_free(context);
 }
 
-/* LayerScale under both names: nobody knows which counts. */
+/* LayerScale under both names: it is unclear which counts. */
 static void test_two_names_for_one_tensor_are_refused(void **state) {
     (void)state;
     tgr_context *context = test_context(1, 1);

@@ -74,7 +74,7 @@ static int train_on(void *user) {
     return same ? 0 : 3;
 }
 
-/* A child, and a child of it, go on with a run from where the parent was: the same bytes. */
+/* A child, and a child of it, continue a run from where the parent was: the same bytes. */
 static void test_child_trains_on(void **state) {
     (void)state;
     training t[2]; /* the parent's and one for the children */

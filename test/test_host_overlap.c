@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A host that hands over buffers which lie over each other: what cannot be computed so is refused, and the pass is as
+/* A host that passes overlapping buffers: what cannot be computed with them is refused, and the pass is as
  * if the call had not been; what can be is. */
 #include "training_support.h"
 

@@ -15,7 +15,7 @@ static float images[BATCH * PIXELS];
 /* How a batch goes wrong. */
 typedef enum accident {
     NONE,
-    BAD_IMAGES,          /* the loss is not finite: the host goes on with its next batch */
+    BAD_IMAGES,          /* the loss is not finite: the host continues with its next batch */
     BAD_GRADIENT,        /* its own loss has a gradient that is not finite: the step is refused */
     BAD_SECOND_GRADIENT, /* the same, in the second micro-batch of a step */
     THROWN_AWAY,         /* the host itself throws the gradients away */

@@ -226,7 +226,7 @@ static void test_refused_with_reason(void **state) {
     refuses(bytes, size, DECODE_PIXELS_MOST, "65");
 }
 
-/* Frame headers of other processes than are decoded: such files are whole, and nobody should look for damage. */
+/* Frame headers of processes that are not decoded: such files are intact, and messages should not suggest damage. */
 static void test_other_kinds_of_jpeg_are_named(void **state) {
     (void)state;
     static const struct {

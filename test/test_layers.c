@@ -147,7 +147,7 @@ static void test_initialise(void **state) {
     tgr_parameters_release(parameters);
 }
 
-/* A name that does not fit with what the layer adds to it is refused, not cut off. */
+/* A name that does not fit with what the layer adds to it is refused, not truncated. */
 static void test_names(void **state) {
     (void)state;
     tgr_parameters *parameters = new_parameters(1);

@@ -151,7 +151,7 @@ static void test_moves_once_for_each_step(void **state) {
     scene_free(&s);
 }
 
-/* The loads of two routers, averaged with the gradients by a host, move both biases alike. */
+/* The loads of two routers, averaged with the gradients by a host, change both biases in the same way. */
 static void test_averaged_loads_move_as_one_batch(void **state) {
     (void)state;
     scene ranks[2] = {scene_make("1", "0.25"), scene_make("1", "0.25")}, one = scene_make("1", "0.25");

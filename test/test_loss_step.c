@@ -104,7 +104,7 @@ static void test_a_step_is_the_loop(void **state) {
     }
 }
 
-/* Three micro-batches, one of another size; the last by tgr_loss_step. */
+/* Three micro-batches, one of a different size; the last by tgr_loss_step. */
 static void test_micro_batches_add_up(void **state) {
     (void)state;
     static const int64_t first[] = {0, 5, 7, 12};
@@ -327,7 +327,7 @@ static void test_a_model_without_a_head_needs_an_own_loss(void **state) {
     subject_free(&s);
 }
 
-/* Without memory for a larger batch, gradients summed so far stay, and a smaller one goes on. */
+/* Without memory for a larger batch, gradients summed so far stay, and a smaller one can follow. */
 static tgr_status step_with_little_memory(const tgr_allocator *allocator, void *user) {
     subject s = {0};
     (void)user;

@@ -72,7 +72,7 @@ static void test_absent_is_assumed(void **state) {
     test_file_remove(path);
 }
 
-/* Another version's record has the numbers, and nobody can read them: no assumption takes their place. */
+/* A different version's record has the numbers, but they cannot be read: no assumption replaces them. */
 static void test_unknown_is_an_error(void **state) {
     (void)state;
     run_state run = sound_state();

@@ -74,7 +74,7 @@ tail -c 70000 "$goldens/timm_deit3.safetensors" >deit3.end
 check "timm's file, imported and exported: the same numbers" sh -c "tail -c 70000 deit3.safetensors | cmp - deit3.end"
 check "info on timm's file" sh -c "$tool info '$vit' | grep -q 'not a model that tgrmoe import can read'"
 
-# What nobody said of images is assumed, said to be, and never written out as if it were known.
+# How images were prepared is assumed where it is not given; this is reported, and never written out as if known.
 sizes_of_vit="--set heads=3 --set image_size=32"
 # shellcheck disable=SC2086
 "$tool" import "$vit" assumed.tgr $sizes_of_vit >said 2>&1

@@ -2,7 +2,8 @@
 /**
  * @file parameters.h
  * Named float32 tensors and their gradients. Models, routers, MoE layers and teacher routers each lend theirs, so that
- * optimizers, checkpoints and hosts treat all of them alike. A host that averages gradients over machines does it here.
+ * optimizers, checkpoints and hosts treat all of them the same way. A host that averages gradients over machines does
+ * it here.
  */
 #ifndef TGRMOE_PARAMETERS_H
 #define TGRMOE_PARAMETERS_H

@@ -36,7 +36,7 @@ typedef struct tgr_section_header {
     int type, encoding, ndim;
     uint64_t dims[TGR_SECTION_MAX_DIMS]; /* 0 past ndim */
     uint64_t raw_bytes, stored_bytes;
-    uint32_t crc; /* of the stored bytes; of all headers before it in the end section */
+    uint32_t crc; /* of the stored bytes; for the end section, of all headers before it */
 } tgr_section_header;
 
 /* "f32", "u8", "u64"; NULL for a number that is not the type of a tensor. */

@@ -17,7 +17,7 @@ typedef struct compare_run {
 
 typedef struct compare_plan {
     const tool_arguments *arguments;
-    int64_t classes, experts, depth; /* of the data; of the models, outside of a sweep */
+    int64_t classes, experts, depth; /* of the data; of the models, outside a sweep */
     comparison compared;             /* as the report sees it */
     compare_run *runs;               /* [compared.run_count] */
 } compare_plan;
